@@ -1,0 +1,1 @@
+"""The rules of carts: plain Python, no AWS, no HTTP, no clock."""

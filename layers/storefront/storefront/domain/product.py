@@ -1,0 +1,66 @@
+"""What the catalogue says of a product, and when it said so."""
+
+from dataclasses import dataclass
+
+from storefront.domain import limits
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product of a shop's catalogue.
+
+    ``price`` and ``discount`` are minor currency units for one piece; ``stock`` counts pieces, ``None`` being without
+    limit; a product that is not ``active`` is not for sale.
+
+    >>> Product(id=7, ref="MUG-7", name="Mug", image=None, price=1250, discount=250, stock=3, active=True).price
+    1250
+    """
+
+    id: int
+    ref: str
+    name: str
+    image: str | None
+    price: int
+    discount: int
+    stock: int | None
+    active: bool
+
+    def faults(self) -> list[str]:
+        """Say what keeps this product out of a catalogue, if anything does (DESIGN: a catalogue entry is bounded).
+
+        >>> Product(id=7, ref="MUG-7", name="Mug", image=None, price=100, discount=250, stock=3, active=True).faults()
+        ['discount must be an integer from 0 to the price']
+        """
+        image = self.image or ""
+        rules = {
+            "id must be an integer from 0 to 2^53-1": 0 <= self.id <= limits.LARGEST_INTEGER,
+            f"ref must have 1 to {limits.PRODUCT_REF_BYTES} bytes": 1 <= _size(self.ref) <= limits.PRODUCT_REF_BYTES,
+            f"name must have 1 to {limits.PRODUCT_NAME_LENGTH} characters": (
+                1 <= len(self.name) <= limits.PRODUCT_NAME_LENGTH
+            ),
+            f"name must have at most {limits.PRODUCT_NAME_BYTES} bytes": _size(self.name) <= limits.PRODUCT_NAME_BYTES,
+            f"image must have at most {limits.PRODUCT_IMAGE_BYTES} bytes": _size(image) <= limits.PRODUCT_IMAGE_BYTES,
+            # A full cart's total stays exact in a browser: 100 items of 9,999 pieces at up to 9 * 10^9.
+            f"price must be an integer from 0 to {limits.PRODUCT_PRICE}": 0 <= self.price <= limits.PRODUCT_PRICE,
+            "discount must be an integer from 0 to the price": 0 <= self.discount <= max(self.price, 0),
+            "stock must be an integer from 0 to 2^53-1, or nothing": (
+                self.stock is None or 0 <= self.stock <= limits.LARGEST_INTEGER
+            ),
+        }
+        return [rule for rule, holds in rules.items() if not holds]
+
+
+def _size(text: str) -> int:
+    """Count the bytes of a text in UTF-8; lone surrogates, which have none, count as more than any limit."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the catalogue said of a product at ``read_at`` (milliseconds since 1970, before the question was put)."""
+
+    product: Product
+    read_at: int

@@ -1,0 +1,1 @@
+"""The edge: API Gateway's events in, the contract's answers out."""

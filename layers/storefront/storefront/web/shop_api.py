@@ -1,0 +1,169 @@
+"""The Shop API: its requests in, its cart out (contract: Shop API)."""
+
+import base64
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from storefront.domain import limits
+from storefront.domain.cart import Addition, CartChanged, Owner, PricedCart, PricedItem
+from storefront.domain.errors import InvalidRequest, Refusal
+from storefront.domain.identity import cart_id, item_id
+from storefront.service.cart import Outcome, Terms
+from storefront.service.port import UsedKey
+from storefront.web import errors
+from storefront.web.edge import Api
+from storefront.web.request import NotJson, Request
+from storefront.web.response import Response, to_json
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+
+_VISIBLE: Final = re.compile(rf"[!-~]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
+Body = TypeVar("Body", bound=BaseModel)
+
+_ENTITY_TAG: Final = re.compile(r'"([0-9]{1,16})-[0-9a-f]*"')
+
+
+class AddItem(BaseModel):
+    """The body of POST /api/shop/cart/items. A string, a fraction, a boolean and null are no integers here."""
+
+    model_config = ConfigDict(strict=True)
+
+    product: int
+    quantity: Annotated[int, Field(ge=1, le=limits.ITEM_QUANTITY)] = 1
+    notes: Annotated[str, Field(max_length=limits.NOTES_LENGTH)] = ""
+
+
+def _headers(refusal: Refusal) -> dict[str, str]:
+    """Tag the cart that stands where a request named another version of it."""
+    return (
+        {"ETag": _entity_tag(refusal.current, _cart_json(refusal.current))} if isinstance(refusal, CartChanged) else {}
+    )
+
+
+API: Final = Api(kind="customer", errors=errors.SHOP, headers=_headers)
+
+
+def owner_of(request: Request) -> Owner:
+    """Return whose cart a request is about: the signed-in customer's."""
+    return Owner(request.principal.shop, request.principal.customer)
+
+
+def addition_of(request: Request) -> tuple[Addition, Terms]:
+    """Read what to add and on what terms. Raises `InvalidRequest`, with all that is wrong at once."""
+    body, terms = _read(request, AddItem)
+    return Addition(body.product, body.quantity, body.notes if "notes" in body.model_fields_set else None), terms
+
+
+def cart_answer(outcome: Outcome) -> Response:
+    """Answer with the whole priced cart."""
+    body = _cart_json(outcome.cart)
+    headers = {"ETag": _entity_tag(outcome.cart, body), "Cache-Control": "private, no-cache"}
+    if outcome.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(200, body, headers)
+
+
+def _read(request: Request, model: type[Body]) -> tuple[Body, Terms]:
+    """Read a request's body and its terms together, so that the client learns of every fault at once."""
+    faults: dict[str, list[str]] = {}
+    key = request.headers.get(IDEMPOTENCY_KEY.lower(), "")
+    if key and not _VISIBLE.fullmatch(key):
+        faults[IDEMPOTENCY_KEY] = [f"must be 1 to {limits.IDEMPOTENCY_KEY_LENGTH} visible ASCII characters"]
+    body = None
+    try:
+        body = model.model_validate(request.json())
+    except NotJson:
+        faults["body"] = ["must be a JSON object"]
+    except ValidationError as invalid:
+        for fault in invalid.errors(include_url=False, include_context=False, include_input=False):
+            if fault["loc"]:
+                faults.setdefault(str(fault["loc"][0]), []).append(fault["msg"])
+            else:
+                faults["body"] = ["must be a JSON object"]
+    if body is None or faults:
+        raise InvalidRequest(faults)
+    used = UsedKey(_digest(key, 12), _fingerprint(request, body)) if key else None
+    return body, Terms(key=used, versions=_versions(request.headers.get("if-match", "")))
+
+
+def _fingerprint(request: Request, body: BaseModel) -> str:
+    """Tell one request from another that comes with the same idempotency key."""
+    target = "/".join([request.method, request.route, *request.path.values()])
+    return _digest(f"{target} {body.model_dump_json()}", 8)
+
+
+def _digest(text: str, size: int) -> str:
+    """Digest a text to so many bytes, in URL-safe base 64."""
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:size]).rstrip(b"=").decode()
+
+
+def _versions(if_match: str) -> frozenset[int] | None:
+    """Read the versions that ``If-Match`` names; nothing where every version will do.
+
+    A weak tag counts like a strong one, since the version alone is compared, and proxies that compress weaken tags.
+    """
+    if if_match.strip() in ("", "*"):
+        return None
+    return frozenset(int(version) for version in _ENTITY_TAG.findall(if_match))
+
+
+def _entity_tag(cart: PricedCart, body: str) -> str:
+    """Tag an answer: the cart's version, and a digest that changes with prices too."""
+    return f'"{cart.cart.version}-{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
+
+
+def _cart_json(priced: PricedCart) -> str:
+    """Write a cart as the contract has it."""
+    cart = priced.cart
+    return to_json({
+        "id": cart_id(priced.owner),
+        "address": cart.address,
+        "shipping_method": cart.shipping_method,
+        "payment_method": cart.payment_method,
+        "created_at": _iso(cart.created_at),
+        "updated_at": _iso(cart.updated_at),
+        "count": len(priced.items),
+        "quantity": priced.quantity,
+        "is_empty": not priced.items,
+        "items_subtotal": priced.items_subtotal,
+        "items_discount": priced.items_discount,
+        "subtotal": priced.subtotal,
+        "discount": priced.discount,
+        "total": priced.total,
+        "items": [_item(priced.owner, item) for item in priced.items],
+        "warnings": [
+            {"code": warning.code, "item": item_id(priced.owner, warning.product_id), "message": warning.message}
+            for warning in priced.warnings
+        ],
+    })  # fmt: skip
+
+
+def _item(owner: Owner, priced: PricedItem) -> dict[str, Any]:
+    """Write an item as the contract has it."""
+    item, product = priced.item, priced.product
+    return {
+        "id": item_id(owner, product.id),
+        "ref": product.ref,
+        "product": {"id": product.id, "name": product.name, "image": product.image},
+        "quantity": item.quantity,
+        "notes": item.notes,
+        "created_at": _iso(item.added_at),
+        "updated_at": _iso(item.updated_at),
+        "unit_price": product.price,
+        "unit_discount": product.discount,
+        "subtotal": priced.subtotal,
+        "discount": priced.discount,
+        "total": priced.total,
+    }
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    """Write a time as ISO 8601 in UTC."""
+    if milliseconds is None:
+        return None
+    seconds = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{seconds:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
