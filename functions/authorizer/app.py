@@ -10,43 +10,33 @@ import json
 import time
 from typing import Any
 
-from storefront import tokens
+from storefront import METRICS_NAMESPACE, tokens
 from storefront.store.table import connect
 from storefront.store.tokens import TokenStore
 
 # Never a wildcard in front of the path: "*/6/*" would open PATCH /api/shop/cart/items/6/ to an API key.
-OPENS = {
+OPENS: dict[tokens.Kind, list[str]] = {
     "api_key": [f"{method}/6/*" for method in ("GET", "PUT", "POST", "PATCH", "DELETE")],
     "customer": [f"{method}/api/shop/*" for method in ("GET", "PUT", "POST", "PATCH", "DELETE")],
 }
 
-store = TokenStore(connect())
+latencies: list[float] = []
+store = TokenStore(connect(lambda _operation, milliseconds: latencies.append(milliseconds)))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - the runtime's own object
     """Judge the token of a request."""
-    start = time.time()
+    latencies.clear()
     key = tokens.key_of(event["authorizationToken"])
-    principal = store.principal(tokens.digest(key), start) if key else None
-    # No more of the key's digest than it takes to follow one caller through the log.
+    # No more of the digest than it takes to follow one caller through the log.
     caller = tokens.digest(key)[:8] if key else "malformed"
-    print(  # noqa: T201 - the log of a function that does without a logging library
-        json.dumps(
-            {
-                "level": "INFO",
-                "service": "authorizer",
-                "message": "judged",
-                "caller": caller,
-                "kind": principal.kind if principal else None,
-                "shop": principal.shop if principal else None,
-                "function_request_id": context.aws_request_id,
-            }
-        )
-    )
+    principal = store.principal(tokens.digest(key), time.time()) if key else None
+    report(caller, principal, context.aws_request_id)
     stage = "/".join(event["methodArn"].split("/")[:2])
     if principal is None:
         return answer(caller, "Deny", [f"{stage}/*"], {})
-    return answer(caller, "Allow", [f"{stage}/{opened}" for opened in OPENS[principal.kind]], principal.to_context())
+    opened = [f"{stage}/{path}" for path in OPENS[principal.kind]]
+    return answer(caller, "Allow", opened, principal.to_context())
 
 
 def answer(caller: str, effect: str, resources: list[str], context: dict[str, str]) -> dict[str, Any]:
@@ -59,3 +49,34 @@ def answer(caller: str, effect: str, resources: list[str], context: dict[str, st
         },
         "context": context,
     }
+
+
+def report(caller: str, principal: tokens.Principal | None, function_request_id: str) -> None:
+    """Log a judgement and its metrics in one line of the embedded metric format, without a library's cold start."""
+    metrics: dict[str, tuple[str, int | list[float]]] = {
+        "Judgements": ("Count", 1),
+        "Denials": ("Count", int(principal is None)),
+    }
+    if latencies:
+        metrics["DatabaseLatency"] = ("Milliseconds", latencies)
+    line = {
+        "_aws": {
+            "Timestamp": time.time_ns() // 1_000_000,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": METRICS_NAMESPACE,
+                    "Dimensions": [["service"]],
+                    "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _) in metrics.items()],
+                }
+            ],
+        },
+        "level": "INFO",
+        "message": "judged",
+        "service": "authorizer",
+        "function_request_id": function_request_id,
+        "caller": caller,
+        "kind": principal.kind if principal else None,
+        "shop": principal.shop if principal else None,
+        **{name: value for name, (_, value) in metrics.items()},
+    }
+    print(json.dumps(line))  # noqa: T201 - the function's log

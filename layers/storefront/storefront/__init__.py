@@ -4,3 +4,8 @@ Dependencies point inward: ``domain`` knows nobody; ``service`` knows the domain
 Gateway) know both and not each other; the functions wire them. ``tokens`` stands alone, because the authorizer loads
 little else.
 """
+
+from typing import Final
+
+METRICS_NAMESPACE: Final = "ServerlessCart"
+"""The namespace of every metric in CloudWatch."""

@@ -14,6 +14,8 @@ PRICE_AGE: Final = 60
 """Seconds, from the reading of the catalogue, for which a price may be shown."""
 PRICE_MARGIN: Final = 5
 """Seconds before `PRICE_AGE` at which a change reads a price anew, so that it is still fresh when the answer leaves."""
+READING_KEPT: Final = 20
+"""Seconds for which a stored reading that still holds stays as it is, so that parallel additions do not contend."""
 REMEMBERED_KEYS: Final = 32
 """Idempotency keys that a cart remembers."""
 REMEMBERED_KEY_LIFETIME: Final = 24 * 3600

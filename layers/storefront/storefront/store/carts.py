@@ -76,7 +76,7 @@ class CartStore(port.CartStore):
         )
 
         known = cart.items.get(product.id)
-        if known and known.reading.read_at > reading.read_at:
+        if known and not _replaces(reading, known.reading):
             write.require(f"attribute_exists({line})")
         else:
             text = {"S": _line(reading)}
@@ -208,6 +208,12 @@ def _item(item: TableItem, product_id: int) -> Item:
         updated_at=int(item[f"changed#{product_id}"]["N"]),
         reading=Reading(product, int(read_at)),
     )
+
+
+def _replaces(new: Reading, old: Reading) -> bool:
+    """Tell whether a reading is to be stored in the place of another one of the same product."""
+    age = new.read_at - old.read_at
+    return age >= limits.READING_KEPT * 1000 or (age >= 0 and new.product != old.product)
 
 
 def _line(reading: Reading) -> str:

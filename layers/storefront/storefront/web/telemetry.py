@@ -6,7 +6,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
-NAMESPACE = "ServerlessCart"
+from storefront import METRICS_NAMESPACE
 
 
 class Telemetry:
@@ -20,7 +20,7 @@ class Telemetry:
         """Report in the name of this service."""
         self._service = service
         self._logger = Logger(service=service, use_rfc3339=True)
-        self._metrics = Metrics(namespace=NAMESPACE, service=service)
+        self._metrics = Metrics(namespace=METRICS_NAMESPACE, service=service)
         self._calls = 0
 
     def begin(self, correlation_id: str, function_request_id: str) -> None:
@@ -44,7 +44,7 @@ class Telemetry:
             name="Refusals",
             unit=MetricUnit.Count,
             value=1,
-            namespace=NAMESPACE,
+            namespace=METRICS_NAMESPACE,
             default_dimensions={"service": self._service},
         ) as metric:
             metric.add_dimension("reason", reason)
