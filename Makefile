@@ -1,0 +1,45 @@
+# `make help` lists the targets.
+PYTHON ?= python3
+PORT ?= 4566
+UV_COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
+
+.DEFAULT_GOAL := help
+.PHONY: help prepare start up down test lint format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+prepare: ## Make the virtual environments that are missing or out of date
+	@$(PYTHON) local/prepare.py
+
+start: prepare ## Run the product on this machine until Ctrl-C (PORT=4566)
+	@.venv/bin/python -m local start --port $(PORT)
+
+up: prepare ## The same in the background; on a running one, bring code changes in
+	@.venv/bin/python -m local up --port $(PORT)
+
+down: prepare ## Stop what `make up` started; nothing of it is kept
+	@.venv/bin/python -m local down
+
+test: lint ## Check and test everything
+	.venv/bin/python -m pytest
+
+lint: prepare ## Check style, types and the template
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	@echo "sam validate --lint"
+	@AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint
+
+format: prepare ## Format the code and mend what can be mended
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+lock: prepare ## Pin the newest versions of all packages, with hashes
+	@for name in $(LOCKED); do echo "$$name.txt"; $(UV_COMPILE) --upgrade -o $$name.txt $$name.in || exit 1; done
+
+clean: ## Stop the local cloud and remove everything that can be made again
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
+	@rm -rf .local .venv .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,82 @@
+"""The commands of the local cloud; the Makefile calls them."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from local import cloud, demonstration, settings
+from local.errors import LocalCloudError
+
+INTERRUPTED: Final = 130
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+console = Console()
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the local cloud, on loopback.")]
+
+
+@app.command()
+def start(port: Port = settings.PORT) -> None:
+    """Run the local cloud with a fresh demo shop until Ctrl-C."""
+    serving = False
+    with _readable():
+        try:
+            with cloud.running(port, console=console) as stack:
+                demonstration.show(stack, console)
+                console.print("\nServing until Ctrl-C", highlight=False)
+                serving = True
+                cloud.wait_until_stopped(stack)
+        except KeyboardInterrupt:
+            if not serving:
+                raise
+    console.print("Stopped")
+
+
+@app.command()
+def up(port: Port = settings.PORT) -> None:
+    """Bring the local cloud up in the background, or bring code changes into the running one."""
+    with _readable():
+        stack = cloud.up(port, console=console)
+        demonstration.show(stack, console)
+        console.print(f"\nServing on port {port}; make down stops it", highlight=False)
+
+
+@app.command()
+def down() -> None:
+    """Stop every local cloud of this checkout; nothing of them is kept."""
+    with _readable():
+        stopped = cloud.down()
+    for emulator in stopped:
+        console.print(f"Stopped the local cloud on port {emulator.port}", highlight=False)
+    if not stopped:
+        console.print("No local cloud is running")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """End with a reason instead of a traceback, and stop in order where somebody wants us to end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    except LocalCloudError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Interrupt once: what follows is the orderly end, which a second Ctrl-C must not cut short."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,115 @@
+"""Building the template and deploying it to the emulator, with the real `sam`."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from local import environment, settings
+from local.errors import LocalCloudError
+from local.stack import Deployment
+
+REASON_LINES: Final = 12
+"""Last lines of what SAM printed that are shown when it fails."""
+
+
+def build(endpoint_url: str, log: Path) -> None:
+    """Build what changed since the last build. Raises `LocalCloudError`."""
+    target = f"{environment.RUNTIME} {environment.ARCHITECTURE}\n"
+    built_for = settings.BUILD.with_suffix(".target")
+    if not built_for.exists() or built_for.read_text() != target:  # which SAM's cache does not look at
+        shutil.rmtree(settings.CACHE, ignore_errors=True)
+        built_for.write_text(target)
+    _sam("build", [], endpoint_url, log)
+
+
+def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deployment:
+    """Deploy what was built; ``parameters`` are the template's, beside those of samconfig.toml and of this host.
+
+    Raises `LocalCloudError`.
+    """
+    overrides = {
+        **settings.PARAMETERS,
+        "Runtime": environment.RUNTIME,
+        "Architecture": environment.ARCHITECTURE,
+        **parameters,
+    }
+    arguments = ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
+    try:
+        _sam("deploy", arguments, endpoint_url, log)
+    except LocalCloudError as error:
+        raise LocalCloudError("\n".join([str(error), *_failed_resources(endpoint_url)])) from None
+    return deployed(endpoint_url)
+
+
+def deployed(endpoint_url: str) -> Deployment:
+    """Read the outputs of the deployed stack."""
+    client = environment.session().client("cloudformation", endpoint_url=endpoint_url, config=environment.CLIENT)
+    (stack,) = client.describe_stacks(StackName=settings.STACK_NAME)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    return Deployment(
+        search_url=_here(outputs["SearchUrl"], endpoint_url),
+        shop_url=_here(outputs["ShopUrl"], endpoint_url),
+        endpoint_url=endpoint_url,
+        region=settings.REGION,
+        table_name=outputs["TableName"],
+    )
+
+
+def _here(url: str, endpoint_url: str) -> str:
+    """Return where the emulator serves what AWS would serve at ``url``: https://<api>.execute-api.<region>…/<stage>."""
+    address = urlsplit(url)
+    api = address.netloc.partition(".")[0]
+    return f"{endpoint_url}/restapis/{api}{address.path}/_user_request_"
+
+
+def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> None:
+    """Run one of SAM's commands. Raises `LocalCloudError` with the end of what it printed."""
+    with log.open("w") as output, tempfile.TemporaryDirectory() as scratch:  # SAM leaves folders behind
+        process = subprocess.Popen(  # noqa: S603 - SAM itself
+            [str(settings.SAM), command, "--config-env", "local", *arguments],
+            cwd=settings.ROOT,
+            env={**environment.of_sam(endpoint_url), "TMPDIR": scratch},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, which is stopped as a whole
+        )
+        with _ended(process):
+            process.wait()
+    if process.returncode != 0:
+        lines = log.read_text(errors="replace").rstrip().splitlines()
+        raise LocalCloudError(f"sam {command} failed:\n" + "\n".join(lines[-REASON_LINES:]))
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process and every process that it started, should the wait for it be interrupted."""
+    try:
+        yield
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+
+
+def _failed_resources(endpoint_url: str) -> list[str]:
+    """Say which resources could not be made or changed, and why."""
+    client = environment.session().client("cloudformation", endpoint_url=endpoint_url, config=environment.CLIENT)
+    try:
+        events = client.describe_stack_events(StackName=settings.STACK_NAME)["StackEvents"]
+    except ClientError:  # it failed before there was a stack
+        return []
+    return [
+        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+        for event in events
+        if event["ResourceStatus"].endswith("_FAILED") and "ResourceStatusReason" in event
+    ]

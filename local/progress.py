@@ -1,0 +1,20 @@
+"""Saying what is being done while it is done."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+
+@contextmanager
+def step(console: Console, doing: str) -> Iterator[None]:
+    """Show what is being done: a spinner on a terminal, elsewhere a line; then how long it took."""
+    start = time.monotonic()
+    if console.is_terminal:
+        with console.status(f"{doing} …"):
+            yield
+        console.print(f"[green]✓[/] {doing} [dim]{time.monotonic() - start:.1f} s[/]", highlight=False)
+    else:
+        console.print(f"{doing} …", highlight=False)
+        yield

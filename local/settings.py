@@ -1,0 +1,23 @@
+"""Where things lie, and what samconfig.toml says of the local cloud."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+STATE: Final = ROOT / ".local"
+SAM: Final = STATE / "venvs" / "sam" / "bin" / "sam"
+EMULATOR: Final = STATE / "venvs" / "emulator" / "bin"
+"""The programs of the emulator's virtual environment; its interpreter runs the functions."""
+HOST: Final = "127.0.0.1"
+PORT: Final = 4566
+
+_samconfig: Final[dict[str, Any]] = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]
+STACK_NAME: Final[str] = _samconfig["global"]["parameters"]["stack_name"]
+REGION: Final[str] = _samconfig["global"]["parameters"]["region"]
+BUILD: Final = ROOT / _samconfig["build"]["parameters"]["build_dir"]
+CACHE: Final = ROOT / _samconfig["build"]["parameters"]["cache_dir"]
+PARAMETERS: Final[dict[str, str]] = dict(
+    override.split("=", 1) for override in _samconfig["deploy"]["parameters"]["parameter_overrides"]
+)
+"""The template's parameters in the local cloud, but for those that depend on the host."""
