@@ -93,7 +93,7 @@ def _read(request: Request, model: type[Body]) -> tuple[Body, Terms]:
 def _fingerprint(request: Request, body: BaseModel) -> str:
     """Tell one request from another that comes with the same idempotency key."""
     target = "/".join([request.method, request.route, *request.path.values()])
-    return _digest(f"{target} {body.model_dump_json()}", 8)
+    return _digest(f"{target} {body.model_dump_json(exclude_unset=True)}", 8)
 
 
 def _digest(text: str, size: int) -> str:
