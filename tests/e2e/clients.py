@@ -1,0 +1,151 @@
+"""The two APIs as their clients see them, and what the contract says of every answer, checked on every answer."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+from storefront.domain.cart import Owner
+
+SENSITIVE: Final[set[str]] = set()
+"""Keys, customers and texts that the tests send and that no log may hold."""
+INNARDS: Final = re.compile(r"traceback|\.py\b|boto|pydantic|powertools|dynamodb|arn:aws|lambda", re.IGNORECASE)
+"""What no client may ever read in an answer."""
+
+
+def sensitive(text: str) -> str:
+    """Return a text after noting that no log may hold it."""
+    SENSITIVE.add(text)
+    return text
+
+
+NOTE: Final = sensitive("gift-wrapped for Wilhelmina")
+"""An item's notes."""
+TITLE: Final = sensitive("Marzipan mousetrap")
+"""The title of a search session's item."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; two are equal where status and body are."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+REGISTERED: Final = Reply(200, {"status": "registered"})
+NOT_FOUND: Final = Reply(404, {"error": "not found"})
+TOO_LARGE: Final = Reply(413, {"error": "request too large"})
+FAULT: Final = Reply(500, {"error": "internal server error"})
+UNAVAILABLE: Final = Reply(503, {"error": "temporarily unavailable"})
+BANNED: Final = Reply(403, {"error": "banned ip"})
+FOREIGN_ORIGIN: Final = Reply(403, {"error": "origin not allowed"})
+FORBIDDEN: Final = Reply(403, {"error": "forbidden"})
+UNAUTHENTICATED: Final = Reply(401, {"error": "authentication required"})
+
+
+class Http:
+    """One API over HTTP. Paths go out exactly as they are given: requests would tidy up what the tests are about."""
+
+    def __init__(self, url: str, *, innards: str) -> None:
+        """``url`` is what a route's path is appended to; ``innards`` is a name that no answer may hold."""
+        self._url = url
+        self._innards = innards
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=16))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def raw(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request and return the answer, whatever it is."""
+        request = self._session.prepare_request(requests.Request(method, self._url, **options))
+        _, question_mark, query = (request.url or "").partition("?")
+        request.url = f"{self._url}{path}{question_mark}{query}"
+        return self._session.send(request, timeout=60)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Send a request and return the answer, after checking what the contract says of every answer."""
+        credentials = {} if token is None else {"Authorization": f"Token {token}"}
+        response = self.raw(method, path, headers={**credentials, **(headers or {})}, **options)
+        body = response.json()
+        assert response.headers["Content-Type"].partition(";")[0] == "application/json"
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        exposed = {name.strip().lower() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
+        assert exposed >= {"etag", "idempotency-replayed"}
+        if response.status_code >= 400:
+            assert isinstance(body["error"], str)
+            assert not INNARDS.search(response.text)
+            assert self._innards not in response.text
+        return Reply(response.status_code, body, CaseInsensitiveDict(response.headers))
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A shop's visitor in a search session, with the shop's API key."""
+
+    http: Http
+    token: str
+    hashid: str
+    session: str
+
+    @property
+    def path(self) -> str:
+        """The route of the session's cart; ``session`` stands in it as it is, percent-encoded already."""
+        return f"/6/{self.hashid}/stats/cart/{self.session}"
+
+    def send(self, method: str, **options: Any) -> Reply:
+        """Send any request about the session's cart; ``headers`` may bring another key."""
+        headers = {"Authorization": f"Token {self.token}", **options.pop("headers", {})}
+        return self.http.send(method, self.path, headers=headers, **options)
+
+    def put(self, id: object, index: str = "product", **more: object) -> Reply:  # noqa: A002 - the contract's word
+        """Put an item in the cart."""
+        return self.send("PUT", json={"id": id, "index": index, "title": TITLE, **more})
+
+    def patch(self, id: object, index: str = "product", **more: object) -> Reply:  # noqa: A002 - the contract's word
+        """Take an item out of the cart."""
+        return self.send("PATCH", json={"id": id, "index": index, **more})
+
+    def delete(self) -> Reply:
+        """Empty the cart."""
+        return self.send("DELETE")
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A shop's signed-in customer."""
+
+    http: Http
+    token: str
+    owner: Owner
+
+    def post(self, *, path: str = "/api/shop/cart/items", **options: Any) -> Reply:
+        """Send any request to add an item."""
+        headers = {"Authorization": f"Token {self.token}", **options.pop("headers", {})}
+        return self.http.send("POST", path, headers=headers, **options)
+
+    def add(self, product: object, *, headers: Mapping[str, str] | None = None, **more: object) -> Reply:
+        """Add a product to the cart."""
+        return self.post(json={"product": product, **more}, headers=headers or {})
+
+
+def unique(prefix: str) -> str:
+    """Make a name that no other test uses."""
+    return f"{prefix}-{secrets.token_hex(8)}"

@@ -1,0 +1,229 @@
+"""One stack for all end-to-end tests, and for each test a visitor, a customer and products of its own."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from local import cloud, environment
+from local.stack import Stack
+from storefront.domain.cart import Owner
+from storefront.domain.product import Product
+from storefront.tokens import Shop, Token
+from tests.e2e.clients import Customer, Http, Visitor, sensitive, unique
+from tests.e2e.database import Database
+from tests.e2e.lambdas import Lambdas
+
+LAST = ("test_concurrency.py", "test_changes.py", "test_logs.py")
+"""Files that run last: the first leaves many functions running, the others look back on what went before."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the files that run last there, behind the other tests of this folder."""
+    places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    own = sorted(
+        (items[place] for place in places),
+        key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1,
+    )
+    for place, item in zip(places, own, strict=True):
+        items[place] = item
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start a stack of the tests' own; nothing of it is left behind."""
+    with cloud.running(port=0, state=tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database(stack: Stack) -> Database:
+    """Return the stack's table."""
+    client = environment.session().client("dynamodb", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+    return Database(client, stack.table_name)
+
+
+@pytest.fixture(scope="session")
+def lambdas(stack: Stack) -> Lambdas:
+    """Return the stack's functions."""
+    session = environment.session()
+    return Lambdas(
+        client=session.client("lambda", endpoint_url=stack.endpoint_url, config=environment.CLIENT),
+        logs=session.client("logs", endpoint_url=stack.endpoint_url, config=environment.CLIENT),
+        region=stack.region,
+    )
+
+
+@pytest.fixture(scope="session")
+def search_http(stack: Stack) -> Iterator[Http]:
+    """Connect to the Search API."""
+    http = Http(stack.search_url, innards=stack.table_name)
+    yield http
+    http.close()
+
+
+@pytest.fixture(scope="session")
+def shop_http(stack: Stack) -> Iterator[Http]:
+    """Connect to the Shop API."""
+    http = Http(stack.shop_url, innards=stack.table_name)
+    yield http
+    http.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_sensitive(stack: Stack) -> None:
+    """Let no log hold the stack's own keys either; a key's zone is no part of it."""
+    second = stack.second_shop
+    for key in (stack.api_key, *stack.customer_tokens, stack.expired_token, stack.revoked_token):
+        sensitive(key.rpartition("-")[2])
+    for key in (second.api_key, second.customer_token):
+        sensitive(key.rpartition("-")[2])
+
+
+@pytest.fixture(scope="session")
+def shop(stack: Stack, database: Database) -> str:
+    """Return the demo shop's name."""
+    return database.token(stack.api_key).shop
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Who asks
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def new_visitor(stack: Stack, search_http: Http) -> Callable[[], Visitor]:
+    """Make visitors of the demo shop, each in a search session of its own."""
+    return lambda: Visitor(search_http, stack.api_key, stack.hashid, unique("session")[:32])
+
+
+@pytest.fixture(scope="session")
+def new_customer(database: Database, shop_http: Http, shop: str) -> Callable[[], Customer]:
+    """Make customers of the demo shop, each with an empty cart."""
+
+    def make() -> Customer:
+        owner, token = database.new_owner(shop)
+        return Customer(shop_http, token, owner)
+
+    return make
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[[], Visitor]) -> Visitor:
+    """Make a visitor in a new search session."""
+    return new_visitor()
+
+
+@pytest.fixture
+def customer(new_customer: Callable[[], Customer]) -> Customer:
+    """Make a customer with an empty cart."""
+    return new_customer()
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A shop that blocks networks and lists origins, with one of its visitors and one of its customers."""
+
+    shop: Shop
+    visitor: Visitor
+    customer: Customer
+
+
+@pytest.fixture(scope="session")
+def guarded(database: Database, search_http: Http, shop_http: Http) -> Guarded:
+    """Open a shop that guards both its doors."""
+    hashid = secrets.token_hex(16)
+    shop = database.open_shop(
+        Shop(
+            name=unique("guarded"),
+            search_engines=frozenset({hashid}),
+            blocked_networks=frozenset({"198.51.100.0/28", "2001:db8:bad::/48"}),
+            allowed_origins=frozenset({"https://guarded.example", "https://www.guarded.example:8443"}),
+        )
+    )
+    owner, token = database.new_owner(shop.name)
+    return Guarded(
+        shop=shop,
+        visitor=Visitor(search_http, database.issue(Token("api_key", shop.name)), hashid, unique("session")[:32]),
+        customer=Customer(shop_http, token, owner),
+    )
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A shop and its tokens that were changed after the gateway had seen them, all of them at ``seen_at``."""
+
+    seen_at: float
+    revoked_visitor: Visitor
+    revoked_customer: Customer
+    expired_customer: Customer
+    new_customer: Customer
+    other_customer: Customer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
+    """Change a shop at the very start, so that the tests of what comes of it need not wait."""
+    hashid, name = secrets.token_hex(16), unique("changing")
+    shop = database.open_shop(Shop(name, search_engines=frozenset({hashid})))
+    visitor = Visitor(search_http, database.issue(Token("api_key", name)), hashid, "changing")
+    revoked, expired, other = (
+        Customer(shop_http, token, owner) for owner, token in (database.new_owner(name) for _ in range(3))
+    )
+    new = Customer(shop_http, database.issue_nothing(), Owner(name, "new"))
+
+    assert visitor.put("42").status == 200
+    for customer in (revoked, expired, other):
+        assert customer.add(1).body["error"] == "invalid product"
+    assert new.add(1).status == 401
+    seen_at = time.time()
+
+    database.reissue(visitor.token, Token("api_key", name, revoked=True))
+    database.reissue(revoked.token, Token("customer", name, revoked.owner.customer, revoked=True))
+    database.reissue(expired.token, Token("customer", name, expired.owner.customer, expires_at=int(seen_at)))
+    database.reissue(new.token, Token("customer", name, new.owner.customer))
+    database.open_shop(
+        replace(
+            shop,
+            blocked_networks=frozenset({"192.0.2.0/24"}),
+            allowed_origins=frozenset({"https://changing.example"}),
+        )
+    )
+    return Changed(
+        seen_at=seen_at,
+        revoked_visitor=visitor,
+        revoked_customer=revoked,
+        expired_customer=expired,
+        new_customer=new,
+        other_customer=other,
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What they want
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lamp(database: Database, shop: str) -> Product:
+    """Put a product on sale: 10.00 less 1.50 a piece, without limit of stock."""
+    return database.sell(shop, price=1_000, discount=150)
+
+
+@pytest.fixture(scope="session")
+def a_hundred_products(database: Database, shop: str) -> list[Product]:
+    """Put as many products on sale as a cart takes."""
+    return [database.sell(shop, price=100 + n) for n in range(100)]
+
+
+@pytest.fixture(scope="session")
+def full_cart(new_customer: Callable[[], Customer], a_hundred_products: list[Product]) -> Customer:
+    """Make a customer whose cart holds a hundred products, the most that it takes; tests copy it."""
+    customer = new_customer()
+    for product in a_hundred_products:
+        reply = customer.add(product.id)
+        assert reply.status == 200
+    return customer

@@ -1,0 +1,97 @@
+"""The functions behind the stack: how often they ran, what they logged, and what their roles may do."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+
+from local import environment
+from tests.e2e.clients import unique
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+FUNCTIONS = ("Authorizer", "StatsCart", "CartItems")
+_ECHO_CREDENTIALS = """
+import os
+
+def handler(event, context):
+    return {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
+"""
+
+
+@dataclass(frozen=True)
+class Lambdas:
+    """The stack's functions."""
+
+    client: "LambdaClient"
+    logs: "CloudWatchLogsClient"
+    region: str
+
+    def name(self, function: str) -> str:
+        """Return the deployed name of one of `FUNCTIONS`."""
+        pages = self.client.get_paginator("list_functions").paginate()
+        names = [
+            f["FunctionName"] for page in pages for f in page["Functions"] if f"{function}Function" in f["FunctionName"]
+        ]
+        (name,) = names
+        return name
+
+    def log(self, function: str) -> list[str]:
+        """Return every line that a function ever logged."""
+        configuration = self.client.get_function_configuration(FunctionName=self.name(function))
+        group = configuration["LoggingConfig"]["LogGroup"]
+        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
+    def runs(self) -> dict[str, int]:
+        """Count how often each function ran."""
+        return {name: sum(line.startswith("START ") for line in self.log(name)) for name in FUNCTIONS}
+
+    def in_the_role_of(self, function: str) -> boto3.Session:
+        """Return a session with a function's rights.
+
+        The credentials come from a throw-away function that is given the same role.
+        """
+        role = self.client.get_function_configuration(FunctionName=self.name(function))["Role"]
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("probe.py", _ECHO_CREDENTIALS)
+        name = unique("probe")
+        self.client.create_function(
+            FunctionName=name,
+            Role=role,
+            Runtime=environment.RUNTIME,  # type: ignore[arg-type]
+            Handler="probe.handler",
+            Code={"ZipFile": code.getvalue()},
+        )
+        try:
+            said = json.load(self.client.invoke(FunctionName=name)["Payload"])
+        finally:
+            self.client.delete_function(FunctionName=name)
+        return boto3.Session(
+            said["AWS_ACCESS_KEY_ID"], said["AWS_SECRET_ACCESS_KEY"], said["AWS_SESSION_TOKEN"], region_name=self.region
+        )
+
+    @contextmanager
+    def with_database_at(self, endpoint_url: str, function: str) -> Iterator[None]:
+        """Let a function find its database at another address, which waits a second at most for an answer."""
+        name = self.name(function)
+        variables = self.client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        elsewhere = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint_url, "DATABASE_TIMEOUT_SECONDS": "1"}
+        self._configure(name, {**variables, **elsewhere})
+        try:
+            yield
+        finally:
+            self._configure(name, variables)
+
+    def _configure(self, name: str, variables: dict[str, str]) -> None:
+        """Give a function this environment."""
+        self.client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        self.client.get_waiter("function_updated_v2").wait(FunctionName=name)

@@ -1,0 +1,257 @@
+"""The deployed bundle in one process: its own table (moto), its own handlers, a clock to set and a count of calls."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from storefront import tokens
+from storefront.domain.cart import Owner
+from storefront.domain.product import Product
+from storefront.store import keys
+from storefront.store.catalogue import product_to_item
+from storefront.store.tokens import shop_to_item, token_to_items
+from storefront.web import edge
+from tests.builders import HASHID, NOW, OWNER, ROOT, SHOP, Event, product
+from tests.template import TEMPLATE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+FUNCTIONS = ("authorizer", "stats_cart", "cart_items")
+TABLE = "table"
+
+Item = dict[str, Any]
+
+
+class Clock:
+    """A clock that stands until it is set. Milliseconds since 1970."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+    def forward(self, milliseconds: int) -> None:
+        self.now += milliseconds
+
+
+@dataclass
+class Database:
+    """What happens between the functions and DynamoDB: their calls, counted, and faults, injected.
+
+    ``before`` and ``after`` are asked for each attempt of a call; ``before`` may raise instead of the call, ``after``
+    once moto has answered.
+    """
+
+    calls: list[str] = field(default_factory=list)
+    before: Callable[[str], None] | None = None
+    after: Callable[[str], None] | None = None
+
+    def watch(self, session: boto3.Session) -> None:
+        session.events.register("before-call.dynamodb", self._called)
+        session.events.register_first("before-send.dynamodb", self._sending)
+        session.events.register_last("before-send", self._sent)  # moto listens there too, and goes first
+
+    def reset(self) -> None:
+        self.calls.clear()
+        self.before = self.after = None
+
+    def _called(self, model: Any, **_: object) -> None:
+        self.calls.append(model.name)
+
+    def _sending(self, event_name: str, **_: object) -> None:
+        if self.before:
+            self.before(event_name.rpartition(".")[2])
+
+    def _sent(self, event_name: str, **_: object) -> None:
+        if self.after:
+            self.after(event_name.rpartition(".")[2])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of a function, its JSON read."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+    text: str
+
+
+class Context:
+    """What Lambda tells a function about its run."""
+
+    aws_request_id = "c0ffee00-0000-4000-8000-000000000000"
+
+    def __init__(self, seconds_left: float) -> None:
+        self._left = seconds_left
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._left * 1000)
+
+
+class Bundle:
+    """The functions over their table."""
+
+    def __init__(
+        self, apps: dict[str, ModuleType], client: "DynamoDBClient", clock: Clock, database: Database, log: io.StringIO
+    ) -> None:
+        self.apps = apps
+        self.client = client
+        self.clock = clock
+        self.database = database
+        self._log = log
+        self.seconds_left = 20.0
+
+    def judge(self, event: Event) -> dict[str, Any]:
+        """Ask the authorizer."""
+        return self._run("authorizer", event)
+
+    def send(self, function: str, event: Event) -> Answer:
+        """Send a request to a function; what it did to the database is in ``database.calls``."""
+        self.database.calls.clear()
+        raw = self._run(function, event)
+        return Answer(raw["statusCode"], json.loads(raw["body"]), raw["headers"], raw["body"])
+
+    def _run(self, function: str, event: Event) -> dict[str, Any]:
+        """Run a function as Lambda does: its event and its answer go through JSON, and what it prints is its log."""
+        with contextlib.redirect_stdout(self._log):
+            answer = self.apps[function].handler(json.loads(json.dumps(event)), Context(self.seconds_left))
+        answered: dict[str, Any] = json.loads(json.dumps(answer))
+        return answered
+
+    def put(self, *items: Item) -> None:
+        """Write items to the table, past the functions."""
+        for item in items:
+            self.client.put_item(TableName=TABLE, Item=item)
+
+    def sell(self, *products: Product, shop: str = SHOP) -> None:
+        """Put products in a shop's catalogue."""
+        self.put(*(product_to_item(shop, it) for it in products))
+
+    def open_shop(self, shop: tokens.Shop, **keys_of: tokens.Token) -> None:
+        """Write a shop and its tokens, by their keys, each spelled ``key_<the key>``."""
+        self.put(shop_to_item(shop))
+        for name, token in keys_of.items():
+            self.put(*token_to_items(tokens.digest(name.removeprefix("key_")), token))
+
+    def rows(self, prefix: str = "") -> list[Item]:
+        """Return the table's items of partitions that begin so, values without their types' names."""
+        found = self.client.scan(TableName=TABLE)["Items"]
+        return [
+            {name: next(iter(value.values())) for name, value in item.items()}
+            for item in cast("list[Item]", found)
+            if item["pk"]["S"].startswith(prefix)
+        ]
+
+    def cart_row(self, owner: Owner = OWNER) -> Item:
+        """Return a stored cart."""
+        (row,) = self.rows(keys.cart(owner).pk)
+        return row
+
+    def fill_cart(self, items: int) -> None:
+        """Multiply a cart's one line until it holds this many items, of products 1000, 1001 …."""
+        (raw,) = self.client.scan(
+            TableName=TABLE,
+            FilterExpression="begins_with(pk, :cart)",
+            ExpressionAttributeValues={":cart": {"S": "CART#"}},
+        )["Items"]
+        line = {name: value for name, value in raw.items() if "#" in name and not name.startswith("key#")}
+        numbers = range(1000, 1000 + items - 1)
+        for number in numbers:
+            raw |= {f"{name.partition('#')[0]}#{number}": value for name, value in line.items()}
+        raw["products"] = {"NS": [*raw["products"]["NS"], *map(str, numbers)]}
+        self.put(raw)
+
+    def logged(self) -> str:
+        """Return what the functions have written to their logs."""
+        return self._log.getvalue()
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Return the same, line by line; each is JSON."""
+        return [json.loads(line) for line in self.logged().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def _session() -> Iterator[tuple[dict[str, ModuleType], Clock, Database]]:
+    """Load the functions once, as a warm Lambda has them."""
+    clock, database = Clock(), Database()
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "POWERTOOLS_LOG_LEVEL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("TABLE_NAME", TABLE)
+        patch.setattr(edge, "clock", clock)
+        boto3.setup_default_session()
+        database.watch(cast("boto3.Session", boto3.DEFAULT_SESSION))
+        apps = {name: _import(name) for name in FUNCTIONS}
+        patch.setattr(apps["authorizer"], "time", SimpleNamespace(**vars(time) | {"time": lambda: clock() / 1000}))
+        yield apps, clock, database
+        patch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+def _import(function: str) -> ModuleType:
+    """Import a function's app.py under a name of its own."""
+    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def _client(_session: object) -> "DynamoDBClient":
+    """Return a client of the tests' own, which counts nowhere."""
+    return boto3.Session().client("dynamodb")
+
+
+@pytest.fixture
+def bundle(_session: tuple[dict[str, ModuleType], Clock, Database], _client: "DynamoDBClient") -> Iterator[Bundle]:
+    """Return the bundle over a new table, made from the template's own words, at the moment of the events."""
+    words = TEMPLATE["Resources"]["Table"]["Properties"]
+    _client.create_table(
+        TableName=TABLE,
+        BillingMode=words["BillingMode"],
+        KeySchema=words["KeySchema"],
+        AttributeDefinitions=words["AttributeDefinitions"],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": words["StreamSpecification"]["StreamViewType"]},
+    )
+    _client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=words["TimeToLiveSpecification"])
+    apps, clock, database = _session
+    clock.now = NOW
+    database.reset()
+    log = io.StringIO()
+    for name in FUNCTIONS:
+        for handler in logging.getLogger(name).handlers:
+            cast("logging.StreamHandler[Any]", handler).stream = log
+    yield Bundle(apps, _client, clock, database, log)
+    _client.delete_table(TableName=TABLE)
+
+
+@pytest.fixture
+def shop(bundle: Bundle) -> Bundle:
+    """Return the bundle with the demo shop: its settings, the events' keys and the seed request's product."""
+    bundle.open_shop(
+        tokens.Shop(SHOP, frozenset({HASHID}), frozenset({"203.0.113.0/24", "2001:db8:bad::/48"})),
+        **{
+            f"key_{'0' * 40}": tokens.Token("api_key", SHOP),
+            f"key_{'1' * 40}": tokens.Token("customer", SHOP, OWNER.customer),
+        },
+    )
+    bundle.sell(product())
+    return bundle

@@ -1,0 +1,133 @@
+"""What the functions report: who finds which figures, and what is found nowhere."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from storefront.tokens import digest
+from tests.builders import EVENTS, OWNER, SESSION, altered, load
+from tests.integration.conftest import Bundle
+
+FIXTURES = sorted(f"{file.parent.name}/{file.stem}" for file in EVENTS.glob("*/*.json"))
+
+
+def run(bundle: Bundle, name: str) -> None:
+    function = name.partition("/")[0]
+    if function == "authorizer":
+        bundle.judge(load(name))
+    else:
+        bundle.send(function, load(name))
+
+
+def metrics(bundle: Bundle, name: str) -> list[dict[str, Any]]:
+    """Return the lines in the embedded metric format that carry this metric, dimensions included."""
+    found = []
+    for line in bundle.log_lines():
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
+            assert directive["Namespace"] == "ServerlessCart"
+            if name in {metric["Name"] for metric in directive["Metrics"]}:
+                (dimensions,) = directive["Dimensions"]
+                found.append({"value": line[name], **{key: line[key] for key in dimensions}})
+    return found
+
+
+def test_there_are_fixtures() -> None:
+    assert {name.partition("/")[0] for name in FIXTURES} == {"authorizer", "stats_cart", "cart_items"}
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_no_key_body_note_or_customer_appears_in_any_log_line(shop: Bundle, name: str) -> None:
+    event = load(name)
+    run(shop, name)
+
+    assert shop.log_lines()
+    keys = ["0" * 40, "1" * 40, "f" * 40]
+    body = event.get("body") or "no body"
+    notes = ["Please pack carefully", "Bitte gut einpacken", "Zoë", "Enamel", "Tin mug", "Becher", "MUG-"]
+    secrets = [*keys, *map(digest, keys), body, *notes, OWNER.customer, SESSION, "besucher"]
+    secrets += [event.get("authorizationToken", "no token"), "order-form-42", "7d1f6c1e-4f0b"]
+    if event.get("isBase64Encoded"):
+        secrets.append(base64.b64decode(body).decode())
+    assert [secret for secret in secrets if secret in shop.logged()] == []
+
+
+@pytest.mark.parametrize("function", ["stats_cart", "cart_items"])
+def test_a_fault_is_reported_by_kind_and_place_and_its_text_nowhere(
+    shop: Bundle, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def burst(*_arguments: object, **_named: object) -> None:
+        message = "TOP-SECRET text of table, arn:aws:dynamodb:eu-west-1 and customer-1"
+        raise KeyError(message)
+
+    app = shop.apps[function]
+    monkeypatch.setattr(app.sessions if function == "stats_cart" else app.carts, "add", burst)
+
+    answer = shop.send(function, load({"stats_cart": "stats_cart/put_body", "cart_items": "cart_items/post"}[function]))
+
+    assert (answer.status, answer.body) == (500, {"error": "internal server error"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    fault = next(line for line in shop.log_lines() if line.get("message") == "fault")
+    assert (fault["level"], fault["fault"]) == ("ERROR", "KeyError")
+    assert fault["frames"][-1].endswith(" burst")
+    assert "TOP-SECRET" not in shop.logged() + answer.text
+    assert metrics(shop, "Faults") == [{"value": [1.0], "service": function}]
+
+
+def test_a_log_line_carries_the_ids_of_the_request_the_status_and_the_number_of_calls(shop: Bundle) -> None:
+    shop.send("cart_items", load("cart_items/post"))
+    shop.send("stats_cart", altered(load("stats_cart/put_body"), body={}))
+
+    told = [line for line in shop.log_lines() if line.get("message") == "answered"]
+    for line, function, method, status, calls, event in (
+        (told[0], "cart_items", "POST", 200, 2, "cart_items/post"),
+        (told[1], "stats_cart", "PUT", 400, 0, "stats_cart/put_body"),
+    ):
+        assert (line["service"], line["method"], line["status"]) == (function, method, status)
+        assert line["database_calls"] == calls
+        assert line["correlation_id"] == load(event)["requestContext"]["requestId"]
+        assert line["function_request_id"] == "c0ffee00-0000-4000-8000-000000000000"
+    assert (told[0].get("reason"), told[1]["reason"]) == (None, "fields are missing")
+
+
+def test_registered_events_and_added_items_are_counted_and_replays_are_not(shop: Bundle) -> None:
+    for name in ("put_body", "patch", "delete"):
+        shop.send("stats_cart", load(f"stats_cart/{name}"))
+    for _ in range(2):
+        shop.send("cart_items", load("cart_items/post_other_case_headers"))
+
+    assert metrics(shop, "RegisteredEvents") == [{"value": [1.0], "service": "stats_cart"}] * 3
+    assert metrics(shop, "AddedItems") == [{"value": [1.0], "service": "cart_items"}]
+    assert len(metrics(shop, "Requests")) == 5
+
+
+def test_the_latency_of_each_call_of_the_database_is_measured(shop: Bundle) -> None:
+    shop.send("cart_items", load("cart_items/post"))
+    shop.judge(load("authorizer/customer_token"))
+
+    in_function, in_authorizer = metrics(shop, "DatabaseLatency")
+    for measured, service in ((in_function, "cart_items"), (in_authorizer, "authorizer")):
+        assert measured["service"] == service
+        assert len(measured["value"]) == 2
+        assert all(0 < milliseconds < 10_000 for milliseconds in measured["value"])
+
+
+@pytest.mark.parametrize(
+    ("function", "changes", "reason"),
+    [
+        ("stats_cart", {"authorizer": None}, "forbidden"),
+        ("stats_cart", {"address": "203.0.113.1"}, "banned ip"),
+        ("stats_cart", {"body": {"id": "1"}}, "fields are missing"),
+        ("stats_cart", {"body": "[1]"}, "Invalid cart item data"),
+        ("cart_items", {"authorizer": None}, "authentication required"),
+        ("cart_items", {"body": {"product": "2"}}, "validation error"),
+        ("cart_items", {"body": {"product": 404}}, "invalid product"),
+        ("cart_items", {"body": {"product": 123, "quantity": 51}}, "insufficient stock"),
+    ],
+)
+def test_refusals_are_counted_by_reason(shop: Bundle, function: str, changes: dict[str, Any], reason: str) -> None:
+    name = {"stats_cart": "stats_cart/put_body", "cart_items": "cart_items/post"}[function]
+    shop.send(function, altered(load(name), **changes))
+
+    assert metrics(shop, "Refusals") == [{"value": [1.0], "service": function, "reason": reason}]
+    assert metrics(shop, "AddedItems") == metrics(shop, "RegisteredEvents") == metrics(shop, "Faults") == []

@@ -1,0 +1,27 @@
+"""template.yaml, read."""
+
+from typing import Any
+
+import yaml
+
+from tests.builders import ROOT
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads a template, its functions (``!Ref x``) as ``{"Ref": x}``."""
+
+
+def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    """Read a function of CloudFormation's."""
+    name = suffix if suffix == "Ref" else f"Fn::{suffix}"
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    if isinstance(node, yaml.MappingNode):
+        return {name: loader.construct_mapping(node, deep=True)}
+    assert isinstance(node, yaml.ScalarNode)
+    return {name: loader.construct_scalar(node)}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a safe loader

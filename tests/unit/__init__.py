@@ -1,0 +1,1 @@
+"""Rules, parsing and structure, without any socket."""

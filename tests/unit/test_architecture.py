@@ -1,0 +1,200 @@
+"""The shape of the code: who may import whom, what a cold start may load, and that every fixture serves a test."""
+
+import ast
+import doctest
+import importlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from pytest_socket import SocketBlockedError
+
+from tests.builders import EVENTS, ROOT
+
+PACKAGE = ROOT / "layers" / "storefront" / "storefront"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+FUNCTIONS = sorted(file.parent.name for file in (ROOT / "functions").glob("*/app.py"))
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {file.parent.name for file in SOURCES} == {"storefront", "domain", "service", "store", "web"}
+    assert {"authorizer", "stats_cart", "cart_items"} <= set(FUNCTIONS)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Dependencies point inward
+# ----------------------------------------------------------------------------------------------------------------------
+
+MAY_IMPORT = {
+    "storefront": set[str](),
+    "tokens": set[str](),
+    "domain": {"storefront.domain"},
+    "service": {"storefront.domain", "storefront.service"},
+    "store": {"storefront.domain", "storefront.service.port", "storefront.store", "storefront.tokens"}
+    | {"boto3", "botocore", "mypy_boto3_dynamodb"},
+    "web": {"storefront", "storefront.domain", "storefront.service", "storefront.tokens", "storefront.web"}
+    | {"aws_lambda_powertools", "botocore.exceptions", "pydantic"},
+}
+"""What each part may import beside the standard library; a package's name stands for all in it, but for our own."""
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Name the modules that a file imports, ``from storefront import tokens`` as storefront.tokens."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module
+            for alias in node.names:
+                inner = PACKAGE.parent.joinpath(*node.module.split("."), alias.name)
+                is_module = inner.is_dir() or inner.with_suffix(".py").is_file()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
+
+
+def allowed(module: str, part: str) -> bool:
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        return True
+    return any(
+        module == permitted or (module.startswith(f"{permitted}.") and permitted != "storefront")
+        for permitted in MAY_IMPORT[part]
+    )
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_dependencies_point_inward(file: Path) -> None:
+    own = file.relative_to(PACKAGE)
+    part = own.parts[0] if len(own.parts) > 1 else {"__init__": "storefront"}.get(own.stem, own.stem)
+
+    assert [module for module in imports(file) if not allowed(module, part)] == []
+
+
+def test_stores_and_edge_do_not_know_each_other() -> None:
+    for part, other in (("store", "storefront.web"), ("web", "storefront.store")):
+        assert not allowed(other, part)
+        assert not allowed(f"{other}.x", part)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_wires_our_own_parts_alone(function: str) -> None:
+    outside = [
+        module
+        for module in imports(ROOT / "functions" / function / "app.py")
+        if module.partition(".")[0] not in {*sys.stdlib_module_names, "storefront"}
+    ]
+    assert outside == []
+
+
+def test_the_authorizer_names_no_part_of_the_edge() -> None:
+    modules = set(imports(ROOT / "functions" / "authorizer" / "app.py"))
+
+    assert {module for module in modules if module.startswith("storefront.")} <= {
+        "storefront.tokens",
+        "storefront.store.table",
+        "storefront.store.tokens",
+    }
+
+
+def test_our_source_never_names_the_tracer() -> None:
+    """It costs 270 ms at import even where it is disabled (DESIGN: Facts already measured)."""
+    sources = [*SOURCES, *(ROOT / "functions").rglob("*.py")]
+
+    assert [str(file) for file in sources if "Tracer" in file.read_text() or "xray" in file.read_text().lower()] == []
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What a cold start loads
+# ----------------------------------------------------------------------------------------------------------------------
+
+AUTHORIZER_MODULES = 15
+"""What the authorizer may load beyond a client of DynamoDB, whose modules are 391; 13 were measured, all our own."""
+
+BARE_CLIENT = "import boto3; boto3.client('dynamodb')"
+
+
+@cache
+def loaded(code: str) -> frozenset[str]:
+    """Run code in a Python of its own, as a function's cold start would, and name the modules that it leaves loaded."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(PACKAGE.parent),
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "TABLE_NAME": "table",
+    }
+    run = subprocess.run(  # noqa: S603 - our own code, and no shell
+        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "events",  # which holds no code
+    )
+    return frozenset(json.loads(run.stdout))
+
+
+def loaded_by(function: str) -> frozenset[str]:
+    folder = str(ROOT / "functions" / function)
+    return loaded(f"import sys; sys.path.insert(0, {folder!r}); import app")
+
+
+def packages(modules: frozenset[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_loads_what_it_can_do_without(function: str) -> None:
+    modules = loaded_by(function)
+
+    assert "boto3" in modules
+    assert packages(modules) & {"aws_xray_sdk", "requests", "pytest", "moto", "yaml"} == set()
+    assert not any(module.startswith("aws_lambda_powertools.event_handler") for module in modules)
+
+
+def test_the_search_function_does_without_pydantic() -> None:
+    assert "pydantic" not in loaded_by("stats_cart")
+
+
+def test_the_authorizer_loads_little_beside_its_client() -> None:
+    modules = loaded_by("authorizer")
+    more = modules - loaded(BARE_CLIENT)
+
+    assert packages(modules) & {"pydantic", "pydantic_core", "aws_lambda_powertools", "annotated_types"} == set()
+    assert not any(module.startswith("storefront.web") for module in modules)
+    assert len(more) <= AUTHORIZER_MODULES, sorted(more)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Examples and fixtures
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_the_examples_in_docstrings_hold(file: Path) -> None:
+    name = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    module = importlib.import_module(name)
+
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.filterwarnings("ignore:A test tried to use socket")
+def test_unit_tests_open_no_socket() -> None:
+    with pytest.raises(SocketBlockedError):
+        socket.socket()
+
+
+def test_every_fixture_serves_a_test_by_name() -> None:
+    tests = "".join(file.read_text() for file in (ROOT / "tests").glob("[ui]*/test_*.py"))
+    fixtures = sorted(EVENTS.glob("*/*.json"))
+
+    unused = [str(file) for file in fixtures if f'{file.stem}"' not in tests]
+    assert fixtures
+    assert unused == []

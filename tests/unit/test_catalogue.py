@@ -1,0 +1,78 @@
+"""The catalogue: what a product may be, and that the table gives back what it was given."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storefront.domain import limits
+from storefront.domain.product import Product
+from storefront.store.catalogue import product_from_item, product_to_item
+from tests.builders import product
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"id": 0},
+        {"id": 2**53 - 1},
+        {"ref": "x" * 64},
+        {"name": "ä" * 255},
+        {"name": "🎁" * 128},
+        {"image": None},
+        {"image": ""},
+        {"image": "x" * 512},
+        {"price": 0, "discount": 0},
+        {"price": limits.PRODUCT_PRICE},
+        {"discount": 1250},
+        {"stock": None},
+        {"stock": 0},
+        {"stock": 2**53 - 1},
+    ],
+)
+def test_a_product_at_its_bounds_has_no_faults(changes: dict[str, Any]) -> None:
+    assert product(**changes).faults() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"id": -1}, "id"),
+        ({"id": 2**53}, "id"),
+        ({"ref": ""}, "ref"),
+        ({"ref": "x" * 65}, "ref"),
+        ({"ref": "ä" * 33}, "ref"),
+        ({"ref": "\ud800"}, "ref"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 256}, "name"),
+        ({"name": "🎁" * 129}, "name"),
+        ({"name": "\ud800"}, "name"),
+        ({"image": "x" * 513}, "image"),
+        ({"price": -1, "discount": 0}, "price"),
+        ({"price": limits.PRODUCT_PRICE + 1}, "price"),
+        ({"discount": -1}, "discount"),
+        ({"discount": 1251}, "discount"),
+        ({"stock": -1}, "stock"),
+        ({"stock": 2**53}, "stock"),
+    ],
+)
+def test_a_product_past_a_bound_has_that_fault_alone(changes: dict[str, Any], fault: str) -> None:
+    (told,) = product(**changes).faults()
+
+    assert told.startswith(f"{fault} must")
+
+
+def test_every_fault_is_told_at_once() -> None:
+    assert len(product(-1, ref="", name="", image="x" * 513, price=-1, discount=-1, stock=-1).faults()) == 7
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+count = st.integers(0)
+products = st.builds(Product, count, text, text, st.none() | text, count, count, st.none() | count, st.booleans())
+
+
+@given(products)
+def test_the_table_gives_back_the_product_that_it_was_given(it: Product) -> None:
+    assert product_from_item(product_to_item("a shop#1", it)) == it

@@ -1,0 +1,111 @@
+"""Names that cannot run into each other: the table's keys, and the ids that a browser sees."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storefront.domain.cart import Owner
+from storefront.domain.identity import cart_id, item_id
+from storefront.domain.session import ItemKey, Session
+from storefront.store import keys
+
+# Texts that are apt to collide: short, and rich in what separates or escapes.
+texts = st.text(st.sampled_from("#*%/: 2304aä🎁\x00"), max_size=6) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=40
+)
+hashids = st.text(st.sampled_from("0123456789abcdef"), min_size=32, max_size=32)
+numbers = st.integers(0, 2**53 - 1)
+owners = st.builds(Owner, texts, texts)
+sessions = st.builds(Session, hashids, texts)
+item_keys = st.builds(ItemKey, texts, texts)
+
+
+SCHEMES: dict[str, tuple[Callable[..., Any], st.SearchStrategy[tuple[Any, ...]]]] = {
+    "shop": (keys.shop, st.tuples(texts)),
+    "product": (keys.product, st.tuples(texts, numbers)),
+    "cart": (keys.cart, st.tuples(owners)),
+    "session": (keys.session, st.tuples(sessions)),
+    "session_item": (keys.session_item, st.tuples(sessions, item_keys)),
+    "cart_id": (cart_id, st.tuples(owners)),
+    "item_id": (item_id, st.tuples(owners, numbers)),
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@given(st.data())
+def test_no_two_different_names_share_a_key(scheme: str, data: st.DataObject) -> None:
+    make, names = SCHEMES[scheme]
+    one, other = data.draw(names), data.draw(names)
+
+    assert (make(*one) == make(*other)) is (one == other)
+
+
+@pytest.mark.parametrize("separator", ["", "#", "%23", ":", "1:", "%", "%25"])
+@given(st.tuples(texts, texts, texts), hashids)
+def test_names_that_read_alike_when_they_are_joined_stay_apart(
+    separator: str, parts: tuple[str, str, str], hashid: str
+) -> None:
+    first, middle, last = parts
+    one, other = (first + separator + middle, last), (first, middle + separator + last)
+    if one == other:
+        return
+    session = Session(hashid, "s")
+    assert keys.cart(Owner(*one)) != keys.cart(Owner(*other))
+    assert keys.session_item(session, ItemKey(*one)) != keys.session_item(session, ItemKey(*other))
+    assert cart_id(Owner(*one)) != cart_id(Owner(*other))
+    assert item_id(Owner(*one), 7) != item_id(Owner(*other), 7)
+
+
+@given(texts, texts, numbers, sessions)
+def test_a_client_s_text_stays_within_its_own_part_of_a_key(
+    shop: str, customer: str, number: int, session: Session
+) -> None:
+    for made, parts, prefix in (
+        (keys.shop(shop).pk, 2, "SHOP"),
+        (keys.product(shop, number).pk, 3, "PRODUCT"),
+        (keys.cart(Owner(shop, customer)).pk, 3, "CART"),
+        (keys.session(session), 3, "SESSION"),
+    ):
+        assert made.split("#")[0] == prefix
+        assert len(made.split("#")) == parts
+        assert made.isascii()
+        assert "*" not in made, "nor a wildcard of a policy"
+
+
+def test_a_key_is_readable_where_nothing_needs_escaping() -> None:
+    assert keys.token("ab") == ("TOKEN#ab", "TOKEN")
+    assert keys.shop("demo") == ("SHOP#demo", "SHOP")
+    assert keys.shop_token("demo", "ab") == ("SHOP#demo", "TOKEN#ab")
+    assert keys.product("demo", 7) == ("PRODUCT#demo#7", "PRODUCT")
+    assert keys.cart(Owner("demo", "customer-1")) == ("CART#demo#customer-1", "CART")
+    assert keys.session(Session("e" * 32, "s#1/ä*%")) == f"SESSION#{'e' * 32}#s%231%2F%C3%A4%2A%25"
+
+
+def test_the_longest_names_fit_dynamodb_s_keys() -> None:
+    longest = keys.session_item(Session("e" * 32, "🎁" * 32), ItemKey("🎁" * 256, "🎁" * 256))
+
+    assert len(longest.pk.encode()) <= 2048
+    assert len(longest.sk.encode()) <= 1024
+
+
+@given(owners, numbers)
+def test_ids_are_integers_that_a_browser_reads_exactly(owner: Owner, number: int) -> None:
+    assert 0 <= cart_id(owner) < 2**53
+    assert 0 <= item_id(owner, number) < 2**53
+
+
+def test_ids_are_the_same_for_ever() -> None:
+    owner = Owner("demo", "customer-1")
+
+    assert (cart_id(owner), item_id(owner, 123)) == (5649819036586078, 6877149277336005)
+
+
+def test_ids_of_many_owners_and_products_are_distinct() -> None:
+    owners = [Owner(shop, customer) for shop in ("a", "b", "a1") for customer in ("", "1", "11", "b")]
+    ids = [cart_id(owner) for owner in owners]
+    ids += [item_id(owner, number) for owner in owners for number in range(200)]
+
+    assert len(set(ids)) == len(ids)

@@ -1,0 +1,390 @@
+"""The table's statements: what is repeated and what never is, what each failure means, how expressions are written."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from storefront.domain.errors import Ambiguous, Unavailable
+from storefront.store.keys import Key
+from storefront.store.table import ATTEMPTS, ConditionFailed, Expression, Table, connect
+
+URL = "http://database.invalid"
+KEY = Key("pk", "sk")
+TIMEOUT = ReadTimeoutError(endpoint_url=URL)
+RESET = ConnectionClosedError(endpoint_url=URL)
+CONNECT_TIMEOUT = ConnectTimeoutError(endpoint_url=URL)
+REFUSED_CONNECTION = EndpointConnectionError(endpoint_url=URL)
+
+
+@dataclass
+class Wire:
+    """Stands where HTTP would: gives each attempt the next answer, and remembers what was sent."""
+
+    answers: list[Exception | tuple[int, dict[str, Any]]] = field(default_factory=list)
+    sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    observed: list[tuple[str, float]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def __call__(self, request: Any, **_: object) -> AWSResponse:
+        operation = request.headers["X-Amz-Target"].decode().partition(".")[2]
+        self.sent.append((operation, json.loads(request.body)))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        status, body = answer
+        raw = SimpleNamespace(stream=lambda: iter([json.dumps(body).encode()]))
+        headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
+        return AWSResponse(URL, status, headers, raw)
+
+    @property
+    def attempts(self) -> list[str]:
+        return [operation for operation, _ in self.sent]
+
+
+def failure(status: int, code: str, **more: Any) -> tuple[int, dict[str, Any]]:
+    return status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "arn:secret", **more}
+
+
+OK: tuple[int, dict[str, Any]] = (200, {})
+THROTTLED = failure(400, "ProvisionedThroughputExceededException")
+THROTTLING = failure(400, "ThrottlingException")
+BROKEN = failure(500, "InternalServerError")
+CONDITION = failure(400, "ConditionalCheckFailedException", Item={"pk": {"S": "pk"}, "amount": {"N": "3"}})
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    wire = Wire()
+    monkeypatch.setattr("time.sleep", wire.waits.append)
+    return wire
+
+
+@pytest.fixture(scope="module")
+def _environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", URL)
+        patch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
+        patch.setenv("TABLE_NAME", "table")
+        patch.setenv("DATABASE_TIMEOUT_SECONDS", "2")
+        patch.setattr(boto3, "DEFAULT_SESSION", boto3.Session())
+        yield
+
+
+@pytest.fixture
+def table(_environment: None, wire: Wire) -> Iterator[Table]:
+    """Return the table as the functions open it, with the wire in the place of HTTP."""
+    session = boto3.DEFAULT_SESSION
+    assert session
+    handler = cast("Callable[..., None]", wire)  # the stubs know of no handler that answers
+    session.events.register("before-send.dynamodb", handler)
+    yield connect(lambda operation, milliseconds: wire.observed.append((operation, milliseconds)))
+    session.events.unregister("before-send.dynamodb", handler)
+
+
+def expression() -> Expression:
+    write = Expression()
+    write.set("title", {"S": "Mug"})
+    return write
+
+
+def condition() -> Expression:
+    write = Expression()
+    write.require(f"attribute_exists({write.name('pk')})")
+    return write
+
+
+WRITES: dict[str, Callable[[Table], object]] = {
+    "UpdateItem": lambda table: table.update(KEY, expression()),
+    "PutItem": lambda table: table.put({"pk": {"S": "pk"}, "sk": {"S": "sk"}}, condition()),
+    "DeleteItem": lambda table: table.delete(KEY, condition()),
+}
+REPEATABLE: dict[str, Callable[[Table], object]] = {
+    "GetItem": lambda table: table.get(KEY),
+    "BatchGetItem": lambda table: table.get_many([KEY]),
+    "Query": lambda table: list(table.keys_of("pk")),
+    "BatchWriteItem": lambda table: table.write_many([{"DeleteRequest": {"Key": {}}}]),
+}
+DONE: dict[str, tuple[int, dict[str, Any]]] = {
+    "UpdateItem": (200, {"Attributes": {"pk": {"S": "pk"}}}),
+    "BatchGetItem": (200, {"Responses": {"table": []}}),
+    "Query": (200, {"Items": []}),
+}
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is repeated
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize("error", [TIMEOUT, RESET, BROKEN, failure(503, "ServiceUnavailable")], ids=str)
+def test_a_write_that_may_have_been_applied_is_never_repeated(
+    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
+) -> None:
+    wire.answers = [error, OK, OK]
+
+    with pytest.raises(Ambiguous):
+        WRITES[operation](table)
+    assert wire.attempts == [operation]
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize("error", [THROTTLED, THROTTLING, CONNECT_TIMEOUT, REFUSED_CONNECTION], ids=str)
+def test_a_write_that_was_refused_or_never_left_is_repeated(
+    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
+) -> None:
+    wire.answers = [error, error, DONE.get(operation, OK)]
+
+    WRITES[operation](table)
+
+    assert wire.attempts == [operation] * 3
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_write_that_was_refused_and_then_may_have_been_applied_is_ambiguous(
+    table: Table, wire: Wire, operation: str
+) -> None:
+    wire.answers = [THROTTLED, TIMEOUT, OK]
+
+    with pytest.raises(Ambiguous):
+        WRITES[operation](table)
+    assert wire.attempts == [operation] * 2
+
+
+@pytest.mark.parametrize("operation", REPEATABLE)
+@pytest.mark.parametrize("error", [TIMEOUT, RESET, CONNECT_TIMEOUT, BROKEN, THROTTLED], ids=str)
+def test_what_may_be_repeated_is(
+    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
+) -> None:
+    wire.answers = [error, error, DONE.get(operation, OK)]
+
+    REPEATABLE[operation](table)
+
+    assert wire.attempts == [operation] * 3
+
+
+@pytest.mark.parametrize("operation", [*WRITES, *REPEATABLE])
+@pytest.mark.parametrize("error", [THROTTLED, THROTTLING, CONNECT_TIMEOUT, REFUSED_CONNECTION], ids=str)
+def test_after_the_last_attempt_the_database_is_unavailable_and_nothing_is_ambiguous(
+    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
+) -> None:
+    wire.answers = [error] * 10
+
+    with pytest.raises(Unavailable) as raised:
+        {**WRITES, **REPEATABLE}[operation](table)
+    assert type(raised.value) is Unavailable
+    assert wire.attempts == [operation] * ATTEMPTS
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("operation", REPEATABLE)
+@pytest.mark.parametrize("error", [TIMEOUT, RESET, BROKEN], ids=str)
+def test_what_was_repeated_in_vain_is_unavailable(
+    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
+) -> None:
+    wire.answers = [error] * 10
+
+    with pytest.raises(Unavailable):
+        REPEATABLE[operation](table)
+    assert wire.attempts == [operation] * ATTEMPTS
+
+
+@pytest.mark.parametrize("operation", [*WRITES, *REPEATABLE])
+@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"])
+def test_a_fault_of_ours_is_neither_repeated_nor_called_unavailable(
+    table: Table, wire: Wire, operation: str, code: str
+) -> None:
+    wire.answers = [failure(400, code)] * 10
+
+    with pytest.raises(ClientError) as raised:
+        {**WRITES, **REPEATABLE}[operation](table)
+    assert raised.value.response["Error"]["Code"] == code
+    assert wire.attempts == [operation]
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_failed_condition_tells_what_stood_there_and_is_not_repeated(
+    table: Table, wire: Wire, operation: str
+) -> None:
+    wire.answers = [CONDITION]
+
+    with pytest.raises(ConditionFailed) as raised:
+        WRITES[operation](table)
+    assert raised.value.item == {"pk": {"S": "pk"}, "amount": {"N": "3"}}
+    assert "amount" not in str(raised.value)
+    assert wire.sent[0][1]["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+
+
+def test_a_failed_condition_on_nothing_tells_that_too(table: Table, wire: Wire) -> None:
+    wire.answers = [failure(400, "ConditionalCheckFailedException")]
+
+    with pytest.raises(ConditionFailed) as raised:
+        table.update(KEY, expression())
+    assert raised.value.item is None
+
+
+def test_each_call_is_observed_once_whatever_becomes_of_it(table: Table, wire: Wire) -> None:
+    wire.answers = [OK, THROTTLED, OK, CONDITION, TIMEOUT]
+
+    table.get(KEY)
+    table.get(KEY)
+    for _ in range(2):
+        with pytest.raises((ConditionFailed, Ambiguous)):
+            table.delete(KEY, condition())
+
+    assert [operation for operation, _ in wire.observed] == ["GetItem", "GetItem", "DeleteItem", "DeleteItem"]
+    assert all(milliseconds >= 0 for _, milliseconds in wire.observed)
+
+
+def test_waits_are_short_and_bounded_and_so_are_timeouts(table: Table) -> None:
+    config: Any = table._client.meta.config  # noqa: SLF001 - what the client was really given
+
+    assert (config.connect_timeout, config.read_timeout) == (1.0, 2.0)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Batches
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_read_is_consistent(table: Table, wire: Wire) -> None:
+    wire.answers = [OK, DONE["BatchGetItem"], DONE["Query"]]
+
+    table.get(KEY)
+    table.get_many([KEY])
+    list(table.keys_of("pk"))
+
+    (_, get), (_, batch), (_, query) = wire.sent
+    assert get["ConsistentRead"] is batch["RequestItems"]["table"]["ConsistentRead"] is query["ConsistentRead"] is True
+
+
+def many(count: int) -> list[Key]:
+    return [Key(f"pk{number}", "sk") for number in range(count)]
+
+
+def row(key: Key) -> dict[str, Any]:
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
+def test_items_are_read_a_hundred_a_call_and_absent_ones_left_out(
+    table: Table, wire: Wire, count: int, sizes: list[int]
+) -> None:
+    wire.answers = [(200, {"Responses": {"table": [row(Key("pk0", "sk"))]}}), *[DONE["BatchGetItem"]] * 2]
+
+    found = table.get_many(many(count))
+
+    assert [len(sent["RequestItems"]["table"]["Keys"]) for _, sent in wire.sent] == sizes
+    assert list(found) == many(min(count, 1))
+
+
+def test_keys_that_were_left_unprocessed_are_read_again(table: Table, wire: Wire) -> None:
+    one, two = many(2)
+    wire.answers = [
+        (200, {"Responses": {"table": [row(one)]}, "UnprocessedKeys": {"table": {"Keys": [row(two)]}}}),
+        (200, {"Responses": {"table": [row(two)]}}),
+    ]
+
+    assert set(table.get_many([one, two])) == {one, two}
+    assert wire.sent[1][1]["RequestItems"]["table"]["Keys"] == [row(two)]
+    assert wire.waits, "after a pause"
+
+
+def test_items_that_were_left_unprocessed_are_written_again(table: Table, wire: Wire) -> None:
+    requests = [{"DeleteRequest": {"Key": row(key)}} for key in many(30)]
+    wire.answers = [(200, {"UnprocessedItems": {"table": requests[3:5]}}), OK, OK]
+
+    table.write_many(requests)
+
+    batches = [sent["RequestItems"]["table"] for _, sent in wire.sent]
+    assert batches == [requests[:25], requests[3:5], requests[25:]]
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
+def test_what_stays_unprocessed_is_unavailable(table: Table, wire: Wire, operation: str) -> None:
+    left: dict[str, dict[str, Any]] = {
+        "BatchGetItem": {"Responses": {}, "UnprocessedKeys": {"table": {"Keys": [row(KEY)]}}},
+        "BatchWriteItem": {"UnprocessedItems": {"table": [{"DeleteRequest": {"Key": row(KEY)}}]}},
+    }
+    wire.answers = [(200, left[operation])] * 10
+
+    with pytest.raises(Unavailable):
+        REPEATABLE[operation](table)
+    assert wire.attempts == [operation] * ATTEMPTS
+
+
+def test_a_partition_s_keys_are_listed_page_by_page(table: Table, wire: Wire) -> None:
+    one, two = many(2)
+    wire.answers = [(200, {"Items": [row(one)], "LastEvaluatedKey": row(one)}), (200, {"Items": [row(two)]})]
+
+    assert list(table.keys_of("pk")) == [[one], [two]]
+    assert wire.sent[1][1]["ExclusiveStartKey"] == row(one)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Expressions
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_clauses_stand_in_one_expression_by_placeholders() -> None:
+    write = Expression()
+    write.set("lines", {"S": "a"})
+    write.set_once("ttl", {"N": "1"})
+    write.count_up("version", start=9)
+    write.add("items", {"N": "2"})
+    write.remove("old")
+    write.remove("older")
+    write.require(f"{write.name('items')} < {write.value({'N': '5'})}")
+    write.require("attribute_exists(#n0)")
+
+    assert write.update() == {
+        "UpdateExpression": (
+            "SET #n0 = :v0, #n1 = if_not_exists(#n1, :v1), #n2 = if_not_exists(#n2, :v2) + :v3"
+            " ADD #n3 :v4 REMOVE #n4, #n5"
+        ),
+        "ConditionExpression": "#n3 < :v5 AND attribute_exists(#n0)",
+        "ExpressionAttributeNames": {
+            "#n0": "lines",
+            "#n1": "ttl",
+            "#n2": "version",
+            "#n3": "items",
+            "#n4": "old",
+            "#n5": "older",
+        },
+        "ExpressionAttributeValues": {
+            ":v0": {"S": "a"},
+            ":v1": {"N": "1"},
+            ":v2": {"N": "9"},
+            ":v3": {"N": "1"},
+            ":v4": {"N": "2"},
+            ":v5": {"N": "5"},
+        },
+    }
+
+
+def test_what_is_empty_is_left_out() -> None:
+    write = Expression()
+    write.remove("old")
+
+    assert write.update() == {"UpdateExpression": "REMOVE #n0", "ExpressionAttributeNames": {"#n0": "old"}}
+    assert "ConditionExpression" not in write.condition()

@@ -1,0 +1,190 @@
+"""Keys and tokens: their form, their digest, what they open, and where from they may be used."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storefront import tokens
+from storefront.domain.errors import BannedAddress, OriginNotAllowed
+from storefront.store.tokens import shop_from_item, shop_to_item, token_from_item, token_to_items
+from storefront.tokens import Principal, Shop, Token
+from storefront.web.access import check_address, check_origin
+from tests.builders import principal
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+ACCEPTED = [f"{scheme} {zone}{KEY}" for scheme in ("Token", "token", "TOKEN", "tOkEn") for zone in
+            ("", "eu1-", "us1-", "ap1-")]  # fmt: skip
+REFUSED = [
+    "",
+    KEY,
+    "Token",
+    "Token ",
+    f"Token{KEY}",
+    f"Token  {KEY}",
+    f"Token\t{KEY}",
+    f" Token {KEY}",
+    f"Token {KEY} ",
+    f"Token {KEY}\n",
+    f"Token {KEY}0",
+    f"Token {KEY[1:]}",
+    f"Token {KEY.upper()}",
+    f"Token EU1-{KEY}",
+    f"Token eu2-{KEY}",
+    f"Token eu1{KEY}",
+    f"Token eu1-us1-{KEY}",
+    f"Token g{KEY[1:]}",
+    f"Token {'٠' * 40}",
+    f"Bearer {KEY}",
+    f"Tokens {KEY}",
+    f"Toĸen {KEY}",
+    f"Token {KEY}, Token {KEY}",
+]
+
+
+@pytest.mark.parametrize("header", ACCEPTED)
+def test_a_well_formed_header_holds_the_key_without_its_zone(header: str) -> None:
+    assert tokens.key_of(header) == KEY
+
+
+@pytest.mark.parametrize("header", REFUSED)
+def test_a_malformed_header_holds_no_key(header: str) -> None:
+    assert tokens.key_of(header) is None
+
+
+@given(st.text())
+def test_no_header_is_too_strange_to_be_read(header: str) -> None:
+    assert tokens.key_of(header) in (None, header[-40:])
+
+
+def test_a_new_key_is_well_formed_and_not_one_of_the_others() -> None:
+    keys = {tokens.new_key() for _ in range(100)}
+
+    assert len(keys) == 100
+    assert all(tokens.key_of(f"Token ap1-{key}") == key for key in keys)
+
+
+def test_a_digest_is_sha_256() -> None:
+    assert tokens.digest("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert tokens.digest(KEY) != tokens.digest(KEY[::-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "opens"),
+    [
+        ({}, True),
+        ({"expires_at": 1001}, True),
+        ({"expires_at": 1000}, False),
+        ({"expires_at": 999}, False),
+        ({"expires_at": 0}, False),
+        ({"revoked": True}, False),
+        ({"revoked": True, "expires_at": 1001}, False),
+    ],
+)
+def test_a_token_opens_until_it_expires_or_is_revoked(changes: dict[str, Any], *, opens: bool) -> None:
+    assert Token("customer", "demo", "c", **changes).opens_at(1000.0) is opens
+
+
+words = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=12)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+sets = st.frozensets(words, max_size=4)
+kinds = st.sampled_from(tokens.Kind.__args__)  # type: ignore[attr-defined]
+
+
+@given(st.builds(Principal, kinds, names, names, sets, sets, sets))
+def test_the_functions_read_the_principal_that_the_authorizer_wrote(it: Principal) -> None:
+    context = it.to_context()
+
+    assert all(isinstance(value, str) for value in context.values()), "API Gateway hands on strings"
+    assert Principal.from_context(context) == it
+    assert Principal.from_context({**context, "principalId": "x", "integrationLatency": "42"}) == it
+
+
+@pytest.mark.parametrize("context", [{}, {"kind": ""}, {"kind": "admin"}, {"principalId": "x"}])
+def test_a_context_that_names_no_known_kind_is_nobody(context: dict[str, str]) -> None:
+    assert Principal.from_context(context) is None
+
+
+@given(st.builds(Token, kinds, names, names, st.none() | st.integers(0, 2**40), st.booleans()))
+def test_the_table_gives_back_the_token_that_it_was_given_and_the_shop_lists_it(it: Token) -> None:
+    own, listed = token_to_items("ab", it)
+
+    assert token_from_item(own) == token_from_item(listed) == it
+    assert own["pk"]["S"] == "TOKEN#ab"
+    assert listed["sk"]["S"] == "TOKEN#ab"
+
+
+@given(st.builds(Shop, names, sets, sets, sets, names))
+def test_the_table_gives_back_the_shop_that_it_was_given(it: Shop) -> None:
+    assert shop_from_item(shop_to_item(it)) == it
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Addresses and origins
+# ----------------------------------------------------------------------------------------------------------------------
+
+NETWORKS = frozenset({"203.0.113.0/24", "198.51.100.7", "2001:db8:bad::/48", "2001:db8::1/128"})
+
+
+@pytest.mark.parametrize(
+    ("address", "banned"),
+    [
+        ("203.0.113.0", True),
+        ("203.0.113.255", True),
+        ("203.0.114.0", False),
+        ("203.0.112.255", False),
+        ("198.51.100.7", True),
+        ("198.51.100.8", False),
+        ("::ffff:203.0.113.9", True),
+        ("::ffff:cb00:7109", True),
+        ("::ffff:192.0.2.1", False),
+        ("2001:db8:bad:ffff::1", True),
+        ("2001:DB8:BAD::1", True),
+        ("2001:db8:bae::1", False),
+        ("2001:db8::1", True),
+        ("2001:db8::2", False),
+        ("", True),
+        ("test-invoke-source-ip", True),
+        ("203.0.113.9, 192.0.2.1", True),
+    ],
+)
+def test_an_address_in_a_blocked_network_and_one_that_cannot_be_read_are_banned(address: str, *, banned: bool) -> None:
+    it = principal(blocked_networks=NETWORKS)
+    if not banned:
+        check_address(it, address)
+        return
+    with pytest.raises(BannedAddress):
+        check_address(it, address)
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "", "unreadable"])
+def test_a_shop_that_blocks_nothing_bans_nobody(address: str) -> None:
+    check_address(principal(), address)
+
+
+ORIGINS = frozenset({"https://a.example", "https://b.example:8443"})
+
+
+@pytest.mark.parametrize("origin", [None, "https://a.example", "https://b.example:8443"])
+def test_a_listed_origin_and_none_at_all_are_allowed(origin: str | None) -> None:
+    check_origin(principal(allowed_origins=ORIGINS), origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "",
+        "null",
+        "https://A.example",
+        "http://a.example",
+        "https://a.example/",
+        "https://b.example",
+        "https://a.example https://b.example:8443",
+        "https://x.a.example",
+    ],
+)
+def test_an_origin_that_is_not_exactly_a_listed_one_is_refused(origin: str) -> None:
+    with pytest.raises(OriginNotAllowed):
+        check_origin(principal(allowed_origins=ORIGINS), origin)
+    check_origin(principal(), origin)
