@@ -1,8 +1,13 @@
 """What the catalogue says of a product, and when it said so."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from storefront.domain import limits
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NO_ADDRESS: Final = re.compile(r"[\x00-\x20\x7f\"\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,9 @@ class Product:
             ),
             f"name must have at most {limits.PRODUCT_NAME_BYTES} bytes": _size(self.name) <= limits.PRODUCT_NAME_BYTES,
             f"image must have at most {limits.PRODUCT_IMAGE_BYTES} bytes": _size(image) <= limits.PRODUCT_IMAGE_BYTES,
+            # What JSON escapes grows in the carts that the product stands in, and the largest cart must fit its item.
+            "ref and name must have no control characters": not _CONTROL.search(self.ref + self.name),
+            "image must be an address, without spaces, quotes or backslashes": not _NO_ADDRESS.search(image),
             # A full cart's total stays exact in a browser: 100 items of 9,999 pieces at up to 9 * 10^9.
             f"price must be an integer from 0 to {limits.PRODUCT_PRICE}": 0 <= self.price <= limits.PRODUCT_PRICE,
             "discount must be an integer from 0 to the price": 0 <= self.discount <= max(self.price, 0),

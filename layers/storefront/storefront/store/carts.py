@@ -162,8 +162,10 @@ def _touch(write: Expression, cart: Cart, change: Change) -> None:
     """Add what every change of a living or absent cart has in common."""
     version = write.name("version")
     if change.same_version:
-        expected = f"{version} = {write.value({'N': str(cart.version)})}"
-        write.require(expected if cart.version else f"attribute_not_exists({version})")
+        if cart.version:
+            write.require(f"{version} = {write.value({'N': str(cart.version)})}")
+        else:
+            write.require(f"attribute_not_exists({version})")
     # Starting at the time, a version never repeats, not even in a cart that is made anew after the last one expired.
     write.count_up("version", start=change.at)
     write.set_once("created_at", {"N": str(change.at)})
