@@ -36,7 +36,7 @@ def running(
     samconfig.toml. What is built is shared with the checkout's other clouds. Raises `LocalCloudError`.
     """
     emulator = _emulator(port or free_port(), state)
-    emulator.start()
+    _start(emulator)
     try:
         yield _deliver(emulator, state, parameters, console)
     finally:
@@ -56,7 +56,7 @@ def up(
     emulator = _emulator(port, state)
     if emulator.is_running():
         return _deliver(emulator, state, parameters, console)
-    emulator.start()
+    _start(emulator)
     try:
         return _deliver(emulator, state, parameters, console)
     except BaseException:
@@ -78,7 +78,7 @@ def wait_until_stopped(of: Stack, state: Path = settings.STATE) -> None:
     emulator = _emulator(int(of.endpoint_url.rpartition(":")[2]), state)
     emulator.wait_until_it_ends()
     if stack.is_known(emulator.folder):  # whoever stops a cloud removes this first
-        raise LocalCloudError(f"the emulator ended:\n{emulator.last_words()}")
+        raise LocalCloudError(f"the emulator ended; the end of its log:\n{emulator.last_words()}")
 
 
 def _emulator(port: int, state: Path) -> Emulator:
@@ -86,6 +86,12 @@ def _emulator(port: int, state: Path) -> Emulator:
     if not settings.SAM.exists() or not settings.EMULATOR.exists():
         raise LocalCloudError("the virtual environments are missing: make prepare")
     return Emulator(port, state / str(port))
+
+
+def _start(emulator: Emulator) -> None:
+    """Start an emulator and forget what was told of the one before it."""
+    emulator.start()
+    stack.forget(emulator.folder)
 
 
 def _deliver(emulator: Emulator, state: Path, parameters: Mapping[str, str], console: Console) -> Stack:
@@ -127,4 +133,4 @@ def _reasons(emulator: Emulator) -> Iterator[None]:
     except (BotoCoreError, ClientError, Unavailable) as error:
         if emulator.is_running():
             raise LocalCloudError(f"the emulator failed: {error}; its log is {emulator.log}") from error
-        raise LocalCloudError(f"the emulator ended:\n{emulator.last_words()}") from error
+        raise LocalCloudError(f"the emulator ended; the end of its log:\n{emulator.last_words()}") from error

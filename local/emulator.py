@@ -86,7 +86,7 @@ class Emulator:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if not self.is_running():
-                raise LocalCloudError(f"the emulator ended:\n{self.last_words()}")
+                raise LocalCloudError(f"the emulator ended; the end of its log:\n{self.last_words()}")
             if time.monotonic() > deadline:
                 raise LocalCloudError(f"the emulator does not answer at {self.endpoint_url}; its log is {self.log}")
             time.sleep(POLL_SECONDS)
