@@ -78,7 +78,7 @@ def wait_until_stopped(of: Stack, state: Path = settings.STATE) -> None:
     emulator = _emulator(int(of.endpoint_url.rpartition(":")[2]), state)
     emulator.wait_until_it_ends()
     if stack.is_known(emulator.folder):  # whoever stops a cloud removes this first
-        raise LocalCloudError(f"the emulator ended; the end of its log:\n{emulator.last_words()}")
+        raise emulator.ended()
 
 
 def _emulator(port: int, state: Path) -> Emulator:
@@ -131,6 +131,6 @@ def _reasons(emulator: Emulator) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, Unavailable) as error:
-        if emulator.is_running():
-            raise LocalCloudError(f"the emulator failed: {error}; its log is {emulator.log}") from error
-        raise LocalCloudError(f"the emulator ended; the end of its log:\n{emulator.last_words()}") from error
+        if not emulator.is_running():
+            raise emulator.ended() from error
+        raise LocalCloudError(f"the emulator failed: {error}\nIts log is {emulator.log}") from error

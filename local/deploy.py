@@ -87,7 +87,7 @@ def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> No
             process.wait()
     if process.returncode != 0:
         lines = log.read_text(errors="replace").rstrip().splitlines()
-        raise LocalCloudError(f"sam {command} failed:\n" + "\n".join(lines[-REASON_LINES:]))
+        raise LocalCloudError("\n".join([f"sam {command} failed:", *lines[-REASON_LINES:], f"Its output is {log}"]))
 
 
 @contextmanager

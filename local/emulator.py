@@ -26,8 +26,6 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 """How long it may take to be gone."""
 POLL_SECONDS: Final = 0.05
-LOG_LINES: Final = 5
-"""Last lines of the emulator's log that tell why it ended."""
 
 
 class Emulator:
@@ -86,7 +84,7 @@ class Emulator:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if not self.is_running():
-                raise LocalCloudError(f"the emulator ended; the end of its log:\n{self.last_words()}")
+                raise self.ended()
             if time.monotonic() > deadline:
                 raise LocalCloudError(f"the emulator does not answer at {self.endpoint_url}; its log is {self.log}")
             time.sleep(POLL_SECONDS)
@@ -109,9 +107,10 @@ class Emulator:
                     raise LocalCloudError(f"the emulator on port {self.port} cannot be stopped")
                 self._remove_leftovers()
 
-    def last_words(self) -> str:
-        """Return the end of its log, where it says why it ended."""
-        return "\n".join(self.log.read_text(errors="replace").rstrip().splitlines()[-LOG_LINES:])
+    def ended(self) -> LocalCloudError:
+        """Return the error that tells of its end, with its last words."""
+        lines = self.log.read_text(errors="replace").rstrip().splitlines()
+        return LocalCloudError(f"the emulator ended with: {lines[-1] if lines else 'nothing'}\nIts log is {self.log}")
 
     def _answers(self) -> bool:
         """Tell whether it answers for its health."""

@@ -256,7 +256,7 @@ def test_each_call_is_observed_once_whatever_becomes_of_it(table: Table, wire: W
 
 
 def test_waits_are_short_and_bounded_and_so_are_timeouts(table: Table) -> None:
-    config: Any = table._client.meta.config  # noqa: SLF001 - what the client was really given
+    config: Any = table._client.meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (1.0, 2.0)
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
