@@ -91,7 +91,7 @@ def test_every_way_of_adding_is_one_read_and_one_write(shop: Bundle, name: str) 
     assert answer.status == 200
     assert shop.database.calls == ["BatchGetItem", "UpdateItem"]
     (line,) = answer.body["items"]
-    notes = {"post_base64_body": "Bitte gut einpacken – für Zoë 🎁", "post_trailing_slash": ""}
+    notes = {"post_base64_body": "Bitte gut einpacken \u2013 für Zoë 🎁", "post_trailing_slash": ""}
     assert line["notes"] == notes.get(name, "Please pack carefully")
     assert line["quantity"] == (1 if name == "post_trailing_slash" else 2)
 

@@ -60,7 +60,7 @@ def test_an_absent_body_is_no_bytes() -> None:
 
 def test_a_base64_body_is_decoded() -> None:
     assert request(load("stats_cart/put_base64_body")).json()["title"] == "Émaille-Becher ☕"
-    assert request(load("cart_items/post_base64_body")).json()["notes"] == "Bitte gut einpacken – für Zoë 🎁"
+    assert request(load("cart_items/post_base64_body")).json()["notes"] == "Bitte gut einpacken \u2013 für Zoë 🎁"
 
 
 def test_a_body_that_only_claims_to_be_base64_is_not_json() -> None:

@@ -35,7 +35,7 @@ REFUSED = [
     f"Token eu1{KEY}",
     f"Token eu1-us1-{KEY}",
     f"Token g{KEY[1:]}",
-    f"Token {'٠' * 40}",
+    "Token " + "\u0660" * 40,
     f"Bearer {KEY}",
     f"Tokens {KEY}",
     f"Toĸen {KEY}",

@@ -23,7 +23,7 @@ def check_address(principal: Principal, address: str) -> None:
         raise BannedAddress from None
     if isinstance(client, ipaddress.IPv6Address) and client.ipv4_mapped:
         client = client.ipv4_mapped
-    if any(client in ipaddress.ip_network(network) for network in principal.blocked_networks):
+    if any(client in ipaddress.ip_network(network, strict=False) for network in principal.blocked_networks):
         raise BannedAddress
 
 
