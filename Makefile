@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 PYTHON ?= python3
 PORT ?= 4566
-UV_COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
 
 .DEFAULT_GOAL := help
@@ -19,8 +19,8 @@ start: prepare ## Run the product on this machine until Ctrl-C (PORT=4566)
 up: prepare ## The same in the background; on a running one, bring code changes in
 	@.venv/bin/python -m local up --port $(PORT)
 
-down: prepare ## Stop what `make up` started; nothing of it is kept
-	@.venv/bin/python -m local down
+down: ## Stop what `make up` started; nothing of it is kept
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 
 test: lint ## Check and test everything
 	.venv/bin/python -m pytest
@@ -28,7 +28,7 @@ test: lint ## Check and test everything
 lint: prepare ## Check style, types and the template
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy
+	.venv/bin/mypy .
 	@echo "sam validate --lint"
 	@AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint
 
@@ -36,10 +36,11 @@ format: prepare ## Format the code and mend what can be mended
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-lock: prepare ## Pin the newest versions of all packages, with hashes
-	@for name in $(LOCKED); do echo "$$name.txt"; $(UV_COMPILE) --upgrade -o $$name.txt $$name.in || exit 1; done
+lock: prepare ## Pin all packages with hashes (UPGRADE=1 takes the newest)
+	@for name in $(LOCKED); do \
+		echo "$$name.txt"; $(LOCK) $(if $(UPGRADE),--upgrade) $$name.in -o $$name.txt || exit 1; \
+	done
 
-clean: ## Stop the local cloud and remove everything that can be made again
-	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
+clean: down ## Stop the local cloud and remove everything that can be made again
 	@rm -rf .local .venv .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

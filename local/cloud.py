@@ -83,13 +83,13 @@ def wait_until_stopped(of: Stack, state: Path = settings.STATE) -> None:
 
 def _emulator(port: int, state: Path) -> Emulator:
     """Return the emulator of a port, whether it runs or not."""
-    if not settings.SAM.exists() or not settings.EMULATOR.exists():
-        raise LocalCloudError("the virtual environments are missing: make prepare")
-    return Emulator(port, state / str(port))
+    return Emulator(port, state.resolve() / str(port))
 
 
 def _start(emulator: Emulator) -> None:
     """Start an emulator and forget what was told of the one before it."""
+    if not settings.SAM.exists() or not settings.EMULATOR.exists():
+        raise LocalCloudError("the virtual environments are missing: make prepare")
     emulator.start()
     stack.forget(emulator.folder)
 

@@ -32,15 +32,22 @@ class _Request:
         words += [word for header in headers for word in ("-H", header)]
         return shlex.join([*words, "-d", json.dumps(self.body)])
 
-    def send(self) -> requests.Response:
-        """Send it. Raises `LocalCloudError` where nothing answers."""
+    def send(self) -> object:
+        """Send it and return the answer's JSON. Raises `LocalCloudError` where it is not answered 200 and in JSON."""
         with requests.Session() as http:
             http.trust_env = False  # no proxy lies between
             http.headers["Authorization"] = f"Token {self.token}"
             try:
-                return http.request(self.method, self.url, json=self.body, timeout=TIMEOUT_SECONDS)
+                answer = http.request(self.method, self.url, json=self.body, timeout=TIMEOUT_SECONDS)
             except requests.RequestException as error:
                 raise LocalCloudError(f"{self.method} {self.url} got no answer: {error}") from error
+        try:
+            content = answer.json()
+        except requests.JSONDecodeError:
+            content = None
+        if answer.status_code != requests.codes.ok or content is None:
+            raise LocalCloudError(f"{self.method} {self.url} answered {answer.status_code}: {answer.text}")
+        return content
 
 
 def show(stack: Stack, console: Console) -> None:
@@ -59,17 +66,16 @@ def show(stack: Stack, console: Console) -> None:
         ("Emulator (AWS endpoint)", stack.endpoint_url),
     ):
         _line(console, f"[bold]{label:<24}[/]{value}")
+    _line(console, "[dim]More tokens, the products and a second shop: .local/stack.json[/]")
     for request in (*seeds, refusal):
         _line(console, f"\n[dim]# {request.shows}[/]")
         console.out(request.curl(), highlight=False)
     for request in seeds:
         with console.status("Waiting for the answer …"):
             answer = request.send()
-        if answer.status_code != requests.codes.ok:
-            raise LocalCloudError(f"{request.method} {request.url} answered {answer.status_code}: {answer.text}")
         path = request.url.removeprefix(stack.search_url).removeprefix(stack.shop_url)
-        _line(console, f"\n[bold]{request.method} {path}[/] → [green]{answer.status_code}[/]")
-        console.print_json(answer.text)
+        _line(console, f"\n[bold]{request.method} {path}[/] → [green]200[/]")
+        console.print_json(data=answer)
 
 
 def _seeds(stack: Stack) -> tuple[_Request, _Request]:

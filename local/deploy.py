@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -43,10 +44,11 @@ def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deplo
         **parameters,
     }
     arguments = ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
+    start = datetime.now(UTC)
     try:
         _sam("deploy", arguments, endpoint_url, log)
     except LocalCloudError as error:
-        raise LocalCloudError("\n".join([str(error), *_failed_resources(endpoint_url)])) from None
+        raise LocalCloudError("\n".join([str(error), *_failures(endpoint_url, start)])) from None
     return deployed(endpoint_url)
 
 
@@ -86,8 +88,14 @@ def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> No
         with _ended(process):
             process.wait()
     if process.returncode != 0:
-        lines = log.read_text(errors="replace").rstrip().splitlines()
-        raise LocalCloudError("\n".join([f"sam {command} failed:", *lines[-REASON_LINES:], f"Its output is {log}"]))
+        raise LocalCloudError(f"sam {command} failed:\n{_reason(log)}\nIts output is {log}")
+
+
+def _reason(log: Path) -> str:
+    """Return the end of what SAM printed: its error, or the end of that where it is long."""
+    lines = log.read_text(errors="replace").rstrip().splitlines()
+    errors = [number for number, line in enumerate(lines) if line.startswith("Error:")]
+    return "\n".join(lines[errors[-1] if errors else 0 :][-REASON_LINES:])
 
 
 @contextmanager
@@ -101,8 +109,8 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
         raise
 
 
-def _failed_resources(endpoint_url: str) -> list[str]:
-    """Say which resources could not be made or changed, and why."""
+def _failures(endpoint_url: str, since: datetime) -> list[str]:
+    """Say which resources could not be made or changed since then, and why."""
     client = environment.session().client("cloudformation", endpoint_url=endpoint_url, config=environment.CLIENT)
     try:
         events = client.describe_stack_events(StackName=settings.STACK_NAME)["StackEvents"]
@@ -111,5 +119,5 @@ def _failed_resources(endpoint_url: str) -> list[str]:
     return [
         f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
         for event in events
-        if event["ResourceStatus"].endswith("_FAILED") and "ResourceStatusReason" in event
+        if event["Timestamp"] >= since and event["ResourceStatus"].endswith("_FAILED")
     ]
