@@ -28,7 +28,7 @@ class _Request:
     def curl(self) -> str:
         """Write it as a command for a shell."""
         headers = [f"Authorization: Token {self.token}", "Content-Type: application/json"]
-        words = ["curl", "-sS", "-i", "-X", self.method, self.url]
+        words = ["curl", "-sS", "-i", "-w", r"\n", "-X", self.method, self.url]
         words += [word for header in headers for word in ("-H", header)]
         return shlex.join([*words, "-d", json.dumps(self.body)])
 

@@ -16,10 +16,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-if not (3, 11) <= sys.version_info < (3, 14):  # the emulator runs the functions in this very interpreter
+if not (3, 11) <= sys.version_info < (3, 15):  # the emulator runs the functions in this very interpreter
     sys.exit(
         f"Python {sys.version_info.major}.{sys.version_info.minor} cannot run the functions: "
-        "use 3.11, 3.12 or 3.13, as in make start PYTHON=python3.13"
+        "use 3.11 to 3.14, as in make start PYTHON=python3.13"
     )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +50,7 @@ def main() -> None:
     except PreparationError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
+        _show("")
         sys.exit(130)
 
 

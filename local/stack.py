@@ -1,11 +1,11 @@
-"""What a running local cloud tells other tools: `stack.json`, and `sam-local.json` for `sam local invoke`."""
+"""What a running local cloud tells other tools: `stack.json`, and the configuration and variables of `sam local`."""
 
 import json
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from local import environment, settings
 from storefront.domain.product import Product
 
 
@@ -59,11 +59,12 @@ class Stack(Deployment, DemoShop):
         return cls(**{field.name: getattr(part, field.name) for part, kind in parts for field in fields(kind)})
 
     def save(self, folder: Path) -> None:
-        """Write `stack.json` and `sam-local.json`, which nobody else may read: they hold keys."""
+        """Write `stack.json` and what `sam local` needs, which nobody else may read: they hold keys."""
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "stack.json", asdict(self))
-        parameters = {"TABLE_NAME": self.table_name, "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url}
-        _write(folder / "sam-local.json", {"Parameters": parameters})
+        _write(folder / "stack.json", json.dumps(asdict(self), indent=2))
+        variables = {"TABLE_NAME": self.table_name, "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url}
+        _write(folder / "sam-local.json", json.dumps({"Parameters": variables}, indent=2))
+        _write(folder / "sam-local.toml", _sam_local(folder / "sam-local.json", self.endpoint_url))
 
     @classmethod
     def load(cls, folder: Path) -> "Stack | None":
@@ -96,15 +97,30 @@ def is_same(folder: Path, other: Path) -> bool:
 
 def forget(folder: Path) -> None:
     """Remove what `Stack.save` wrote."""
-    for name in ("stack.json", "sam-local.json"):
+    for name in ("stack.json", "sam-local.json", "sam-local.toml"):
         (folder / name).unlink(missing_ok=True)
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file as a whole, for its owner alone."""
+def _sam_local(variables: Path, endpoint_url: str) -> str:
+    """Write SAM's configuration for running what was built here, for this host, against the emulator's table."""
+    settings_of_both = f"""
+template_file = "{settings.BUILD / "template.yaml"}"
+env_vars = "{variables}"
+docker_network = "host"
+parameter_overrides = [
+  "Runtime={environment.RUNTIME}",
+  "Architecture={environment.ARCHITECTURE}",
+  "DynamoDBEndpoint={endpoint_url}",
+]
+"""
+    commands = ("local_invoke", "local_start_api")
+    return "version = 0.1\n" + "".join(f"\n[default.{command}.parameters]{settings_of_both}" for command in commands)
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file as a whole, for its owner alone."""
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
+        file.write(f"{content}\n")
     draft.replace(path)
