@@ -4,6 +4,9 @@ PORT ?= 4566
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
 
+# Bytecode stays out of functions/, whose folders are deployed as they are.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
+
 .DEFAULT_GOAL := help
 .PHONY: help prepare start up down test lint format lock clean
 

@@ -7,6 +7,7 @@ aws-sam-cli each insist on a version of botocore of their own.
 import fcntl
 import hashlib
 import itertools
+import os
 import shutil
 import signal
 import subprocess
@@ -79,11 +80,16 @@ def _prepare(names: list[str]) -> None:
 def _run_together(commands: dict[str, list[str]]) -> None:
     """Run one command for each virtual environment at the same time; if one fails, stop the others."""
     with ExitStack() as cleanup:
+        scratch = cleanup.enter_context(tempfile.TemporaryDirectory())  # pip leaves files behind when it is stopped
         running = {}
         for name, command in commands.items():
             output = cleanup.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
             process = subprocess.Popen(  # noqa: S603 - the commands stand above
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                command,
+                env={**os.environ, "TMPDIR": scratch},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
             cleanup.callback(process.wait)
             cleanup.callback(process.kill)
