@@ -26,6 +26,21 @@ class Addition(NamedTuple):
     notes: str | None
 
 
+class Revision(NamedTuple):
+    """What is to be changed of an item: its quantity, its notes or both; ``None`` leaves."""
+
+    quantity: int | None
+    notes: str | None
+
+
+class Selections(NamedTuple):
+    """What the customer has selected for the order, by the shop's own ids."""
+
+    address: int | None = None
+    shipping_method: int | None = None
+    payment_method: int | None = None
+
+
 class RememberedKey(NamedTuple):
     """An idempotency key that was used: for which request (a fingerprint) and when (milliseconds since 1970)."""
 
@@ -55,26 +70,29 @@ class Cart:
     """
 
     version: int = 0
-    address: int | None = None
-    shipping_method: int | None = None
-    payment_method: int | None = None
+    selections: Selections = field(default_factory=Selections)
     created_at: int | None = None
     updated_at: int | None = None
     items: Mapping[int, Item] = field(default_factory=dict)
     keys: Mapping[str, RememberedKey] = field(default_factory=dict)
     replaces_expired: bool = False
 
+    def may_hold(self, product: Product, quantity: int) -> None:
+        """Check that an item may have this quantity. Raises `InvalidProduct` or `InsufficientStock`."""
+        if not product.active:
+            raise InvalidProduct(NOT_FOR_SALE)
+        if product.stock is not None and quantity > product.stock:
+            item = self.items.get(product.id)
+            raise InsufficientStock({"quantity": [_stock_left(product.stock, item.quantity if item else 0)]})
+
     def may_add(self, product: Product, quantity: int) -> None:
         """Check that so much more of a product may go into this cart.
 
         Raises `InvalidProduct`, `InsufficientStock` or `CartFull`, in the contract's order (Shop API, error table).
         """
-        if not product.active:
-            raise InvalidProduct(NOT_FOR_SALE)
         item = self.items.get(product.id)
         held = item.quantity if item else 0
-        if product.stock is not None and held + quantity > product.stock:
-            raise InsufficientStock({"quantity": [_stock_left(product.stock, held)]})
+        self.may_hold(product, held + quantity)
         if item is None and len(self.items) >= limits.CART_ITEMS:
             raise CartFull({"product": [f"the cart holds at most {limits.CART_ITEMS} different products"]})
         if held + quantity > limits.ITEM_QUANTITY:

@@ -68,6 +68,10 @@ class CartFull(Refusal):
     """The cart holds as many items, or as much of one, as it may."""
 
 
+class ItemNotFound(Refusal):
+    """There is no such item in this customer's cart."""
+
+
 class IdempotencyKeyReused(Refusal):
     """The idempotency key belongs to another request."""
 

@@ -1,17 +1,30 @@
 """What the Shop API does with a customer's cart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from storefront.domain import limits
-from storefront.domain.cart import NOT_FOR_SALE, Addition, Cart, CartChanged, Owner, PricedCart, price, stale_products
-from storefront.domain.errors import Ambiguous, InvalidProduct, Unavailable
+from storefront.domain.cart import (
+    NOT_FOR_SALE,
+    Addition,
+    Cart,
+    CartChanged,
+    Owner,
+    PricedCart,
+    Revision,
+    price,
+    stale_products,
+)
+from storefront.domain.errors import Ambiguous, InvalidProduct, ItemNotFound, Unavailable
+from storefront.domain.identity import item_id
 from storefront.domain.product import Product, Reading
 from storefront.service.port import CartStore, Change, Conflict, UsedKey
 
-RACES: Final = 16
+RACES: Final = 32
 """Times that a change is planned anew against others of the same cart before it gives up."""
+
+Readings = dict[int, Reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +47,23 @@ class Outcome:
     replayed: bool = False
 
 
-class CartService:
-    """The customer's cart: every method reads, decides by the domain's rules, writes at most once and prices.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a change looks for, decides and writes, in the contract's order; each may be done again on a newer cart.
 
-    Its methods raise the domain's refusals, and `Unavailable`.
+    ``find`` raises `ItemNotFound`, ``judge`` the other refusals; ``write`` is the one conditional write.
+    """
+
+    write: Callable[[Cart, Change], Cart]
+    find: Callable[[Cart], object] = lambda _cart: None
+    judge: Callable[[Cart], None] = lambda _cart: None
+
+
+class CartService:
+    """The customer's cart: every change reads, decides by the domain's rules, writes once and prices.
+
+    Its methods raise the domain's refusals, and `Unavailable`. Each costs one database call more than it says where
+    the price of an item has aged, or where another request came between.
     """
 
     def __init__(self, store: CartStore, clock: Callable[[], int]) -> None:
@@ -45,35 +71,95 @@ class CartService:
         self._store = store
         self._clock = clock
 
-    def add(self, owner: Owner, addition: Addition, terms: Terms) -> Outcome:
-        """Add so much of a product to the customer's cart (contract: POST /api/shop/cart/items).
+    def read(self, owner: Owner) -> PricedCart:
+        """Return the customer's cart (contract: GET /api/shop/cart): one database call, and nothing is written."""
+        cart = self._store.read(owner)
+        return self._priced(owner, cart, {}, _products(cart))
 
-        Two database calls; one more where another item's price has aged, or where another request came between.
-        """
+    def add(self, owner: Owner, addition: Addition, terms: Terms) -> Outcome:
+        """Add so much of a product (contract: POST /api/shop/cart/items): two database calls."""
         product_id = addition.product_id
         cart, reading = self._store.read_with_product(owner, product_id)
         readings = {product_id: reading} if reading else {}
+
+        def judge(cart: Cart) -> None:
+            if product_id not in readings:
+                raise InvalidProduct(NOT_FOR_SALE)
+            cart.may_add(readings[product_id].product, addition.quantity)
+
+        def write(cart: Cart, change: Change) -> Cart:
+            return self._store.add(owner, cart, readings[product_id], addition, change)
+
+        return self._carry_out(owner, Plan(write, judge=judge), terms, cart, readings)
+
+    def revise(self, owner: Owner, item: int, revision: Revision, terms: Terms) -> Outcome:
+        """Set an item's quantity or notes (contract: PATCH /api/shop/cart/items/{id}).
+
+        Three database calls, two where the quantity stays: which product an item is only the cart tells.
+        """
+        cart, readings = self._store.read(owner), Readings()
+
+        def judge(cart: Cart) -> None:
+            product_id = _find(owner, cart, item)
+            if revision.quantity is None:
+                return
+            if product_id not in readings:
+                self._read_anew(owner, cart, readings, limits.PRICE_AGE - limits.PRICE_MARGIN, also=product_id)
+            cart.may_hold(readings[product_id].product, revision.quantity)
+
+        def write(cart: Cart, change: Change) -> Cart:
+            return self._store.revise(owner, cart, _find(owner, cart, item), revision, change)
+
+        plan = Plan(write, find=lambda cart: _find(owner, cart, item), judge=judge)
+        return self._carry_out(owner, plan, terms, cart, readings)
+
+    def remove(self, owner: Owner, item: int, terms: Terms) -> Outcome:
+        """Remove an item (contract: DELETE /api/shop/cart/items/{id}): two database calls."""
+
+        def write(cart: Cart, change: Change) -> Cart:
+            return self._store.remove(owner, cart, _find(owner, cart, item), change)
+
+        plan = Plan(write, find=lambda cart: _find(owner, cart, item))
+        return self._carry_out(owner, plan, terms, self._store.read(owner), {})
+
+    def select(self, owner: Owner, selections: Mapping[str, int | None], terms: Terms) -> Outcome:
+        """Set address, shipping method or payment method (contract: PATCH /api/shop/cart): two database calls."""
+
+        def write(cart: Cart, change: Change) -> Cart:
+            return self._store.select(owner, cart, selections, change)
+
+        return self._carry_out(owner, Plan(write), terms, self._store.read(owner), {})
+
+    def clear(self, owner: Owner, terms: Terms) -> Outcome:
+        """Empty the cart (contract: DELETE /api/shop/cart): two database calls, one where there is no cart."""
+
+        def write(cart: Cart, change: Change) -> Cart:
+            return self._store.clear(owner, cart, change) if cart.version else cart
+
+        return self._carry_out(owner, Plan(write), terms, self._store.read(owner), {})
+
+    def _carry_out(self, owner: Owner, plan: Plan, terms: Terms, cart: Cart, readings: Readings) -> Outcome:
+        """Carry a plan out on the cart as it was read, or on what others have made of it since."""
         shown: dict[int, Product] = {}
         tried = False
         for _ in range(RACES):
             now = self._clock()
-            shown = {item.product_id: item.reading.product for item in cart.items.values()} | shown
+            shown = _products(cart) | shown
             if terms.key and cart.repeats(terms.key.digest, terms.key.fingerprint, now):
                 return Outcome(self._priced(owner, cart, readings, shown), replayed=not tried)
+            plan.find(cart)
             if terms.versions is not None and cart.version not in terms.versions:
                 raise CartChanged(self._priced(owner, cart, readings, shown))
-            if reading is None:
-                raise InvalidProduct(NOT_FOR_SALE)
-            cart.may_add(reading.product, addition.quantity)
+            plan.judge(cart)
             self._read_anew(owner, cart, readings, limits.PRICE_AGE - limits.PRICE_MARGIN)
             change = Change(
                 at=now,
                 key=terms.key,
                 same_version=terms.versions is not None,
-                refreshed=_worth_keeping(cart, readings, product_id),
+                refreshed=_worth_keeping(cart, readings),
             )
             try:
-                changed = self._store.add(owner, cart, reading, addition, change)
+                changed = plan.write(cart, change)
             except Conflict as conflict:
                 cart = conflict.current
             except Ambiguous:
@@ -81,27 +167,42 @@ class CartService:
                     raise
                 # The key tells whether the write was applied, so this change may be tried again.
                 tried = True
-                cart, _ = self._store.read_with_product(owner, product_id)
+                cart = self._store.read(owner)
             else:
                 return Outcome(self._priced(owner, changed, readings, shown))
         raise Unavailable
 
-    def _priced(self, owner: Owner, cart: Cart, readings: dict[int, Reading], shown: dict[int, Product]) -> PricedCart:
+    def _priced(self, owner: Owner, cart: Cart, readings: Readings, shown: Mapping[int, Product]) -> PricedCart:
         """Price a cart by readings that are not older than the contract allows."""
         self._read_anew(owner, cart, readings, limits.PRICE_AGE)
         return price(owner, cart, readings, shown)
 
-    def _read_anew(self, owner: Owner, cart: Cart, readings: dict[int, Reading], age: int) -> None:
-        """Read the cart's products of which no reading is younger than ``age`` seconds: one call, or none."""
-        stale = stale_products(cart, readings, self._clock(), age)
+    def _read_anew(self, owner: Owner, cart: Cart, readings: Readings, age: int, also: int | None = None) -> None:
+        """Read the products of which no reading is younger than ``age`` seconds, and one more: one call, or none."""
+        stale = {product.id: product for product in stale_products(cart, readings, self._clock(), age)}
+        if also is not None:
+            stale[also] = cart.items[also].reading.product
         if stale:
-            readings |= self._store.read_products(owner.shop, stale)
+            readings |= self._store.read_products(owner.shop, stale.values())
 
 
-def _worth_keeping(cart: Cart, readings: dict[int, Reading], product_id: int) -> dict[int, Reading]:
-    """Pick the newer readings of the cart's other items, which the change may keep at no further cost."""
+def _find(owner: Owner, cart: Cart, item: int) -> int:
+    """Return the product of one of the customer's items. Raises `ItemNotFound`."""
+    for product_id in cart.items:
+        if item_id(owner, product_id) == item:
+            return product_id
+    raise ItemNotFound
+
+
+def _products(cart: Cart) -> dict[int, Product]:
+    """Return what the customer was last shown of each product in the cart."""
+    return {product_id: item.reading.product for product_id, item in cart.items.items()}
+
+
+def _worth_keeping(cart: Cart, readings: Readings) -> Readings:
+    """Pick the readings that are newer than the cart's own, which a change may keep at no further cost."""
     return {
-        other: reading
-        for other, reading in readings.items()
-        if other != product_id and other in cart.items and reading.read_at > cart.items[other].reading.read_at
+        product_id: reading
+        for product_id, reading in readings.items()
+        if product_id in cart.items and reading.read_at > cart.items[product_id].reading.read_at
     }

@@ -10,12 +10,11 @@ instead of eight, and an older reading compares as less than a newer one in a co
 """
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, Item, Owner, RememberedKey
+from storefront.domain.cart import Addition, Cart, Item, Owner, RememberedKey, Revision, Selections
 from storefront.domain.product import Product, Reading
 from storefront.service import port
 from storefront.service.port import Change, Conflict, UsedKey
@@ -32,6 +31,10 @@ class CartStore(port.CartStore):
         """``clock`` returns milliseconds since 1970."""
         self._table = table
         self._clock = clock
+
+    def read(self, owner: Owner) -> Cart:
+        """Read it with one GetItem."""
+        return cart_from_item(self._table.get(keys.cart(owner)), self._clock())
 
     def read_with_product(self, owner: Owner, product_id: int) -> tuple[Cart, Reading | None]:
         """Read both with one BatchGetItem."""
@@ -58,10 +61,11 @@ class CartStore(port.CartStore):
         """Add with one UpdateItem, or with one PutItem where an expired cart is to be replaced."""
         product = reading.product
         if cart.replaces_expired:
-            return self._replace_expired(owner, reading, addition, change)
+            item = Item(product.id, addition.quantity, addition.notes or "", change.at, change.at, reading)
+            return self._replace_expired(owner, replace(_newborn(change), items={product.id: item}), change)
         write = Expression()
         held, line = write.name(f"qty#{product.id}"), write.name(f"line#{product.id}")
-        products, expires_at = write.name("products"), write.name("expires_at")
+        products = write.name("products")
 
         write.add(f"qty#{product.id}", {"N": str(addition.quantity)})
         room = min(limits.ITEM_QUANTITY, limits.ITEM_QUANTITY if product.stock is None else product.stock)
@@ -87,46 +91,143 @@ class CartStore(port.CartStore):
             write.set(f"notes#{product.id}", {"S": addition.notes})
         write.set_once(f"added#{product.id}", {"N": str(change.at)})
         write.set(f"changed#{product.id}", {"N": str(change.at)})
-        write.require(f"(attribute_not_exists({expires_at}) OR {expires_at} > {_seconds_value(write, change.at)})")
-        _touch(write, cart, change)
-        return self._update(owner, write, change)
+        refreshed = {other: newer for other, newer in change.refreshed.items() if other != product.id}
+        return self._update(owner, cart, write, replace(change, refreshed=refreshed))
 
-    def _update(self, owner: Owner, write: Expression, change: Change) -> Cart:
-        """Write; on another state than supposed, say which."""
+    def revise(self, owner: Owner, cart: Cart, product_id: int, revision: Revision, change: Change) -> Cart:
+        """Revise with one UpdateItem."""
+        write = Expression()
+        write.require(f"attribute_exists({write.name(f'qty#{product_id}')})")
+        if revision.quantity is not None:
+            write.set(f"qty#{product_id}", {"N": str(revision.quantity)})
+        if revision.notes is not None:
+            write.set(f"notes#{product_id}", {"S": revision.notes})
+        write.set(f"changed#{product_id}", {"N": str(change.at)})
+        return self._update(owner, cart, write, change)
+
+    def remove(self, owner: Owner, cart: Cart, product_id: int, change: Change) -> Cart:
+        """Remove with one UpdateItem."""
+        write = Expression()
+        write.require(f"attribute_exists({write.name(f'qty#{product_id}')})")
+        _remove_line(write, product_id)
+        write.delete("products", {"NS": [str(product_id)]})
+        refreshed = {other: newer for other, newer in change.refreshed.items() if other != product_id}
+        return self._update(owner, cart, write, replace(change, refreshed=refreshed))
+
+    def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
+        """Select with one UpdateItem, or with one PutItem where an expired cart is to be replaced."""
+        if cart.replaces_expired:
+            newborn = replace(_newborn(change), selections=Selections()._replace(**selections))
+            return self._replace_expired(owner, newborn, change)
+        write = Expression()
+        for name, selected in selections.items():
+            if selected is None:
+                write.remove(name)
+            else:
+                write.set(name, {"N": str(selected)})
+        return self._update(owner, cart, write, change)
+
+    def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
+        """Clear with one UpdateItem, which asks for the same products alone: no other change is lost or in the way."""
+        write = Expression()
+        products = write.name("products")
+        if cart.items:
+            write.require(f"{products} = {write.value({'NS': [str(product_id) for product_id in cart.items]})}")
+            write.remove("products")
+        else:
+            write.require(f"attribute_not_exists({products})")
+        for product_id in cart.items:
+            _remove_line(write, product_id)
+        return self._update(owner, cart, write, replace(change, refreshed={}))
+
+    def _update(self, owner: Owner, cart: Cart, write: Expression, change: Change) -> Cart:
+        """Write what every change of a living or absent cart has in common beside what this one has of its own."""
+        version, expires_at = write.name("version"), write.name("expires_at")
+        write.require(f"(attribute_not_exists({expires_at}) OR {expires_at} > {_seconds_value(write, change.at)})")
+        if change.same_version:
+            if cart.version:
+                write.require(f"{version} = {write.value({'N': str(cart.version)})}")
+            else:
+                write.require(f"attribute_not_exists({version})")
+        # Starting at the time, a version never repeats, not even in a cart made anew after the last one expired.
+        write.count_up("version", start=change.at)
+        write.set_once("created_at", {"N": str(change.at)})
+        write.set("updated_at", {"N": str(change.at)})
+        write.set("expires_at", _expiry(change.at))
+        for product_id, reading in change.refreshed.items():
+            # False where the line is gone or carries a newer reading: the change is then planned anew.
+            write.require(f"{write.name(f'line#{product_id}')} < {write.value({'S': _line(reading)})}")
+            write.set(f"line#{product_id}", {"S": _line(reading)})
+        if change.key:
+            _remember(write, cart, change.key, change)
         try:
             return cart_from_item(self._table.update(keys.cart(owner), write), change.at)
         except ConditionFailed as failed:
             raise Conflict(cart_from_item(failed.item, change.at)) from None
 
-    def _replace_expired(self, owner: Owner, reading: Reading, addition: Addition, change: Change) -> Cart:
+    def _replace_expired(self, owner: Owner, newborn: Cart, change: Change) -> Cart:
         """Put a new cart in the place of one that has expired and that DynamoDB has not deleted yet."""
-        key, product_id, now = keys.cart(owner), reading.product.id, {"N": str(change.at)}
-        item: dict[str, Any] = {
-            "pk": {"S": key.pk},
-            "sk": {"S": key.sk},
-            "version": {"N": str(change.at + 1)},
-            "products": {"NS": [str(product_id)]},
-            "created_at": now,
-            "updated_at": now,
-            "expires_at": _expiry(change.at),
-            f"qty#{product_id}": {"N": str(addition.quantity)},
-            f"line#{product_id}": {"S": _line(reading)},
-            f"added#{product_id}": now,
-            f"changed#{product_id}": now,
-        }
-        if addition.notes is not None:
-            item[f"notes#{product_id}"] = {"S": addition.notes}
-        if change.key:
-            item[f"key#{change.key.digest}"] = _key_use(change.key, change.at)
         write = Expression()
-        expires_at = write.name("expires_at")
-        still_expired = f"{expires_at} <= {_seconds_value(write, change.at)}"
+        still_expired = f"{write.name('expires_at')} <= {_seconds_value(write, change.at)}"
         write.require(f"(attribute_not_exists({write.name('pk')}) OR {still_expired})")
+        return self._put(owner, newborn, write, change)
+
+    def _put(self, owner: Owner, cart: Cart, write: Expression, change: Change) -> Cart:
+        """Write a whole cart under a condition."""
         try:
-            self._table.put(item, write)
+            self._table.put(cart_to_item(owner, cart, change.at), write)
         except ConditionFailed as failed:
             raise Conflict(cart_from_item(failed.item, change.at)) from None
-        return cart_from_item(item, change.at)
+        return cart
+
+
+def _remove_line(write: Expression, product_id: int) -> None:
+    """Remove all that a cart knows of a product, but for its place among the products."""
+    for attribute in ("qty", "line", "added", "changed", "notes"):
+        write.remove(f"{attribute}#{product_id}")
+
+
+def _newborn(change: Change) -> Cart:
+    """Return the cart that a change begins with where there is none."""
+    return Cart(version=change.at + 1, created_at=change.at, updated_at=change.at, keys=_keys_after(Cart(), change))
+
+
+def _keys_after(cart: Cart, change: Change) -> dict[str, RememberedKey]:
+    """Return the idempotency keys that a cart remembers after a change."""
+    remembered = cart.remembered_keys(change.at)
+    if change.key is None:
+        return remembered
+    others = [digest for digest in remembered if digest != change.key.digest]
+    kept = {digest: remembered[digest] for digest in others[: limits.REMEMBERED_KEYS - 1]}
+    return kept | {change.key.digest: RememberedKey(change.key.fingerprint, change.at)}
+
+
+def cart_to_item(owner: Owner, cart: Cart, now: int) -> TableItem:
+    """Write a whole cart that changes ``now`` (milliseconds) as an item of the table."""
+    key = keys.cart(owner)
+    item: TableItem = {
+        "pk": {"S": key.pk},
+        "sk": {"S": key.sk},
+        "version": {"N": str(cart.version)},
+        "created_at": {"N": str(cart.created_at)},
+        "updated_at": {"N": str(cart.updated_at)},
+        "expires_at": _expiry(now),
+    }
+    if cart.items:
+        item["products"] = {"NS": [str(product_id) for product_id in cart.items]}
+    for name, selected in cart.selections._asdict().items():
+        if selected is not None:
+            item[name] = {"N": str(selected)}
+    for product_id, line in cart.items.items():
+        item[f"qty#{product_id}"] = {"N": str(line.quantity)}
+        item[f"line#{product_id}"] = {"S": _line(line.reading)}
+        item[f"added#{product_id}"] = {"N": str(line.added_at)}
+        item[f"changed#{product_id}"] = {"N": str(line.updated_at)}
+        if line.notes:
+            item[f"notes#{product_id}"] = {"S": line.notes}
+    for digest, use in cart.keys.items():
+        item[f"key#{digest}"] = _key_use(use)
+    return item
 
 
 def cart_from_item(item: TableItem | None, now: int) -> Cart:
@@ -148,9 +249,7 @@ def cart_from_item(item: TableItem | None, now: int) -> Cart:
     items.sort(key=lambda line: (line.added_at, line.product_id))
     return Cart(
         version=int(item["version"]["N"]),
-        address=_optional_number(item, "address"),
-        shipping_method=_optional_number(item, "shipping_method"),
-        payment_method=_optional_number(item, "payment_method"),
+        selections=Selections(*(_optional_number(item, name) for name in Selections._fields)),
         created_at=int(item["created_at"]["N"]),
         updated_at=int(item["updated_at"]["N"]),
         items={line.product_id: line for line in items},
@@ -158,40 +257,18 @@ def cart_from_item(item: TableItem | None, now: int) -> Cart:
     )
 
 
-def _touch(write: Expression, cart: Cart, change: Change) -> None:
-    """Add what every change of a living or absent cart has in common."""
-    version = write.name("version")
-    if change.same_version:
-        if cart.version:
-            write.require(f"{version} = {write.value({'N': str(cart.version)})}")
-        else:
-            write.require(f"attribute_not_exists({version})")
-    # Starting at the time, a version never repeats, not even in a cart that is made anew after the last one expired.
-    write.count_up("version", start=change.at)
-    write.set_once("created_at", {"N": str(change.at)})
-    write.set("updated_at", {"N": str(change.at)})
-    write.set("expires_at", _expiry(change.at))
-    for product_id, reading in change.refreshed.items():
-        # False where the line is gone or carries a newer reading: the change is then planned anew.
-        write.require(f"{write.name(f'line#{product_id}')} < {write.value({'S': _line(reading)})}")
-        write.set(f"line#{product_id}", {"S": _line(reading)})
-    if change.key:
-        _remember(write, cart, change.key, change.at)
-
-
-def _remember(write: Expression, cart: Cart, key: UsedKey, now: int) -> None:
+def _remember(write: Expression, cart: Cart, key: UsedKey, change: Change) -> None:
     """Remember an idempotency key, unless a request came first with it, and forget those too many or too old."""
     attribute = f"key#{key.digest}"
     forgotten = cart.keys.get(key.digest)
     if forgotten:
-        old = {"S": f"{forgotten.used_at} {forgotten.fingerprint}"}
-        write.require(f"{write.name(attribute)} = {write.value(old)}")
+        write.require(f"{write.name(attribute)} = {write.value(_key_use(forgotten))}")
     else:
         write.require(f"attribute_not_exists({write.name(attribute)})")
-    write.set(attribute, _key_use(key, now))
-    kept = list(cart.remembered_keys(now))[: limits.REMEMBERED_KEYS - 1]
+    kept = _keys_after(cart, change)
+    write.set(attribute, _key_use(kept[key.digest]))
     for digest in cart.keys:
-        if digest not in kept and digest != key.digest:
+        if digest not in kept:
             write.remove(f"key#{digest}")
 
 
@@ -225,9 +302,9 @@ def _line(reading: Reading) -> str:
     return f"{reading.read_at:013d} {json.dumps(said, ensure_ascii=False, separators=(',', ':'))}"
 
 
-def _key_use(key: UsedKey, now: int) -> dict[str, str]:
+def _key_use(key: RememberedKey) -> dict[str, str]:
     """Write when an idempotency key was used, and for which request."""
-    return {"S": f"{now} {key.fingerprint}"}
+    return {"S": f"{key.used_at} {key.fingerprint}"}
 
 
 def _expiry(now: int) -> dict[str, str]:

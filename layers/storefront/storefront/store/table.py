@@ -205,6 +205,7 @@ class Expression:
         self._set: list[str] = []
         self._add: list[str] = []
         self._remove: list[str] = []
+        self._delete: list[str] = []
         self._conditions: list[str] = []
 
     def name(self, attribute: str) -> str:
@@ -240,14 +241,18 @@ class Expression:
         """Remove an attribute."""
         self._remove.append(self.name(attribute))
 
+    def delete(self, attribute: str, value: Mapping[str, Any]) -> None:
+        """Delete elements of a set."""
+        self._delete.append(f"{self.name(attribute)} {self.value(value)}")
+
     def require(self, condition: str) -> None:
         """Write only where this condition holds too."""
         self._conditions.append(condition)
 
     def update(self) -> dict[str, Any]:
         """Return the parameters of an UpdateItem."""
-        clauses = {"SET": self._set, "ADD": self._add, "REMOVE": self._remove}
-        expression = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
+        clauses = {"SET": self._set, "ADD": self._add, "REMOVE": self._remove, "DELETE": self._delete}
+        expression = " ".join(f"{verb} {','.join(parts)}" for verb, parts in clauses.items() if parts)
         return {"UpdateExpression": expression, **self.condition()}
 
     def condition(self) -> dict[str, Any]:

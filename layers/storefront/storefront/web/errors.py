@@ -13,6 +13,7 @@ from storefront.domain.errors import (
     InvalidProduct,
     InvalidRequest,
     InvalidSessionItem,
+    ItemNotFound,
     MissingSessionFields,
     NotFound,
     OriginNotAllowed,
@@ -46,6 +47,7 @@ SHOP: Final[Table] = {
     InvalidProduct: (400, "invalid product"),
     InsufficientStock: (400, "insufficient stock"),
     CartFull: (400, "cart is full"),
+    ItemNotFound: (404, "item not found"),
     CartChanged: (412, "cart has changed"),
     IdempotencyKeyReused: (422, "idempotency key reused"),
 }

@@ -4,13 +4,15 @@ import base64
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeVar
+from decimal import Decimal
+from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, CartChanged, Owner, PricedCart, PricedItem
-from storefront.domain.errors import InvalidRequest, Refusal
+from storefront.domain.cart import Addition, CartChanged, Owner, PricedCart, PricedItem, Revision
+from storefront.domain.errors import InvalidRequest, ItemNotFound, Refusal
 from storefront.domain.identity import cart_id, item_id
 from storefront.service.cart import Outcome, Terms
 from storefront.service.port import UsedKey
@@ -20,8 +22,13 @@ from storefront.web.request import NotJson, Request
 from storefront.web.response import Response, to_json
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+NOT_AN_OBJECT: Final = "must be a JSON object"
 
 _VISIBLE: Final = re.compile(rf"[!-~]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
+_DIGITS: Final = 20
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_ITEM_ID: Final = re.compile(r"[0-9]{1,16}")
+
 Body = TypeVar("Body", bound=BaseModel)
 
 _ENTITY_TAG: Final = re.compile(r'"([0-9]{1,16})-[0-9a-f]*"')
@@ -35,6 +42,38 @@ class AddItem(BaseModel):
     product: int
     quantity: Annotated[int, Field(ge=1, le=limits.ITEM_QUANTITY)] = 1
     notes: Annotated[str, Field(max_length=limits.NOTES_LENGTH)] = ""
+
+
+class ReviseItem(BaseModel):
+    """The body of PATCH /api/shop/cart/items/{id}: at least one of the two."""
+
+    model_config = ConfigDict(strict=True)
+
+    quantity: Annotated[int, Field(ge=1, le=limits.ITEM_QUANTITY)] = 1
+    notes: Annotated[str, Field(max_length=limits.NOTES_LENGTH)] = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_to_change", "quantity or notes is required")
+        return self
+
+
+Selection = Annotated[int, Field(ge=0, le=limits.LARGEST_INTEGER)] | None
+
+
+class SelectForCart(BaseModel):
+    """The body of PATCH /api/shop/cart: null clears a selection, an absent field leaves it."""
+
+    model_config = ConfigDict(strict=True)
+
+    address: Selection = None
+    shipping_method: Selection = None
+    payment_method: Selection = None
+
+
+class NoBody(BaseModel):
+    """The body of a route that takes none: whatever comes is not read."""
 
 
 def _headers(refusal: Refusal) -> dict[str, str]:
@@ -58,9 +97,58 @@ def addition_of(request: Request) -> tuple[Addition, Terms]:
     return Addition(body.product, body.quantity, body.notes if "notes" in body.model_fields_set else None), terms
 
 
+def revision_of(request: Request) -> tuple[Revision, Terms]:
+    """Read what to change of an item and on what terms. Raises `InvalidRequest`."""
+    body, terms = _read(request, ReviseItem)
+    given = body.model_fields_set
+    return Revision(
+        quantity=body.quantity if "quantity" in given else None, notes=body.notes if "notes" in given else None
+    ), terms
+
+
+def selections_of(request: Request) -> tuple[dict[str, int | None], Terms]:
+    """Read what to select and on what terms. Raises `InvalidRequest`."""
+    body, terms = _read(request, SelectForCart)
+    return body.model_dump(exclude_unset=True), terms
+
+
+def terms_of(request: Request) -> Terms:
+    """Read the terms of a request that has nothing else to say. Raises `InvalidRequest`."""
+    return _read(request, NoBody)[1]
+
+
+def item_of(request: Request) -> int:
+    """Read which item a request is about. Raises `ItemNotFound` for what is no integer."""
+    item = request.path["id"]
+    if not _ITEM_ID.fullmatch(item):
+        raise ItemNotFound
+    return int(item)
+
+
 def cart_answer(outcome: Outcome) -> Response:
     """Answer with the whole priced cart."""
-    body = _cart_json(outcome.cart)
+    return _answer(outcome, _cart_json(outcome.cart))
+
+
+def item_answer(outcome: Outcome, item: int) -> Response:
+    """Answer with one item. Raises `ItemNotFound` where it is gone, as it may be when a request is replayed."""
+    for priced in outcome.cart.items:
+        body = _item(outcome.cart.owner, priced)
+        if body["id"] == item:
+            return _answer(outcome, to_json(body))
+    raise ItemNotFound
+
+
+def unless_known(request: Request, response: Response) -> Response:
+    """Answer 304 where the client has this very answer already (contract: If-None-Match compares the whole)."""
+    known = request.headers.get("if-none-match", "")
+    if known.strip() == "*" or response.headers["ETag"] in _QUOTED.findall(known):
+        return Response(304, "", response.headers)
+    return response
+
+
+def _answer(outcome: Outcome, body: str) -> Response:
+    """Answer with a body, its entity tag and the mark of a replay."""
     headers = {"ETag": _entity_tag(outcome.cart, body), "Cache-Control": "private, no-cache"}
     if outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
@@ -75,19 +163,31 @@ def _read(request: Request, model: type[Body]) -> tuple[Body, Terms]:
         faults[IDEMPOTENCY_KEY] = [f"must be 1 to {limits.IDEMPOTENCY_KEY_LENGTH} visible ASCII characters"]
     body = None
     try:
-        body = model.model_validate(request.json())
+        body = model.model_validate({} if model is NoBody else _integral(request.json()))
     except NotJson:
-        faults["body"] = ["must be a JSON object"]
+        faults["body"] = [NOT_AN_OBJECT]
     except ValidationError as invalid:
         for fault in invalid.errors(include_url=False, include_context=False, include_input=False):
             if fault["loc"]:
                 faults.setdefault(str(fault["loc"][0]), []).append(fault["msg"])
             else:
-                faults["body"] = ["must be a JSON object"]
+                faults["body"] = [fault["msg"] if fault["type"] == "nothing_to_change" else NOT_AN_OBJECT]
     if body is None or faults:
         raise InvalidRequest(faults)
     used = UsedKey(_digest(key, 12), _fingerprint(request, body)) if key else None
     return body, Terms(key=used, versions=_versions(request.headers.get("if-match", "")))
+
+
+def _integral(body: object) -> object:
+    """Take 2.0 for the integer that it is in JSON Schema; what is no integer, or past all bounds, stays as it is."""
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: int(value)
+        if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < _DIGITS
+        else value
+        for name, value in body.items()
+    }
 
 
 def _fingerprint(request: Request, body: BaseModel) -> str:
@@ -121,9 +221,7 @@ def _cart_json(priced: PricedCart) -> str:
     cart = priced.cart
     return to_json({
         "id": cart_id(priced.owner),
-        "address": cart.address,
-        "shipping_method": cart.shipping_method,
-        "payment_method": cart.payment_method,
+        **cart.selections._asdict(),
         "created_at": _iso(cart.created_at),
         "updated_at": _iso(cart.updated_at),
         "count": len(priced.items),
