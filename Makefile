@@ -8,7 +8,7 @@ LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requ
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare start up down test lint format lock clean
+.PHONY: help prepare start up down test lint docs format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ lint: prepare ## Check style, types and the template
 	.venv/bin/mypy .
 	@echo "sam validate --lint"
 	@AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint
+
+docs: prepare ## Make a page of docs/openapi.yaml that one can browse
+	@.venv/bin/python docs/build_page.py
 
 format: prepare ## Format the code and mend what can be mended
 	@.venv/bin/ruff check --fix
