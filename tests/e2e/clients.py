@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import requests
@@ -11,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from storefront.domain.cart import Owner
+from storefront.domain.product import Product
 
 SENSITIVE: Final[set[str]] = set()
 """Keys, customers and texts that the tests send and that no log may hold."""
@@ -38,6 +40,29 @@ class Reply:
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
+    @property
+    def version(self) -> int:
+        """The cart's version, which the answer's entity tag names."""
+        match = re.fullmatch(r'"([0-9]+)-[0-9a-f]+"', self.headers["ETag"])
+        assert match
+        return int(match[1])
+
+
+CART: Final = "/api/shop/cart"
+ITEMS: Final = "/api/shop/cart/items"
+ROUTES: Final = {
+    "read": ("GET", CART),
+    "select": ("PATCH", CART),
+    "clear": ("DELETE", CART),
+    "add": ("POST", ITEMS),
+    "revise": ("PATCH", f"{ITEMS}/{{item}}"),
+    "remove": ("DELETE", f"{ITEMS}/{{item}}"),
+}
+"""The routes of the Shop API, each by the name of what it does: method and path."""
+CHANGES: Final = [name for name in ROUTES if name != "read"]
+"""The routes that change the cart."""
+SLASHES: Final = ["", "/"]
+"""How a route's path may end."""
 
 REGISTERED: Final = Reply(200, {"status": "registered"})
 NOT_FOUND: Final = Reply(404, {"error": "not found"})
@@ -48,6 +73,9 @@ BANNED: Final = Reply(403, {"error": "banned ip"})
 FOREIGN_ORIGIN: Final = Reply(403, {"error": "origin not allowed"})
 FORBIDDEN: Final = Reply(403, {"error": "forbidden"})
 UNAUTHENTICATED: Final = Reply(401, {"error": "authentication required"})
+ITEM_NOT_FOUND: Final = Reply(404, {"error": "item not found"})
+CHANGED: Final = Reply(412, {"error": "cart has changed"})
+REUSED: Final = Reply(422, {"error": "idempotency key reused"})
 
 
 class Http:
@@ -84,8 +112,11 @@ class Http:
         """Send a request and return the answer, after checking what the contract says of every answer."""
         credentials = {} if token is None else {"Authorization": f"Token {token}"}
         response = self.raw(method, path, headers={**credentials, **(headers or {})}, **options)
-        body = response.json()
-        assert response.headers["Content-Type"].partition(";")[0] == "application/json"
+        if response.status_code == 304:
+            assert response.content == b""
+        else:
+            assert response.headers["Content-Type"].partition(";")[0] == "application/json"
+        body: Any = response.json() if response.content else None
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         exposed = {name.strip().lower() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
         assert exposed >= {"etag", "idempotency-replayed"}
@@ -136,14 +167,87 @@ class Customer:
     token: str
     owner: Owner
 
-    def post(self, *, path: str = "/api/shop/cart/items", **options: Any) -> Reply:
+    def send(self, method: str, path: str, **options: Any) -> Reply:
+        """Send any request; ``headers`` may bring another token."""
+        headers = {"Authorization": f"Token {self.token}", **(options.pop("headers", None) or {})}
+        return self.http.send(method, path, headers=headers, **options)
+
+    def post(self, *, path: str = ITEMS, **options: Any) -> Reply:
         """Send any request to add an item."""
-        headers = {"Authorization": f"Token {self.token}", **options.pop("headers", {})}
-        return self.http.send("POST", path, headers=headers, **options)
+        return self.send("POST", path, **options)
 
     def add(self, product: object, *, headers: Mapping[str, str] | None = None, **more: object) -> Reply:
         """Add a product to the cart."""
-        return self.post(json={"product": product, **more}, headers=headers or {})
+        return self.post(json={"product": product, **more}, headers=headers)
+
+    def read(self, *, headers: Mapping[str, str] | None = None) -> Reply:
+        """Read the cart."""
+        return self.send("GET", CART, headers=headers)
+
+    def select(self, *, headers: Mapping[str, str] | None = None, **selections: object) -> Reply:
+        """Select for the cart."""
+        return self.send("PATCH", CART, json=selections, headers=headers)
+
+    def clear(self, *, headers: Mapping[str, str] | None = None) -> Reply:
+        """Empty the cart."""
+        return self.send("DELETE", CART, headers=headers)
+
+    def revise(self, item: object, *, headers: Mapping[str, str] | None = None, **changes: object) -> Reply:
+        """Change an item, by its id."""
+        return self.send("PATCH", f"{ITEMS}/{item}", json=changes, headers=headers)
+
+    def remove(self, item: object, *, headers: Mapping[str, str] | None = None) -> Reply:
+        """Remove an item, by its id."""
+        return self.send("DELETE", f"{ITEMS}/{item}", headers=headers)
+
+
+@dataclass(frozen=True)
+class Shopper:
+    """A customer with two lamps in the cart, and for each route of the Shop API a good request about them."""
+
+    customer: Customer
+    lamp: Product
+    item: int
+
+    def ask(
+        self,
+        route: str,
+        *,
+        item: object = None,
+        slash: str = "",
+        json: Mapping[str, object] | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Send the good request of a route, or one that differs by item, trailing slash, body or headers."""
+        method, path = ROUTES[route]
+        path = path.format(item=self.item if item is None else item)
+        body = (self.body(route) or None) if json is None else json
+        return self.customer.send(method, path + slash, json=body, **options)
+
+    def body(self, route: str) -> dict[str, object]:
+        """Return the body of a route's good request, where it takes one."""
+        bodies: dict[str, dict[str, object]] = {
+            "add": {"product": self.lamp.id},
+            "select": {"address": 7},
+            "revise": {"quantity": 5},
+        }
+        return bodies.get(route, {})
+
+
+def assert_invalid(reply: Reply, error: str, *fields: str) -> None:
+    """See that a refusal names just these fields, and says something about each."""
+    assert reply == Reply(400, {"error": error, "details": reply.body.get("details")})
+    assert reply.body["details"].keys() == set(fields)
+    assert all(
+        messages and all(isinstance(m, str) and m for m in messages) for messages in reply.body["details"].values()
+    )
+
+
+def moment(text: str) -> datetime:
+    """Read a time of an answer, which is ISO 8601 in UTC."""
+    time = datetime.fromisoformat(text)
+    assert time.utcoffset() == timedelta(0)
+    return time
 
 
 def unique(prefix: str) -> str:

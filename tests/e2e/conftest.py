@@ -13,7 +13,7 @@ from local.stack import Stack
 from storefront.domain.cart import Owner
 from storefront.domain.product import Product
 from storefront.tokens import Shop, Token
-from tests.e2e.clients import Customer, Http, Visitor, sensitive, unique
+from tests.e2e.clients import NOTE, Customer, Http, Shopper, Visitor, sensitive, unique
 from tests.e2e.database import Database
 from tests.e2e.lambdas import Lambdas
 
@@ -211,6 +211,19 @@ def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
 def lamp(database: Database, shop: str) -> Product:
     """Put a product on sale: 10.00 less 1.50 a piece, without limit of stock."""
     return database.sell(shop, price=1_000, discount=150)
+
+
+@pytest.fixture
+def other(database: Database, shop: str) -> Product:
+    """Put another product on sale: 5.00 a piece."""
+    return database.sell(shop, price=500)
+
+
+@pytest.fixture
+def shopper(customer: Customer, lamp: Product) -> Shopper:
+    """Make a customer with two lamps in the cart."""
+    (item,) = customer.add(lamp.id, quantity=2, notes=NOTE).body["items"]
+    return Shopper(customer, lamp, item["id"])
 
 
 @pytest.fixture(scope="session")

@@ -149,9 +149,13 @@ class Database:
         """Return the seconds that a cart still has to live."""
         return int(self._cart(owner)["expires_at"]["N"]) - time.time()
 
+    def cart(self, owner: Owner) -> Item | None:
+        """Return all that is written for a customer, as it is stored."""
+        return self._get(keys.cart(owner))
+
     def has_cart(self, owner: Owner) -> bool:
         """Tell whether anything is written for a customer."""
-        return self._get(keys.cart(owner)) is not None
+        return self.cart(owner) is not None
 
     # The passage of time, and other short cuts
 
@@ -162,6 +166,10 @@ class Database:
     def let_cart_expire(self, owner: Owner) -> None:
         """Let a cart's 30 days be over."""
         self._expire(keys.cart(owner))
+
+    def let_cart_age(self, owner: Owner) -> None:
+        """Let all but a minute of a cart's 30 days be over."""
+        self._expire(keys.cart(owner), in_seconds=60)
 
     def age_prices(self, owner: Owner, seconds: int) -> None:
         """Let the catalogue's readings that a cart holds be older than they are."""
@@ -199,19 +207,19 @@ class Database:
         assert changed
         self.put([{**item, **changed}])
 
-    def _expire(self, key: Key) -> None:
+    def _expire(self, key: Key, in_seconds: int = -1) -> None:
         """Let an item of the table expire, without TTL deleting it."""
         self.client.update_item(
             TableName=self.name,
             Key=_key(key),
-            UpdateExpression="SET expires_at = :past",
+            UpdateExpression="SET expires_at = :then",
             ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
+            ExpressionAttributeValues={":then": {"N": str(int(time.time()) + in_seconds)}},
         )
 
     def _cart(self, owner: Owner) -> Item:
         """Read a cart as it is stored."""
-        item = self._get(keys.cart(owner))
+        item = self.cart(owner)
         assert item is not None
         return item
 

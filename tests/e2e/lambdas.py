@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
-FUNCTIONS = ("Authorizer", "StatsCart", "CartItems")
+FUNCTIONS = ("Authorizer", "StatsCart", "Cart", "CartItems", "CartItem")
 _ECHO_CREDENTIALS = """
 import os
 
@@ -38,7 +38,10 @@ class Lambdas:
         """Return the deployed name of one of `FUNCTIONS`."""
         pages = self.client.get_paginator("list_functions").paginate()
         names = [
-            f["FunctionName"] for page in pages for f in page["Functions"] if f"{function}Function" in f["FunctionName"]
+            f["FunctionName"]
+            for page in pages
+            for f in page["Functions"]
+            if f"-{function}Function" in f["FunctionName"]
         ]
         (name,) = names
         return name

@@ -1,17 +1,28 @@
 """Both APIs: what many requests at once come to. Nothing is lost, nothing counts twice, no limit is passed."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import pytest
 
 from storefront.domain.product import Product
-from tests.e2e.clients import REGISTERED, Customer, Reply, Visitor
+from tests.e2e.clients import (
+    CHANGED,
+    CHANGES,
+    ITEM_NOT_FOUND,
+    REGISTERED,
+    Customer,
+    Reply,
+    Shopper,
+    Visitor,
+)
 from tests.e2e.database import Database
 
-THREADS = 8
+THREADS = 6
 T = TypeVar("T")
 
 
@@ -53,11 +64,102 @@ def test_no_line_of_a_new_cart_is_lost(customer: Customer, a_hundred_products: l
     assert (cart["count"], cart["quantity"]) == (25, 25)
 
 
-def test_one_key_is_applied_once(customer: Customer, lamp: Product) -> None:
-    replies = at_once(lambda _: customer.add(lamp.id, headers={"Idempotency-Key": "k"}), range(12))
-    assert outcomes(replies) == {"cart": 12}
-    assert [reply.body["quantity"] for reply in replies] == [1] * 12
-    assert Counter(reply.headers.get("Idempotency-Replayed") for reply in replies) == {None: 1, "true": 11}
+@pytest.mark.parametrize("route", ["add", "revise", "remove"])
+def test_one_key_is_applied_once(shopper: Shopper, route: str) -> None:
+    before = shopper.ask("read")
+    replies = at_once(lambda _: shopper.ask(route, headers={"Idempotency-Key": "k"}), range(50))
+    assert outcomes(replies) == {"cart": 50}
+    assert Counter(reply.headers.get("Idempotency-Replayed") for reply in replies) == {None: 1, "true": 49}
+    after = shopper.ask("read")
+    assert after.version == before.version + 1
+    assert after.body["quantity"] == {"add": 3, "revise": 5, "remove": 0}[route]
+
+
+def test_one_key_of_several_requests_is_one_requests(shopper: Shopper) -> None:
+    before = shopper.ask("read")
+    replies = at_once(lambda n: shopper.ask(CHANGES[n % 5], headers={"Idempotency-Key": "k"}), range(20))
+    assert outcomes(replies) == {"cart": 4, "idempotency key reused": 16}
+    assert Counter(reply.headers.get("Idempotency-Replayed") for reply in replies if reply.status == 200) == {
+        None: 1,
+        "true": 3,
+    }
+    assert shopper.ask("read").version == before.version + 1
+
+
+def test_an_item_that_is_removed_is_never_brought_back(shopper: Shopper, database: Database) -> None:
+    for n in range(12):
+        if n:
+            shopper.ask("add")
+        before = shopper.ask("read")
+        asked = ["revise", "remove", "revise", "revise"]
+        bodies = [{"quantity": 5}, {}, {"notes": "blue"}, {"quantity": 6, "notes": "red"}]
+        revised, removed, *others = at_once(
+            lambda k, asked=asked, bodies=bodies: shopper.ask(asked[k], json=bodies[k]),  # type: ignore[misc]
+            range(4),
+            threads=4,
+        )
+        assert removed.status == 200
+        assert removed.body["items"] == []
+        statuses = Counter(reply.status for reply in (revised, *others))
+        assert statuses.keys() <= {200, 404}
+        assert all(reply == ITEM_NOT_FOUND for reply in (revised, *others) if reply.status == 404)
+        after = shopper.ask("read")
+        assert after == removed
+        assert after.version == before.version + 1 + statuses[200]
+        row = database.cart(shopper.customer.owner)
+        assert row is not None
+        assert [name for name in row if name.endswith(f"#{shopper.lamp.id}") or name == "products"] == []
+
+
+def test_a_crowd_of_all_changes_leaves_a_cart_that_adds_up(shopper: Shopper, database: Database) -> None:
+    customer, shop = shopper.customer, shopper.customer.owner.shop
+    products = [database.sell(shop, price=100 + n, discount=n, stock=9).id for n in range(3)]
+    items = [customer.add(product).body["items"][-1]["id"] for product in products]
+    chance = random.Random(20)  # noqa: S311 - it picks cases, not keys
+    requests: list[Callable[[], Reply]] = []
+    for _ in range(90):
+        n = chance.randrange(3)
+        product, item, quantity = products[n], items[n], chance.randint(1, 12)
+        kinds: list[tuple[int, Callable[[], Reply]]] = [
+            (8, partial(customer.add, product, quantity=chance.randint(1, 3))),
+            (5, partial(customer.revise, item, quantity=quantity)),
+            (2, partial(customer.revise, item, notes=str(quantity))),
+            (4, partial(customer.remove, item)),
+            (2, partial(customer.select, address=quantity)),
+            (1, customer.clear),
+        ]
+        requests += chance.choices([call for _, call in kinds], [weight for weight, _ in kinds])
+    before = customer.read()
+    replies = at_once(lambda call: call(), requests)
+    assert outcomes(replies).keys() <= {"cart", "item not found", "insufficient stock"}
+    done = [reply for reply in replies if reply.status == 200]
+    assert len({reply.version for reply in done}) == len(done) > 45
+    after = customer.read()
+    assert after.version == max(reply.version for reply in done) == before.version + len(done)
+    for cart in [after.body, *(reply.body for reply in done if "items" in reply.body)]:
+        assert_adds_up(cart)
+    row = database.cart(customer.owner)
+    assert row is not None
+    held = {name.partition("#")[2] for name in row if name.startswith("qty#")}
+    for part in ("line", "added", "changed"):
+        assert {name.partition("#")[2] for name in row if name.startswith(f"{part}#")} == held
+    assert set(row.get("products", {"NS": []})["NS"]) == held
+    assert {name.partition("#")[2] for name in row if name.startswith("notes#")} <= held
+
+
+def assert_adds_up(cart: dict[str, Any]) -> None:
+    """See that a cart's numbers agree, and that it holds nothing that nobody asked for."""
+    items = cart["items"]
+    assert all(item["quantity"] >= 1 for item in items)
+    assert all(item["quantity"] <= 9 for item in items if item["unit_price"] != 1_000)
+    assert len({item["id"] for item in items}) == len(items) == cart["count"]
+    assert (cart["quantity"], cart["is_empty"]) == (sum(item["quantity"] for item in items), not items)
+    for item in items:
+        sums = (item["unit_price"] * item["quantity"], item["unit_discount"] * item["quantity"])
+        assert (item["subtotal"], item["discount"], item["total"]) == (*sums, sums[0] - sums[1])
+    assert cart["items_subtotal"] == sum(item["subtotal"] for item in items)
+    assert cart["items_discount"] == sum(item["discount"] for item in items)
+    assert cart["subtotal"] == cart["total"] == sum(item["total"] for item in items)
 
 
 def test_a_hundred_products_are_never_passed(
@@ -71,11 +173,21 @@ def test_a_hundred_products_are_never_passed(
     assert customer.add(a_hundred_products[0].id).body["count"] == 100
 
 
-def test_one_of_those_who_name_the_same_version_wins(customer: Customer, lamp: Product) -> None:
-    tag = customer.add(lamp.id).headers["ETag"]
-    replies = at_once(lambda _: customer.add(lamp.id, headers={"If-Match": tag}), range(8))
-    assert outcomes(replies) == {"cart": 1, "cart has changed": 7}
-    assert customer.add(lamp.id).body["quantity"] == 3
+@pytest.mark.parametrize("routes", [CHANGES, ["remove"], ["select"]], ids=["all", "remove", "select"])
+def test_one_of_those_who_name_the_same_version_wins(shopper: Shopper, routes: list[str]) -> None:
+    before = shopper.ask("read")
+    headers = {"If-Match": before.headers["ETag"]}
+    replies = at_once(lambda n: shopper.ask(routes[n % len(routes)], headers=headers), range(12))
+    (won,) = (reply for reply in replies if reply.status == 200)
+    # Where the winner took the item away, those who came for it find none.
+    assert all(reply in (CHANGED, ITEM_NOT_FOUND) for reply in replies if reply is not won)
+    assert shopper.ask("read").version == won.version == before.version + 1
+
+
+def test_of_those_who_make_the_cart_on_no_version_one_wins(customer: Customer) -> None:
+    headers = {"If-Match": customer.read().headers["ETag"]}
+    replies = at_once(lambda n: customer.select(address=n, headers=headers), range(12))
+    assert outcomes(replies) == {"cart": 1, "cart has changed": 11}
 
 
 def test_an_expired_cart_is_replaced_once(customer: Customer, database: Database, lamp: Product) -> None:

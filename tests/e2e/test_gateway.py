@@ -11,7 +11,20 @@ import pytest
 from local import environment
 from local.stack import Stack
 from storefront.domain.product import Product
-from tests.e2e.clients import NOT_FOUND, REGISTERED, TITLE, TOO_LARGE, Customer, Http, Reply, Visitor
+from tests.e2e.clients import (
+    CART,
+    ITEMS,
+    NOT_FOUND,
+    REGISTERED,
+    SLASHES,
+    TITLE,
+    TOO_LARGE,
+    Customer,
+    Http,
+    Reply,
+    Shopper,
+    Visitor,
+)
 from tests.e2e.database import Database
 from tests.e2e.lambdas import Lambdas
 
@@ -21,7 +34,12 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway.type_defs import PatchOperationTypeDef
 
 SEARCH_ROUTE = "/6/{hashid}/stats/cart/{session}"
-SHOP_ROUTES = ["/api/shop/cart/items", "/api/shop/cart/items/"]
+SHOP_PATHS = {
+    "/api/shop/cart": {"GET", "PATCH", "DELETE"},
+    "/api/shop/cart/items": {"POST"},
+    "/api/shop/cart/items/7": {"PATCH", "DELETE"},
+}
+"""The methods of each path of the Shop API."""
 
 
 @pytest.fixture(params=["search", "shop"])
@@ -68,12 +86,15 @@ def test_an_unknown_method_of_the_search_api_is_not_found(
     assert visitor.http.send(method, visitor.path, headers=credentials, json={}) == NOT_FOUND
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT"])
-@pytest.mark.parametrize("path", SHOP_ROUTES)
+@pytest.mark.parametrize("slash", SLASHES)
+@pytest.mark.parametrize("path", SHOP_PATHS)
 def test_an_unknown_method_of_the_shop_api_is_not_found(
-    shop_http: Http, credentials: dict[str, str], method: str, path: str
+    shop_http: Http, credentials: dict[str, str], path: str, slash: str
 ) -> None:
-    assert shop_http.send(method, path, headers=credentials, json={}) == NOT_FOUND
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - SHOP_PATHS[path]:
+        reply = shop_http.send(method, path + slash, headers=credentials, json={})
+        assert (method, reply) == (method, NOT_FOUND)
+    assert shop_http.raw("HEAD", path + slash, headers=credentials).status_code == 404
 
 
 def test_no_api_answers_the_others_routes(visitor: Visitor, customer: Customer) -> None:
@@ -81,6 +102,8 @@ def test_no_api_answers_the_others_routes(visitor: Visitor, customer: Customer) 
     stray_customer = replace(customer, http=visitor.http)
     assert stray_visitor.put("42") == NOT_FOUND
     assert stray_customer.add(1) == NOT_FOUND
+    assert stray_customer.read() == NOT_FOUND
+    assert stray_customer.remove(1) == NOT_FOUND
 
 
 @pytest.mark.parametrize("stage", ["Stage", "Prod", "default", "test"])
@@ -88,7 +111,7 @@ def test_no_other_stage_is_open(stack: Stack, api: Http, stage: str) -> None:
     url = stack.search_url if api.raw("GET", "/").url.startswith(stack.search_url) else stack.shop_url
     assert "/live/" in url
     other = Http(url.replace("/live/", f"/{stage}/"), innards="-")
-    for path in (SHOP_ROUTES[0], f"/6/{stack.hashid}/stats/cart/x"):
+    for path in (ITEMS, f"/6/{stack.hashid}/stats/cart/x"):
         for token in (stack.api_key, stack.customer_tokens[0]):
             headers = {"Authorization": f"Token {token}"}
             assert other.raw("POST", path, headers=headers).status_code in (403, 404)
@@ -121,6 +144,9 @@ def test_a_shop_request_over_a_mebibyte_is_too_large(
 ) -> None:
     body = b'{"product": %d, "more": "%%s"}' % lamp.id
     assert customer.post(data=padded(body, size)) == TOO_LARGE
+    body = b'{"address": 7, "more": "%s"}'
+    assert customer.send("PATCH", CART, data=padded(body, size)) == TOO_LARGE
+    assert customer.send("PATCH", f"{ITEMS}/7", data=padded(body, size)) == TOO_LARGE
     assert not database.has_cart(customer.owner)
 
 
@@ -129,6 +155,8 @@ def test_a_request_of_a_mebibyte_is_taken(visitor: Visitor, customer: Customer, 
     assert visitor.send("PUT", data=padded(body, MEBIBYTE)) == REGISTERED
     body = b'{"product": %d, "more": "%%s"}' % lamp.id
     assert customer.post(data=padded(body, MEBIBYTE)).status == 200
+    body = b'{"address": 7, "more": "%s"}'
+    assert customer.send("PATCH", CART, data=padded(body, MEBIBYTE)).status == 200
 
 
 def padded(body: bytes, size: int) -> bytes:
@@ -238,13 +266,13 @@ def test_a_preflight_needs_no_token_and_runs_no_function(
 ) -> None:
     before = lambdas.runs()
     routes = [(visitor.http, visitor.path, {"PUT", "PATCH", "DELETE"})]
-    routes += [(customer.http, path, {"POST"}) for path in SHOP_ROUTES]
+    routes += [(customer.http, path + slash, methods) for path, methods in SHOP_PATHS.items() for slash in SLASHES]
     for http, path, methods in routes:
         for method in methods:
             headers = {
                 "Origin": "https://shop.example",
                 "Access-Control-Request-Method": method,
-                "Access-Control-Request-Headers": "authorization,content-type",
+                "Access-Control-Request-Headers": "authorization,if-match,if-none-match,idempotency-key",
             }
             preflight = http.raw("OPTIONS", path, headers=headers)
             assert preflight.status_code in (200, 204)
@@ -287,10 +315,12 @@ def test_a_malformed_header_never_costs_an_invocation(visitor: Visitor, customer
 
 
 def test_a_judgement_is_cached_whatever_the_route(customer: Customer, lambdas: Lambdas, lamp: Product) -> None:
-    customer.add(lamp.id)
+    (item,) = customer.add(lamp.id).body["items"]
     before = lambdas.runs()["Authorizer"]
-    customer.add(lamp.id)
-    customer.post(path=SHOP_ROUTES[1], json={"product": lamp.id})
+    shopper = Shopper(customer, lamp, item["id"])
+    for slash in SLASHES:
+        assert [shopper.ask(route, slash=slash).status for route in ("add", "read", "select", "revise")] == [200] * 4
+    assert [shopper.ask(route).status for route in ("remove", "clear")] == [200] * 2
     assert lambdas.runs()["Authorizer"] == before
 
 

@@ -37,7 +37,9 @@ ACTIONS: dict[str, Callable[["DynamoDBClient", str], object]] = {
 ALLOWED = {
     "Authorizer": {"GetItem"},
     "StatsCart": {"UpdateItem", "DeleteItem", "Query", "BatchWriteItem"},
-    "CartItems": {"BatchGetItem", "UpdateItem", "PutItem"},
+    "Cart": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
+    "CartItems": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
+    "CartItem": {"GetItem", "BatchGetItem", "UpdateItem"},
 }
 
 

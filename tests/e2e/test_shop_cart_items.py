@@ -11,7 +11,7 @@ from storefront.domain.cart import Owner
 from storefront.domain.product import Product
 from storefront.store.catalogue import product_to_item
 from storefront.tokens import Token
-from tests.e2e.clients import NOTE, Customer, Reply
+from tests.e2e.clients import NOTE, Customer, Reply, moment
 from tests.e2e.database import Database
 
 MONTH = 30 * 24 * 3600
@@ -23,13 +23,6 @@ def only_item(reply: Reply) -> dict[str, object]:
     (item,) = reply.body["items"]
     assert isinstance(item, dict)
     return item
-
-
-def moment(text: str) -> datetime:
-    """Read a time of the answer, which is ISO 8601 in UTC."""
-    time = datetime.fromisoformat(text)
-    assert time.utcoffset() == timedelta(0)
-    return time
 
 
 def test_an_added_product_is_answered_with_the_whole_cart(customer: Customer, lamp: Product) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from storefront.domain.product import Product
-from tests.e2e.clients import Customer, Reply
+from tests.e2e.clients import Customer, Reply, Shopper
 from tests.e2e.database import Database
 
-STALE = 61
-"""Seconds."""
+STALE = 60
+"""Seconds after which no price is shown as it was read."""
 
 
 def item_of(reply: Reply, product: Product) -> dict[str, Any]:
@@ -33,12 +33,6 @@ def change(database: Database, customer: Customer, product: Product, **to: Any) 
     now: dict[str, Any] = {"price": product.price, "discount": product.discount, "stock": product.stock}
     database.sell(customer.owner.shop, product_id=product.id, **now | to)
     database.age_prices(customer.owner, STALE)
-
-
-@pytest.fixture
-def other(database: Database, shop: str) -> Product:
-    """Put another product on sale: 5.00 a piece."""
-    return database.sell(shop, price=500)
 
 
 def test_a_stale_price_is_read_anew_and_the_change_is_told(
@@ -123,3 +117,138 @@ def test_a_cart_of_a_hundred_products_is_priced_anew_as_a_whole(
     assert reply.body["items_subtotal"] == sum(range(100, 200)) + 100
     assert [item["product"]["id"] for item in reply.body["items"]] == [product.id for product in a_hundred_products]
     assert reply.body["warnings"] == []
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The same on the other routes
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def line(database: Database, shopper: Shopper) -> str:
+    """Return what the table holds of the catalogue's word on the lamp."""
+    row = database.cart(shopper.customer.owner)
+    assert row is not None
+    text = row[f"line#{shopper.lamp.id}"]["S"]
+    assert isinstance(text, str)
+    return text
+
+
+def test_reading_tells_a_changed_price_as_long_as_nothing_is_written(shopper: Shopper, database: Database) -> None:
+    change(database, shopper.customer, shopper.lamp, price=1_234)
+    row = database.cart(shopper.customer.owner)
+    for _ in range(2):
+        reply = shopper.ask("read")
+        assert item_of(reply, shopper.lamp)["unit_price"] == 1_234
+        assert (reply.body["items_subtotal"], reply.body["items_discount"], reply.body["total"]) == (2_468, 300, 2_168)
+        warning = warning_of(reply, shopper.lamp)
+        assert warning["code"] == "price_changed"
+        assert "1000" in warning["message"]
+        assert "1234" in warning["message"]
+    assert database.cart(shopper.customer.owner) == row
+
+
+@pytest.mark.parametrize("route", ["select", "add", "remove"])
+def test_the_next_change_tells_a_changed_price_and_keeps_it(
+    shopper: Shopper, database: Database, other: Product, route: str
+) -> None:
+    lamp, old = shopper.lamp, line(database, shopper)
+    another = shopper.customer.add(other.id).body["items"][1]["id"]
+    change(database, shopper.customer, lamp, price=1_234)
+    reply = shopper.ask(route, item=another, json={"product": other.id, "address": 7})
+    assert item_of(reply, lamp)["unit_price"] == 1_234
+    warning = warning_of(reply, lamp)
+    assert warning["code"] == "price_changed"
+    assert "1000" in warning["message"]
+    assert "1234" in warning["message"]
+    assert line(database, shopper) > old
+    after = shopper.ask("read")
+    assert (item_of(after, lamp)["unit_price"], after.body["warnings"]) == (1_234, [])
+
+
+@pytest.mark.parametrize("body", [{"quantity": 3}, {"notes": "blue"}], ids=str)
+def test_a_revised_item_costs_the_new_price_which_is_kept(
+    shopper: Shopper, database: Database, body: dict[str, object]
+) -> None:
+    change(database, shopper.customer, shopper.lamp, price=1_234, discount=234)
+    reply = shopper.ask("revise", json=body)
+    assert (reply.body["unit_price"], reply.body["unit_discount"]) == (1_234, 234)
+    assert reply.body["total"] == 1_000 * reply.body["quantity"]
+    after = shopper.ask("read").body
+    assert (after["items"], after["total"]) == ([reply.body], reply.body["total"])
+
+
+@pytest.mark.parametrize("route", ["select", "add", "remove"])
+def test_a_replay_tells_a_changed_price_and_writes_nothing(
+    shopper: Shopper, database: Database, other: Product, route: str
+) -> None:
+    another = shopper.customer.add(other.id).body["items"][1]["id"]
+    request = {"item": another, "json": {"product": other.id, "address": 7}, "headers": {"Idempotency-Key": "k"}}
+    shopper.ask(route, **request)
+    change(database, shopper.customer, shopper.lamp, price=1_234)
+    row = database.cart(shopper.customer.owner)
+    replay = shopper.ask(route, **request)
+    assert replay.headers["Idempotency-Replayed"] == "true"
+    assert warning_of(replay, shopper.lamp)["code"] == "price_changed"
+    assert database.cart(shopper.customer.owner) == row
+
+
+def test_an_emptied_cart_warns_of_nothing(shopper: Shopper, database: Database) -> None:
+    change(database, shopper.customer, shopper.lamp, price=1_234)
+    reply = shopper.ask("clear")
+    assert (reply.body["warnings"], reply.body["total"]) == ([], 0)
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["not for sale", "not in the catalogue"])
+def test_reading_shows_what_is_no_longer_for_sale_and_counts_it_in_no_total(
+    shopper: Shopper, database: Database, other: Product, *, gone: bool
+) -> None:
+    customer, lamp = shopper.customer, shopper.lamp
+    customer.add(other.id)
+    change(database, customer, lamp, active=False, price=1_234)
+    if gone:
+        database.withdraw(customer.owner.shop, lamp)
+    for route in ("read", "select", "read"):  # before and after the table has it
+        reply = shopper.ask(route)
+        assert item_of(reply, lamp)["quantity"] == 2
+        totals = {name: reply.body[name] for name in ("count", "items_subtotal", "items_discount", "subtotal", "total")}
+        assert totals == {"count": 2, "items_subtotal": 500, "items_discount": 0, "subtotal": 500, "total": 500}
+        assert warning_of(reply, lamp)["code"] == "unavailable"
+
+
+def test_what_is_for_sale_again_counts_again(shopper: Shopper, database: Database) -> None:
+    change(database, shopper.customer, shopper.lamp, active=False)
+    assert shopper.ask("select").body["total"] == 0
+    change(database, shopper.customer, shopper.lamp)
+    reply = shopper.ask("read")
+    assert (reply.body["total"], reply.body["warnings"]) == (1_700, [])
+
+
+def test_reading_tells_of_too_little_stock_and_of_a_changed_price_at_once(shopper: Shopper, database: Database) -> None:
+    change(database, shopper.customer, shopper.lamp, stock=1, price=1_234)
+    cart = shopper.ask("read").body
+    assert [(warning["code"], warning["item"]) for warning in cart["warnings"]] == [
+        ("price_changed", shopper.item),
+        ("insufficient_stock", shopper.item),
+    ]
+    assert (cart["quantity"], cart["items_subtotal"]) == (2, 2_468)
+    shopper.ask("select")
+    (warning,) = shopper.ask("read").body["warnings"]
+    assert warning["code"] == "insufficient_stock"
+
+
+def test_a_read_cart_of_a_hundred_products_is_priced_anew_as_a_whole(
+    customer: Customer, full_cart: Customer, database: Database, a_hundred_products: list[Product]
+) -> None:
+    database.copy_cart(full_cart.owner, customer.owner)
+    first, last = a_hundred_products[0], a_hundred_products[-1]
+    for product in (first, last):
+        database.sell(customer.owner.shop, product_id=product.id, price=product.price + 1_000)
+    try:
+        database.age_prices(customer.owner, STALE)
+        cart = customer.read().body
+    finally:
+        for product in (first, last):
+            database.sell(customer.owner.shop, product_id=product.id, price=product.price)
+    assert cart["items_subtotal"] == sum(range(100, 200)) + 2_000
+    items = {item["id"]: item["product"]["id"] for item in cart["items"]}
+    assert [items[warning["item"]] for warning in cart["warnings"]] == [first.id, last.id]

@@ -1,4 +1,4 @@
-"""Shop API: what adding refuses, with which words and in which order; a refusal changes nothing."""
+"""Shop API: what it refuses, with which words and in which order; a refusal changes nothing."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,11 +11,20 @@ import pytest
 from local.stack import Stack
 from storefront.domain.product import Product
 from storefront.tokens import Token
-from tests.e2e.clients import BANNED, FOREIGN_ORIGIN, UNAUTHENTICATED, Customer, Http, Reply
+from tests.e2e.clients import (
+    BANNED,
+    FOREIGN_ORIGIN,
+    ITEMS,
+    ROUTES,
+    SLASHES,
+    UNAUTHENTICATED,
+    Customer,
+    Http,
+    Shopper,
+    assert_invalid,
+)
 from tests.e2e.conftest import Guarded
 from tests.e2e.database import Database
-
-ROUTES = ["/api/shop/cart/items", "/api/shop/cart/items/"]
 
 
 @pytest.fixture
@@ -25,13 +34,12 @@ def untouched(customer: Customer, database: Database) -> Iterator[Customer]:
     assert not database.has_cart(customer.owner)
 
 
-def assert_invalid(reply: Reply, error: str, *fields: str) -> None:
-    """See that a refusal names just these fields, and says something about each."""
-    assert reply == Reply(400, {"error": error, "details": reply.body.get("details")})
-    assert reply.body["details"].keys() == set(fields)
-    assert all(
-        messages and all(isinstance(m, str) and m for m in messages) for messages in reply.body["details"].values()
-    )
+@pytest.fixture
+def unchanged(shopper: Shopper, database: Database) -> Iterator[Shopper]:
+    """Make a customer with two lamps in the cart, which the test leaves as it is."""
+    before = database.cart(shopper.customer.owner)
+    yield shopper
+    assert database.cart(shopper.customer.owner) == before
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -76,12 +84,49 @@ def test_every_fault_is_named_at_once(untouched: Customer) -> None:
     assert_invalid(reply, "validation error", "product", "quantity", "notes", "Idempotency-Key")
 
 
-@pytest.mark.parametrize("key", ["a b", "x" * 256, "é".encode(), "\x7f"], ids=["space", "long", "accent", "control"])
-def test_an_idempotency_key_is_1_to_255_visible_ascii_characters(
-    untouched: Customer, lamp: Product, key: str | bytes
+@pytest.mark.parametrize("route", ["select", "revise"])
+@pytest.mark.parametrize(
+    "body", [None, b"[]", b'"text"', b"null", b"7", b"{", b"address=7", b'{"address": NaN}', b"\xff"]
+)
+def test_a_change_that_is_no_json_object_is_invalid(unchanged: Shopper, route: str, body: bytes | None) -> None:
+    method, path = ROUTES[route]
+    reply = unchanged.customer.send(method, path.format(item=unchanged.item), data=body)
+    assert_invalid(reply, "validation error", "body")
+
+
+CHANGE_FAULTS: list[tuple[str, str, list[object]]] = [
+    ("select", "address", ["2", 2.5, True, False, [], [2], {}, "", -1, 2**53, 10**30]),
+    ("select", "shipping_method", ["2", 2.5, True, -1, 2**53]),
+    ("select", "payment_method", ["2", 2.5, True, -1, 2**53]),
+    ("revise", "quantity", FAULTS["quantity"]),
+    ("revise", "notes", FAULTS["notes"]),
+]
+
+
+@pytest.mark.parametrize(("route", "field", "values"), CHANGE_FAULTS, ids=lambda value: str(value)[:16])
+def test_a_changes_field_of_the_wrong_type_or_range_is_named(
+    unchanged: Shopper, route: str, field: str, values: list[object]
 ) -> None:
-    reply = untouched.post(json={"product": lamp.id}, headers={"Idempotency-Key": key})
-    assert_invalid(reply, "validation error", "Idempotency-Key")
+    good = {"select": "address", "revise": "quantity"}[route]
+    for value in values:
+        assert_invalid(unchanged.ask(route, json={good: 5, field: value}), "validation error", field)
+
+
+@pytest.mark.parametrize("body", [{}, {"unknown": 1}, {"product": 7}], ids=str)
+def test_a_revision_needs_quantity_or_notes(unchanged: Shopper, body: dict[str, object]) -> None:
+    assert_invalid(unchanged.ask("revise", json=body), "validation error", "body")
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("select", {"address": "1", "shipping_method": -1, "payment_method": True}),
+        ("revise", {"quantity": 0, "notes": None}),
+    ],
+)
+def test_every_fault_of_a_change_is_named_at_once(unchanged: Shopper, route: str, body: dict[str, object]) -> None:
+    reply = unchanged.ask(route, json=body, headers={"Idempotency-Key": "a b"})
+    assert_invalid(reply, "validation error", *body, "Idempotency-Key")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -175,17 +220,24 @@ def wrong_token(request: pytest.FixtureRequest, stack: Stack, database: Database
     return tokens[request.param]()
 
 
-@pytest.mark.parametrize("path", ROUTES)
 def test_a_token_that_does_not_open_the_api_is_unauthenticated(
-    untouched: Customer, lamp: Product, wrong_token: str, path: str
+    untouched: Customer, lamp: Product, wrong_token: str
 ) -> None:
-    reply = replace(untouched, token=wrong_token).post(path=path, json={"product": lamp.id})
-    assert reply == UNAUTHENTICATED
+    assert replace(untouched, token=wrong_token).add(lamp.id) == UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("path", ROUTES)
-def test_no_token_is_unauthenticated(untouched: Customer, lamp: Product, path: str) -> None:
-    assert untouched.http.send("POST", path, json={"product": lamp.id}) == UNAUTHENTICATED
+@pytest.mark.parametrize("slash", SLASHES)
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_route_opens_without_a_customers_token(
+    unchanged: Shopper, stack: Stack, database: Database, route: str, slash: str
+) -> None:
+    tokens = [database.issue_nothing(), stack.expired_token, stack.revoked_token, stack.api_key]
+    headers = [f"Token {token}" for token in tokens] + ["Token x", f"Bearer {unchanged.customer.token}", ""]
+    replies = [unchanged.ask(route, slash=slash, headers={"Authorization": header}) for header in headers]
+    assert replies == [UNAUTHENTICATED] * 7
+    method, path = ROUTES[route]
+    http = unchanged.customer.http
+    assert http.send(method, path.format(item=unchanged.item) + slash, json={"address": 7}) == UNAUTHENTICATED
 
 
 @pytest.mark.parametrize(
@@ -210,10 +262,21 @@ def test_the_token_opens_with_any_zone_and_any_case_of_the_scheme_word(
     assert customer.post(json={"product": lamp.id}, headers={"Authorization": header}).status == 200
 
 
-@pytest.mark.parametrize("path", ROUTES)
-def test_a_blocked_address_is_banned(untouched: Customer, lamp: Product, stack: Stack, path: str) -> None:
-    headers = {"X-Forwarded-For": stack.blocked_address}
-    assert untouched.post(path=path, json={"product": lamp.id}, headers=headers) == BANNED
+@pytest.mark.parametrize("slash", SLASHES)
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_is_closed_to_a_blocked_address(unchanged: Shopper, stack: Stack, route: str, slash: str) -> None:
+    assert unchanged.ask(route, slash=slash, headers={"X-Forwarded-For": stack.blocked_address}) == BANNED
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_is_closed_to_a_foreign_origin(guarded: Guarded, database: Database, route: str) -> None:
+    lamp = database.sell(guarded.shop.name)
+    (item,) = (item for item in guarded.customer.add(lamp.id).body["items"] if item["product"]["id"] == lamp.id)
+    before = database.cart(guarded.customer.owner)
+    shopper = Shopper(guarded.customer, lamp, item["id"])
+    assert shopper.ask(route, headers={"Origin": "https://elsewhere.example"}) == FOREIGN_ORIGIN
+    assert database.cart(guarded.customer.owner) == before
+    assert shopper.ask(route, headers={"Origin": "https://guarded.example"}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -253,7 +316,7 @@ def test_an_origin_that_the_shop_does_not_list_is_not_allowed(stack: Stack, shop
     second = stack.second_shop
     host = second.allowed_origin.partition("://")[2]
     headers = {"Origin": origin.format(allowed=second.allowed_origin, ALLOWED=second.allowed_origin.upper(), host=host)}
-    reply = shop_http.send("POST", ROUTES[0], token=second.customer_token, headers=headers, json={"product": 1})
+    reply = shop_http.send("POST", ITEMS, token=second.customer_token, headers=headers, json={"product": 1})
     assert reply == FOREIGN_ORIGIN
 
 
@@ -275,61 +338,118 @@ def test_a_shop_that_lists_no_origins_allows_all(customer: Customer, lamp: Produ
 # The order of the checks
 # ----------------------------------------------------------------------------------------------------------------------
 
+NO_INTEGER = "404 item not found (no integer)"
 ORDER = [
     "401 authentication required",
     "403 banned ip",
     "403 origin not allowed",
     "400 validation error",
     "422 idempotency key reused",
+    "404 item not found",
+    NO_INTEGER,
     "412 cart has changed",
     "400 invalid product",
     "400 insufficient stock",
     "400 cart is full",
 ]
+ALL = set(ORDER[:3])
+CHANGING = {*ALL, "400 validation error", "422 idempotency key reused", "412 cart has changed"}
+ABOUT_AN_ITEM = {*CHANGING, "404 item not found", NO_INTEGER}
+REFUSALS = {
+    "read": ALL,
+    "select": CHANGING,
+    "clear": CHANGING,
+    "add": {*CHANGING, "400 invalid product", "400 insufficient stock", "400 cart is full"},
+    "revise": {*ABOUT_AN_ITEM, "400 invalid product", "400 insufficient stock"},
+    "remove": ABOUT_AN_ITEM,
+}
+"""What each route can refuse a request for."""
+PAIRS = [
+    (route, first, second)
+    for route, refusals in REFUSALS.items()
+    for first, second in combinations([refusal for refusal in ORDER if refusal in refusals], 2)
+    if (first, second) != ("404 item not found", NO_INTEGER)
+    # Without a body, the key is all that can be invalid, and an invalid key is no used one.
+    and not (route in {"clear", "remove"} and (first[:3], second[:3]) == ("400", "422"))
+]
+Wrongs = dict[str, dict[str, Any]]
+"""By refusal, what makes a good request one that is refused so."""
 
 
 @pytest.fixture(scope="module")
 def wrongs(
     guarded: Guarded, full_cart: Customer, database: Database, a_hundred_products: list[Product]
-) -> Iterator[tuple[Customer, dict[str, dict[str, Any]]]]:
-    """Make a customer with a full cart and a used key, and a request for each refusal; none changes the cart."""
+) -> Iterator[dict[str, tuple[Shopper, Wrongs]]]:
+    """Make customers with used keys, one with a full cart, and a request for each refusal; none changes a cart."""
     shop = guarded.shop.name
-    owner, token = database.new_owner(shop)
-    customer = replace(guarded.customer, owner=owner, token=token)
-    database.copy_cart(full_cart.owner, owner)
-    held = database.sell(shop, product_id=a_hundred_products[0].id)
     used = {"Idempotency-Key": "used"}
-    before = customer.add(held.id, headers=used)
-    assert before.status == 200
-    inactive = database.sell(shop, active=False, stock=0)
-    sold_out = database.sell(shop, stock=0)
-    yield (
-        customer,
-        {
-            "401 authentication required": {"headers": {"Authorization": f"Token {'0' * 40}"}},
-            "403 banned ip": {"headers": {"X-Forwarded-For": "198.51.100.3"}},
-            "403 origin not allowed": {"headers": {"Origin": "https://elsewhere.example"}},
-            "400 validation error": {"json": {"quantity": 0}},
-            "422 idempotency key reused": {"headers": used},
-            "412 cart has changed": {"headers": {"If-Match": '"1-0"'}},
-            "400 invalid product": {"json": {"product": inactive.id}},
-            "400 insufficient stock": {"json": {"product": sold_out.id}},
-            "400 cart is full": {"json": {"product": database.sell(shop).id}},
-        },
-    )
-    after = customer.add(held.id, headers=used)
-    assert after.headers["Idempotency-Replayed"] == "true"
-    assert after.headers["ETag"].partition("-")[0] == before.headers["ETag"].partition("-")[0]
+    everywhere: Wrongs = {
+        "401 authentication required": {"headers": {"Authorization": f"Token {'0' * 40}"}},
+        "403 banned ip": {"headers": {"X-Forwarded-For": "198.51.100.3"}},
+        "403 origin not allowed": {"headers": {"Origin": "https://elsewhere.example"}},
+        "400 validation error": {"headers": {"Idempotency-Key": "a b"}},
+        "422 idempotency key reused": {"headers": used},
+        "412 cart has changed": {"headers": {"If-Match": '"1-0"'}},
+    }
+
+    def new_shopper(product: Product) -> Shopper:
+        owner, token = database.new_owner(shop)
+        customer = replace(guarded.customer, owner=owner, token=token)
+        return Shopper(customer, product, customer.add(product.id).body["items"][0]["id"])
+
+    full = new_shopper(database.sell(shop, product_id=a_hundred_products[0].id))
+    database.copy_cart(full_cart.owner, full.customer.owner)
+    assert full.ask("add", headers=used).status == 200
+    adding: Wrongs = {
+        **everywhere,
+        "400 validation error": {"json": {"notes": 5}},
+        "422 idempotency key reused": {"headers": used, "json": {"quantity": 2}},
+        "400 invalid product": {"json": {"product": database.sell(shop, active=False, stock=0).id}},
+        "400 insufficient stock": {"json": {"product": database.sell(shop, stock=0).id}},
+        "400 cart is full": {"json": {"product": database.sell(shop).id}},
+    }
+
+    small = new_shopper(database.sell(shop))
+    items = {}
+    for name in ("withdrawn", "scarce", "gone"):
+        product = database.sell(shop)
+        items[name] = small.customer.add(product.id).body["items"][-1]["id"]
+        database.sell(shop, product_id=product.id, stock=1, active=name == "scarce")
+    assert small.customer.remove(items["gone"]).status == 200
+    assert small.ask("add", headers=used).status == 200
+    about_an_item: Wrongs = {
+        **everywhere,
+        "404 item not found": {"item": items["gone"]},
+        NO_INTEGER: {"item": "abc"},
+    }
+    revising: Wrongs = {
+        **about_an_item,
+        "400 validation error": {"json": {"notes": 5}},
+        "400 invalid product": {"item": items["withdrawn"]},
+        "400 insufficient stock": {"item": items["scarce"]},
+    }
+    selecting: Wrongs = {**everywhere, "400 validation error": {"json": {"address": "7"}}}
+
+    rows = {shopper.customer.owner: database.cart(shopper.customer.owner) for shopper in (full, small)}
+    yield {
+        "read": (small, everywhere),
+        "select": (small, selecting),
+        "clear": (small, everywhere),
+        "add": (full, adding),
+        "revise": (small, revising),
+        "remove": (small, about_an_item),
+    }
+    assert {owner: database.cart(owner) for owner in rows} == rows
 
 
-@pytest.mark.parametrize(("first", "second"), list(combinations(ORDER, 2)))
+@pytest.mark.parametrize(("route", "first", "second"), PAIRS)
 def test_of_two_faults_the_first_in_the_contracts_order_is_told(
-    wrongs: tuple[Customer, dict[str, dict[str, Any]]], first: str, second: str
+    wrongs: dict[str, tuple[Shopper, Wrongs]], route: str, first: str, second: str
 ) -> None:
-    customer, parts = wrongs
-    request: dict[str, Any] = {"json": {"product": 1, "quantity": 1}, "headers": {}}
+    shopper, parts = wrongs[route]
+    request: dict[str, Any] = {"json": shopper.body(route), "headers": {}}
     for wrong in (second, first):
         for part, value in parts[wrong].items():
-            request[part] = {**request[part], **value}
-    reply = customer.post(**request)
-    assert f"{reply.status} {reply.body['error']}" == first
+            request[part] = {**request[part], **value} if isinstance(value, dict) else value
+    reply = shopper.ask(route, **request)
+    assert f"{reply.status} {reply.body['error']}" == first.partition(" (")[0]

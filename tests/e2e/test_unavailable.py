@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,11 +11,10 @@ import pytest
 
 from storefront.domain.product import Product
 from storefront.tokens import Token
-from tests.e2e.clients import FAULT, REGISTERED, TITLE, UNAVAILABLE, Customer, Reply, Visitor
+from tests.e2e.clients import FAULT, REGISTERED, ROUTES, TITLE, UNAVAILABLE, Customer, Reply, Shopper, Visitor
 from tests.e2e.database import Database
 from tests.e2e.lambdas import Lambdas
 
-UNAVAILABILITY = ["throttles", "fails", "keeps silent"]
 ANSWERS: dict[str, tuple[int, str] | None] = {
     "throttles": (400, "ProvisionedThroughputExceededException"),
     "fails": (500, "InternalServerError"),
@@ -120,28 +120,40 @@ class TestSearchApi:
 
 @pytest.fixture(scope="class")
 def shop_without_database(lambdas: Lambdas, address: str) -> Iterator[None]:
-    """Let the function of this API find the broken database."""
-    with lambdas.with_database_at(address, "CartItems"):
+    """Let the functions of this API find the broken database."""
+    with ExitStack() as functions:
+        for function in ("Cart", "CartItems", "CartItem"):
+            functions.enter_context(lambdas.with_database_at(address, function))
         yield
 
 
 @pytest.mark.usefixtures("shop_without_database")
 class TestShopApi:
-    """The function of the Shop API cannot reach the database."""
+    """The functions of the Shop API cannot reach the database."""
 
-    @pytest.mark.parametrize("manner", UNAVAILABILITY)
+    @pytest.mark.parametrize(
+        ("manner", "route"), [*(("throttles", route) for route in ROUTES), ("fails", "add"), ("keeps silent", "add")]
+    )
     def test_it_is_unavailable(
-        self, customer: Customer, database: Database, broken_database: BrokenDatabase, lamp: Product, manner: str
+        self,
+        *,
+        customer: Customer,
+        database: Database,
+        broken_database: BrokenDatabase,
+        lamp: Product,
+        manner: str,
+        route: str,
     ) -> None:
         broken_database.begin(manner)
-        assert_unavailable(customer.add(lamp.id), broken_database)
+        assert_unavailable(Shopper(customer, lamp, 1).ask(route), broken_database)
         assert not database.has_cart(customer.owner)
 
+    @pytest.mark.parametrize("route", ["read", "add", "revise"])
     def test_a_fault_of_ours_is_told_as_such(
-        self, customer: Customer, broken_database: BrokenDatabase, lamp: Product
+        self, customer: Customer, broken_database: BrokenDatabase, lamp: Product, route: str
     ) -> None:
         broken_database.begin("refuses")
-        assert customer.add(lamp.id) == FAULT
+        assert Shopper(customer, lamp, 1).ask(route) == FAULT
 
 
 class TestAuthorizer:

@@ -28,7 +28,7 @@ from tests.template import TEMPLATE
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FUNCTIONS = ("authorizer", "stats_cart", "cart_items")
+FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_item", "cart_items")
 TABLE = "table"
 
 Item = dict[str, Any]
@@ -52,24 +52,30 @@ class Database:
     """What happens between the functions and DynamoDB: their calls, counted, and faults, injected.
 
     ``before`` and ``after`` are asked for each attempt of a call; ``before`` may raise instead of the call, ``after``
-    once moto has answered.
+    once moto has answered; ``alter`` may change what a call returns.
     """
 
     calls: list[str] = field(default_factory=list)
     before: Callable[[str], None] | None = None
     after: Callable[[str], None] | None = None
+    alter: Callable[[str, dict[str, Any]], None] | None = None
 
     def watch(self, session: boto3.Session) -> None:
         session.events.register("before-call.dynamodb", self._called)
+        session.events.register("after-call.dynamodb", self._returning)
         session.events.register_first("before-send.dynamodb", self._sending)
         session.events.register_last("before-send", self._sent)  # moto listens there too, and goes first
 
     def reset(self) -> None:
         self.calls.clear()
-        self.before = self.after = None
+        self.before = self.after = self.alter = None
 
     def _called(self, model: Any, **_: object) -> None:
         self.calls.append(model.name)
+
+    def _returning(self, model: Any, parsed: dict[str, Any], **_: object) -> None:
+        if self.alter:
+            self.alter(model.name, parsed)
 
     def _sending(self, event_name: str, **_: object) -> None:
         if self.before:
@@ -82,7 +88,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of a function, its JSON read."""
+    """An answer of a function, its JSON read; an answer without a body has none."""
 
     status: int
     body: Any
@@ -123,7 +129,7 @@ class Bundle:
         """Send a request to a function; what it did to the database is in ``database.calls``."""
         self.database.calls.clear()
         raw = self._run(function, event)
-        return Answer(raw["statusCode"], json.loads(raw["body"]), raw["headers"], raw["body"])
+        return Answer(raw["statusCode"], json.loads(raw["body"] or "null"), raw["headers"], raw["body"])
 
     def _run(self, function: str, event: Event) -> dict[str, Any]:
         """Run a function as Lambda does: its event and its answer go through JSON, and what it prints is its log."""

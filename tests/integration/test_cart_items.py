@@ -10,6 +10,7 @@ from storefront.store import keys
 from storefront.store.catalogue import product_to_item
 from tests.builders import DAY, HOUR, NOW, OWNER, SECOND, SHOP, altered, load, product
 from tests.integration.conftest import Answer, Bundle
+from tests.integration.customer import quantities, refused, version
 
 POSTS = (
     "post",
@@ -25,20 +26,6 @@ MOMENT = "2025-11-21T12:34:56.789Z"
 def add(bundle: Bundle, product: Any = 123, *, headers: dict[str, str] | None = None, **more: Any) -> Answer:
     event = altered(load("cart_items/post"), body={"product": product, **more}, headers=headers or {})
     return bundle.send("cart_items", event)
-
-
-def refused(answer: Answer, status: int, error: str, field: str | None = None) -> bool:
-    """Tell whether an answer is this refusal, with details of this field alone."""
-    told = (answer.status, answer.body["error"], list(answer.body.get("details", {})))
-    return told == (status, error, [field] if field else [])
-
-
-def version(answer: Answer) -> int:
-    return int(answer.headers["ETag"].strip('"').split("-")[0])
-
-
-def quantities(answer: Answer) -> dict[int, int]:
-    return {line["product"]["id"]: line["quantity"] for line in answer.body["items"]}
 
 
 def test_the_seed_request_answers_with_the_whole_priced_cart(shop: Bundle) -> None:

@@ -1,10 +1,13 @@
 """What a customer is told when the database fails, and what then stands in the table."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
 
 from tests.builders import altered, load, product
-from tests.integration.conftest import Answer, Bundle
+from tests.integration.conftest import TABLE, Answer, Bundle
+from tests.integration.customer import CALLS, CHANGES, add, read
 
 TIMEOUT = ReadTimeoutError(endpoint_url="http://database")
 RESET = ConnectionClosedError(endpoint_url="http://database")
@@ -82,7 +85,7 @@ def test_a_client_s_retry_after_a_lasting_fault_is_applied_exactly_once(shop: Bu
     shop.database.after = Fail("UpdateItem", TIMEOUT)
 
     def then_fail_reads(operation: str) -> None:
-        if "UpdateItem" in shop.database.calls and operation == "BatchGetItem":
+        if "UpdateItem" in shop.database.calls and operation == "GetItem":
             raise TIMEOUT
 
     shop.database.before = then_fail_reads
@@ -92,6 +95,108 @@ def test_a_client_s_retry_after_a_lasting_fault_is_applied_exactly_once(shop: Bu
     answer = post(shop, key="k")
 
     assert (quantity(answer), answer.headers["Idempotency-Replayed"]) == (2, "true")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind != "add"])
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "lost"])
+def test_any_other_change_whose_answer_is_lost_is_503_without_a_key_and_made_once_with_one(
+    shop: Bundle, kind: str, *, applied: bool
+) -> None:
+    def lose() -> None:
+        fault = Fail("UpdateItem", TIMEOUT)
+        shop.database.before, shop.database.after = (None, fault) if applied else (fault, None)
+
+    add(shop, quantity=2)
+    before = shop.cart_row()["version"]
+    lose()
+    assert unavailable(CHANGES[kind](shop))
+    assert shop.database.calls == CALLS[kind]
+    assert (shop.cart_row()["version"] != before) is applied
+    shop.database.reset()
+    add(shop)
+    lose()
+    answer = CHANGES[kind](shop, {"Idempotency-Key": "k"})
+
+    assert answer.status == 200
+    assert "Idempotency-Replayed" not in answer.headers
+    assert CHANGES[kind](shop, {"Idempotency-Key": "k"}).headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("place", [0, -1], ids=["reading", "writing"])
+def test_a_database_that_cannot_be_reached_is_503_on_every_route(shop: Bundle, kind: str, place: int) -> None:
+    add(shop)
+    before = shop.cart_row()
+    shop.database.before = Fail(CALLS[kind][place], NOT_REACHED, times=3)
+
+    assert unavailable(CHANGES[kind](shop))
+    assert shop.cart_row() == before
+
+
+def test_a_reading_is_repeated_and_then_503(shop: Bundle) -> None:
+    add(shop)
+    shop.database.before = Fail("GetItem", TIMEOUT, times=2)
+    assert quantity(read(shop)) == 1
+    shop.database.before = Fail("GetItem", TIMEOUT, times=3)
+    assert unavailable(read(shop))
+
+
+class Unprocessed:
+    """Leaves all but the first key of each of so many BatchGetItems unprocessed, as a throttled table does."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.asked: list[int] = []
+
+    def __call__(self, operation: str, parsed: dict[str, Any]) -> None:
+        if operation != "BatchGetItem":
+            return
+        found = parsed["Responses"][TABLE]
+        self.asked.append(len(found))
+        if self.left:
+            self.left -= 1
+            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found[1:]]
+            parsed["Responses"] = {TABLE: found[:1]}
+            parsed["UnprocessedKeys"] = {TABLE: {"Keys": keys}}
+
+
+def aged(shop: Bundle) -> None:
+    """Fill the cart with three items, whose prices have then changed and aged."""
+    for number in (7, 8, 123):
+        shop.sell(product(number))
+        add(shop, number)
+        shop.sell(product(number, price=1000 + number, discount=0))
+    shop.clock.forward(60_000)
+
+
+@pytest.mark.parametrize("send", [read, CHANGES["select"]], ids=["read", "select"])
+def test_keys_that_were_not_processed_are_asked_for_again_and_they_alone(shop: Bundle, send: Any) -> None:
+    aged(shop)
+    shop.database.alter = unprocessed = Unprocessed(times=2)
+
+    answer = send(shop)
+
+    assert [line["unit_price"] for line in answer.body["items"]] == [1007, 1008, 1123]
+    assert shop.database.calls[:4] == ["GetItem", *["BatchGetItem"] * 3]
+    assert unprocessed.asked == [3, 2, 1]
+
+
+@pytest.mark.parametrize("send", [read, *CHANGES.values()], ids=["read", *CHANGES])
+def test_keys_that_stay_unprocessed_are_503_and_nothing_is_written(shop: Bundle, send: Any) -> None:
+    """Never an answer with a price that is too old."""
+    aged(shop)
+    before = shop.cart_row()
+
+    def all_of_it(operation: str, parsed: dict[str, Any]) -> None:
+        if operation == "BatchGetItem":
+            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in parsed["Responses"][TABLE]]
+            parsed.update(Responses={}, UnprocessedKeys={TABLE: {"Keys": keys}})
+
+    shop.database.alter = all_of_it
+
+    assert unavailable(send(shop))
+    assert shop.database.calls.count("BatchGetItem") == 3
+    assert shop.cart_row() == before
 
 
 @pytest.mark.parametrize("error", [TIMEOUT, RESET, NOT_REACHED], ids=["timeout", "reset", "not reached"])

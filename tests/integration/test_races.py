@@ -12,7 +12,9 @@ from botocore.exceptions import ReadTimeoutError
 
 from storefront.domain.identity import item_id
 from tests.builders import DAY, HOUR, OWNER, SECOND, altered, load, product
+from tests.integration import customer
 from tests.integration.conftest import Answer, Bundle
+from tests.integration.customer import CALLS, CHANGES, quantities
 
 
 def add(bundle: Bundle, number: int = 123, quantity: int = 1, **headers: str) -> Answer:
@@ -35,10 +37,6 @@ def before(bundle: Bundle, operation: str, do: Callable[[], object]) -> None:
             do()
 
     bundle.database.before = hook
-
-
-def quantities(answer: Answer) -> dict[int, int]:
-    return {line["product"]["id"]: line["quantity"] for line in answer.body["items"]}
 
 
 def told(answer: Answer) -> tuple[int, Any]:
@@ -211,6 +209,116 @@ def test_replacing_an_expired_cart_with_a_key_happens_once_though_its_answer_is_
         shop.database.before = lose
 
     assert quantities(add(shop, quantity=2, Idempotency_Key="k")) == {123: 2}
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Every other change
+# ----------------------------------------------------------------------------------------------------------------------
+
+every_change = pytest.mark.parametrize("kind", CHANGES)
+OTHERS: dict[str, list[str]] = {
+    "add": [],
+    "revise quantity": ["remove", "clear"],
+    "revise notes": ["remove", "clear"],
+    "remove": ["remove", "clear"],
+    "select": [],
+    "clear": [],
+}
+
+
+@pytest.mark.parametrize(("kind", "other"), [(kind, other) for kind, others in OTHERS.items() for other in others])
+def test_an_item_that_is_removed_between_reading_and_writing_is_404_and_stays_away(
+    shop: Bundle, kind: str, other: str
+) -> None:
+    """Never a resurrected line."""
+    shop.sell(product(7))
+    add(shop, 7)
+    add(shop)
+    before(shop, "UpdateItem", lambda: CHANGES[other](shop))
+
+    assert told(CHANGES[kind](shop)) == (404, "item not found")
+
+    row = shop.cart_row()
+    assert row.get("products") == (["7"] if other == "remove" else None)
+    assert [name for name in row if name.endswith("#123")] == []
+
+
+def test_a_cart_that_another_adds_to_while_it_is_emptied_is_empty_in_the_end(shop: Bundle) -> None:
+    shop.sell(product(7))
+    add(shop)
+    before(shop, "UpdateItem", lambda: add(shop, 7))
+
+    assert quantities(customer.clear(shop)) == {}
+    row = shop.cart_row()
+    assert [name for name in row if "#" in name] == []
+    assert "products" not in row
+
+
+def test_a_revision_meanwhile_stands_in_no_emptying_s_way(shop: Bundle) -> None:
+    add(shop)
+    before(shop, "UpdateItem", lambda: customer.select(shop, address=4))
+
+    answer = customer.clear(shop)
+
+    assert (quantities(answer), answer.body["address"]) == ({}, 4)
+    assert shop.database.calls == CALLS["select"], "the other's alone: this one did not try again"
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_parallel_selections_that_make_the_cart_are_both_there(shop: Bundle, *, expired: bool) -> None:
+    if expired:
+        add(shop)
+        shop.clock.forward(30 * DAY)
+    before(shop, "PutItem" if expired else "UpdateItem", lambda: customer.select(shop, address=4))
+
+    answer = customer.select(shop, payment_method=9)
+
+    assert (answer.body["address"], answer.body["payment_method"], quantities(answer)) == (4, 9, {})
+
+
+@every_change
+def test_of_two_requests_with_one_key_at_once_one_is_applied_on_every_route(shop: Bundle, kind: str) -> None:
+    once = {"Idempotency-Key": "k"}
+    version = customer.version(add(shop))
+    before(shop, "UpdateItem", lambda: CHANGES[kind](shop, once))
+
+    answer = CHANGES[kind](shop, once)
+
+    assert (answer.status, answer.headers["Idempotency-Replayed"]) == (200, "true")
+    assert customer.version(answer) == version + 1
+
+
+@every_change
+def test_of_two_changes_on_one_version_one_is_made_on_every_route(shop: Bundle, kind: str) -> None:
+    tag = add(shop, quantity=2).headers["ETag"]
+    before(shop, "UpdateItem", lambda: customer.select(shop, {"If-Match": tag}, address=4))
+
+    answer = CHANGES[kind](shop, {"If-Match": tag})
+
+    assert told(answer) == (412, "cart has changed")
+    assert answer.headers["ETag"] == customer.read(shop).headers["ETag"]
+    assert quantities(customer.read(shop)) == {123: 2}
+
+
+@every_change
+def test_a_fresh_price_that_another_kept_first_is_not_overwritten_by_any_change(shop: Bundle, kind: str) -> None:
+    shop.sell(product(7, price=100, discount=0))
+    add(shop, 7)
+    add(shop)
+    shop.sell(product(7, price=120, discount=0))
+    shop.clock.forward(HOUR)
+
+    def another_with_a_newer_price() -> None:
+        shop.clock.forward(1)
+        shop.sell(product(7, price=130, discount=0))
+        customer.select(shop, address=4)
+
+    before(shop, "UpdateItem", another_with_a_newer_price)
+
+    assert CHANGES[kind](shop).status == 200
+    if kind != "clear":
+        assert "130,0," in shop.cart_row()["line#7"]
+        assert {line["product"]["id"]: line["unit_price"] for line in customer.read(shop).body["items"]}[7] == 130
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ FIXTURES = sorted(f"{file.parent.name}/{file.stem}" for file in EVENTS.glob("*/*
 
 def run(bundle: Bundle, name: str) -> None:
     function = name.partition("/")[0]
+    if function in ("cart", "cart_item"):
+        bundle.send("cart_items", load("cart_items/post"))
     if function == "authorizer":
         bundle.judge(load(name))
     else:
@@ -33,7 +35,13 @@ def metrics(bundle: Bundle, name: str) -> list[dict[str, Any]]:
 
 
 def test_there_are_fixtures() -> None:
-    assert {name.partition("/")[0] for name in FIXTURES} == {"authorizer", "stats_cart", "cart_items"}
+    assert {name.partition("/")[0] for name in FIXTURES} == {
+        "authorizer",
+        "stats_cart",
+        "cart",
+        "cart_item",
+        "cart_items",
+    }
 
 
 @pytest.mark.parametrize("name", FIXTURES)
@@ -52,18 +60,26 @@ def test_no_key_body_note_or_customer_appears_in_any_log_line(shop: Bundle, name
     assert [secret for secret in secrets if secret in shop.logged()] == []
 
 
-@pytest.mark.parametrize("function", ["stats_cart", "cart_items"])
+@pytest.mark.parametrize(
+    ("function", "method", "event"),
+    [
+        ("stats_cart", "sessions.add", "put_body"),
+        ("cart_items", "carts.add", "post"),
+        ("cart", "carts.read", "get"),
+        ("cart_item", "carts.remove", "delete"),
+    ],
+)
 def test_a_fault_is_reported_by_kind_and_place_and_its_text_nowhere(
-    shop: Bundle, function: str, monkeypatch: pytest.MonkeyPatch
+    shop: Bundle, function: str, method: str, event: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def burst(*_arguments: object, **_named: object) -> None:
         message = "TOP-SECRET text of table, arn:aws:dynamodb:eu-west-1 and customer-1"
         raise KeyError(message)
 
-    app = shop.apps[function]
-    monkeypatch.setattr(app.sessions if function == "stats_cart" else app.carts, "add", burst)
+    service, _, name = method.partition(".")
+    monkeypatch.setattr(getattr(shop.apps[function], service), name, burst)
 
-    answer = shop.send(function, load({"stats_cart": "stats_cart/put_body", "cart_items": "cart_items/post"}[function]))
+    answer = shop.send(function, load(f"{function}/{event}"))
 
     assert (answer.status, answer.body) == (500, {"error": "internal server error"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -123,11 +139,14 @@ def test_the_latency_of_each_call_of_the_database_is_measured(shop: Bundle) -> N
         ("cart_items", {"body": {"product": "2"}}, "validation error"),
         ("cart_items", {"body": {"product": 404}}, "invalid product"),
         ("cart_items", {"body": {"product": 123, "quantity": 51}}, "insufficient stock"),
+        ("cart", {"body": {"address": -1}}, "validation error"),
+        ("cart", {"headers": {"If-Match": '"1-0"'}}, "cart has changed"),
+        ("cart_item", {}, "item not found"),
     ],
 )
 def test_refusals_are_counted_by_reason(shop: Bundle, function: str, changes: dict[str, Any], reason: str) -> None:
-    name = {"stats_cart": "stats_cart/put_body", "cart_items": "cart_items/post"}[function]
-    shop.send(function, altered(load(name), **changes))
+    event = {"stats_cart": "put_body", "cart_items": "post", "cart": "patch", "cart_item": "patch_quantity"}[function]
+    shop.send(function, altered(load(f"{function}/{event}"), **changes))
 
     assert metrics(shop, "Refusals") == [{"value": [1.0], "service": function, "reason": reason}]
     assert metrics(shop, "AddedItems") == metrics(shop, "RegisteredEvents") == metrics(shop, "Faults") == []

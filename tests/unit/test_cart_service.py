@@ -1,7 +1,7 @@
 """What the service does with a cart, over a store in memory that obeys the port's word and can be made to race."""
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from itertools import combinations_with_replacement
 from typing import Any
 
 import pytest
@@ -9,102 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, CartChanged, Item, Owner, RememberedKey
+from storefront.domain.cart import Addition, Cart, CartChanged, RememberedKey, Revision, Selections
 from storefront.domain.errors import (
     Ambiguous,
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,
     InvalidProduct,
+    ItemNotFound,
     Refusal,
     Unavailable,
 )
-from storefront.domain.product import Product, Reading
+from storefront.domain.identity import item_id
 from storefront.service.cart import RACES, CartService, Outcome, Terms
-from storefront.service.port import CartStore, Change, Conflict, UsedKey
-from tests.builders import NOW, OWNER, cart, item, product, reading
-
-SECOND = 1000
-
-
-@dataclass
-class FakeStore(CartStore):
-    """Carts and products in memory.
-
-    ``between`` runs before each write, as another request would that came first; ``lost`` says for each write in turn
-    whether its answer is lost, and whether it was applied all the same.
-    """
-
-    clock: Callable[[], int]
-    catalogue: dict[int, Product] = field(default_factory=dict)
-    carts: dict[Owner, Cart] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    between: Callable[[], None] = lambda: None
-    lost: Iterator[str] = field(default_factory=lambda: iter(()))
-
-    def read_with_product(self, owner: Owner, product_id: int) -> tuple[Cart, Reading | None]:
-        self.calls.append("read")
-        found = self.catalogue.get(product_id)
-        return self.carts.get(owner, Cart()), Reading(found, self.clock()) if found else None
-
-    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, Reading]:
-        assert shop == OWNER.shop
-        self.calls.append("read products")
-        return {it.id: Reading(self.catalogue.get(it.id, replace(it, active=False)), self.clock()) for it in products}
-
-    def add(self, owner: Owner, cart: Cart, reading: Reading, addition: Addition, change: Change) -> Cart:
-        self.calls.append("write")
-        self.changes.append(change)
-        self.between()
-        fate = next(self.lost, "")
-        if fate == "lost":
-            raise Ambiguous
-        changed = self._changed(self.carts.get(owner, Cart()), cart, reading, addition, change)
-        self.carts[owner] = changed
-        if fate == "applied":
-            raise Ambiguous
-        return changed
-
-    def _changed(self, now: Cart, supposed: Cart, reading: Reading, addition: Addition, change: Change) -> Cart:
-        it = now.items.get(addition.product_id)
-        try:
-            now.may_add(reading.product, addition.quantity)
-        except Refusal:
-            raise Conflict(now) from None
-        if change.key and change.key.digest in now.remembered_keys(change.at):
-            raise Conflict(now)
-        if change.same_version and now.version != supposed.version:
-            raise Conflict(now)
-        if any(
-            other not in now.items or now.items[other].reading.read_at >= newer.read_at
-            for other, newer in change.refreshed.items()
-        ):
-            raise Conflict(now)
-        items = dict(now.items)
-        for other, newer in change.refreshed.items():
-            items[other] = replace(items[other], reading=newer)
-        items[addition.product_id] = Item(
-            product_id=addition.product_id,
-            quantity=addition.quantity + (it.quantity if it else 0),
-            notes=addition.notes if addition.notes is not None else (it.notes if it else ""),
-            added_at=it.added_at if it else change.at,
-            updated_at=change.at,
-            reading=reading,
-        )
-        keys = dict(now.keys)
-        if change.key:
-            keys[change.key.digest] = RememberedKey(change.key.fingerprint, change.at)
-        return replace(now, version=now.version + 1, items=items, keys=keys, updated_at=change.at)
-
-
-class Clock:
-    """Stands until it is set."""
-
-    now = NOW
-
-    def __call__(self) -> int:
-        return self.now
+from storefront.service.port import Conflict, UsedKey
+from tests.builders import DAY, NOW, OWNER, SECOND, cart, item, product, reading
+from tests.unit.memory import Clock, FakeStore
 
 
 @pytest.fixture
@@ -138,6 +58,45 @@ def add(carts: CartService, number: int = 123, quantity: int = 1, terms: Terms |
     return carts.add(OWNER, Addition(number, quantity, None), terms or Terms())
 
 
+CHANGES: dict[str, Callable[[CartService, Terms, int], Outcome]] = {
+    "add": lambda carts, terms, number: carts.add(OWNER, Addition(number, 1, None), terms),
+    "revise quantity": lambda carts, terms, number: carts.revise(
+        OWNER, item_id(OWNER, number), Revision(5, None), terms
+    ),
+    "revise notes": lambda carts, terms, number: carts.revise(
+        OWNER, item_id(OWNER, number), Revision(None, "n"), terms
+    ),
+    "remove": lambda carts, terms, number: carts.remove(OWNER, item_id(OWNER, number), terms),
+    "select": lambda carts, terms, _number: carts.select(OWNER, {"address": 4}, terms),
+    "clear": lambda carts, terms, _number: carts.clear(OWNER, terms),
+}
+"""Every kind of change, of one product where it is about one."""
+every_change = pytest.mark.parametrize("kind", CHANGES)
+of_an_item = pytest.mark.parametrize("kind", ["revise quantity", "revise notes", "remove"])
+LEFT = {"add": {7: 3, 8: 1}, "revise quantity": {7: 5, 8: 1}, "revise notes": {7: 2, 8: 1}, "remove": {8: 1},
+        "select": {7: 2, 8: 1}, "clear": {}}  # fmt: skip
+"""What `standing` holds after each change of product 7."""
+
+
+def standing(**changes: Any) -> Cart:
+    """Return a cart with two of product 7 and one of product 8."""
+    return cart(item(product(7), 2), item(product(8), added_at=NOW + 1), **changes)
+
+
+def change(carts: CartService, kind: str, terms: Terms | None = None, number: int = 7) -> Outcome:
+    return CHANGES[kind](carts, terms or Terms(), number)
+
+
+def meanwhile(store: FakeStore, do: Callable[[], object]) -> None:
+    """Do so once, before the next write."""
+
+    def run() -> None:
+        store.between = lambda: None
+        do()
+
+    store.between = run
+
+
 def after(times: int, do: Callable[[], None]) -> Callable[[], None]:
     """Do so each time, but so often only."""
     left = [times]
@@ -151,7 +110,7 @@ def after(times: int, do: Callable[[], None]) -> Callable[[], None]:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Calls and races
+# Calls
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +118,162 @@ def test_an_addition_is_one_read_and_one_write(carts: CartService, store: FakeSt
     assert quantities(add(carts, quantity=2)) == {123: 2}
     assert quantities(add(carts, 7)) == {123: 2, 7: 1}
     assert store.calls == ["read", "write"] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"),
+    [
+        ("revise quantity", ["read", "read products", "write"]),
+        ("revise notes", ["read", "write"]),
+        ("remove", ["read", "write"]),
+        ("select", ["read", "write"]),
+        ("clear", ["read", "write"]),
+    ],
+)
+def test_every_other_change_is_one_read_and_one_write_and_a_new_quantity_asks_the_catalogue(
+    carts: CartService, store: FakeStore, kind: str, calls: list[str]
+) -> None:
+    store.carts[OWNER] = standing(selections=Selections(1, 2, 3))
+
+    outcome = change(carts, kind)
+
+    assert store.calls == calls
+    assert quantities(outcome) == LEFT[kind]
+    assert outcome.replayed is False
+    assert outcome.cart.cart.selections == Selections(4 if kind == "select" else 1, 2, 3)
+    assert outcome.cart.cart == store.carts[OWNER]
+
+
+def test_a_revision_sets_what_it_names_and_leaves_the_rest(carts: CartService, store: FakeStore, clock: Clock) -> None:
+    store.carts[OWNER] = cart(item(product(7), 2, notes="old"))
+    clock.now += SECOND
+
+    for revision, quantity, notes in (
+        (Revision(5, None), 5, "old"),
+        (Revision(None, "new"), 5, "new"),
+        (Revision(1, ""), 1, ""),
+    ):
+        carts.revise(OWNER, item_id(OWNER, 7), revision, Terms())
+        line = store.carts[OWNER].items[7]
+        assert (line.quantity, line.notes, line.added_at, line.updated_at) == (quantity, notes, NOW, clock.now)
+
+
+def test_a_new_quantity_is_held_against_the_stock_and_new_notes_are_not(carts: CartService, store: FakeStore) -> None:
+    store.carts[OWNER] = cart(item(product(7), 9))
+    store.catalogue[7] = product(7, stock=5)
+
+    with pytest.raises(InsufficientStock) as refusal:
+        carts.revise(OWNER, item_id(OWNER, 7), Revision(6, None), Terms())
+    assert "5 available, 9 of them in the cart" in refusal.value.details["quantity"][0]
+    assert quantities(change(carts, "revise notes")) == {7: 9}
+    assert quantities(change(carts, "revise quantity")) == {7: 5}, "less than before, and all that is left"
+
+    store.catalogue[7] = product(7, active=False)
+    with pytest.raises(InvalidProduct):
+        change(carts, "revise quantity")
+    assert quantities(change(carts, "remove")) == {}
+
+
+@pytest.mark.parametrize("held", [Cart(), Cart(replaces_expired=True)])
+def test_clearing_where_there_is_no_cart_is_one_read(carts: CartService, store: FakeStore, held: Cart) -> None:
+    store.carts[OWNER] = held
+
+    outcome = carts.clear(OWNER, once())
+
+    assert (outcome.cart.cart.version, outcome.cart.total, store.calls) == (0, 0, ["read"])
+    with pytest.raises(CartChanged):
+        carts.clear(OWNER, Terms(versions=frozenset({7})))
+
+
+def test_clearing_keeps_when_the_cart_was_made_its_selections_and_its_keys(
+    carts: CartService, store: FakeStore, clock: Clock
+) -> None:
+    before = standing(selections=Selections(1, None, 3), keys=USED)
+    store.carts[OWNER] = before
+    clock.now += SECOND
+
+    after_it = carts.clear(OWNER, once()).cart.cart
+
+    assert (after_it.items, after_it.created_at, after_it.updated_at) == ({}, NOW, clock.now)
+    assert after_it.selections == before.selections
+    assert after_it.keys == {**USED, "k": RememberedKey("request", clock.now)}
+    assert after_it.version > before.version
+
+
+@pytest.mark.parametrize("held", [None, Cart(replaces_expired=True)])
+@of_an_item
+def test_an_item_that_is_not_there_is_not_found(
+    carts: CartService, store: FakeStore, kind: str, held: Cart | None
+) -> None:
+    if held:
+        store.carts[OWNER] = held
+    with pytest.raises(ItemNotFound):
+        change(carts, kind)
+    store.carts[OWNER] = standing()
+    with pytest.raises(ItemNotFound):
+        change(carts, kind, number=123)
+    other = OWNER._replace(customer="another")
+    with pytest.raises(ItemNotFound):
+        carts.remove(OWNER, item_id(other, 7), Terms())
+    assert store.calls == ["read"] * 3
+
+
+def test_selecting_makes_a_cart_and_names_what_it_changes_alone(carts: CartService, store: FakeStore) -> None:
+    for selections, expected in (
+        ({"address": 1, "payment_method": 3}, Selections(1, None, 3)),
+        ({"shipping_method": 2, "address": None}, Selections(None, 2, 3)),
+        ({}, Selections(None, 2, 3)),
+    ):
+        assert carts.select(OWNER, selections, Terms()).cart.cart.selections == expected
+    assert store.carts[OWNER].created_at == NOW
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Reading
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_reading_is_one_call_and_a_cart_that_is_not_there_is_empty(carts: CartService, store: FakeStore) -> None:
+    assert (carts.read(OWNER).items, carts.read(OWNER).cart.version) == ((), 0)
+    store.carts[OWNER] = standing()
+    assert carts.read(OWNER).quantity == 3
+    assert store.calls == ["read"] * 3
+    assert store.changes == []
+
+
+@pytest.mark.parametrize(("age", "calls"), [(59_999, ["read"]), (60_000, ["read", "read products"])])
+def test_reading_reads_aged_prices_anew_in_one_more_call(
+    carts: CartService, store: FakeStore, clock: Clock, age: int, calls: list[str]
+) -> None:
+    store.carts[OWNER] = standing()
+    clock.now += age
+
+    carts.read(OWNER)
+
+    assert store.calls == calls
+
+
+def test_reading_tells_of_a_changed_price_until_a_change_has_told_it(
+    carts: CartService, store: FakeStore, clock: Clock
+) -> None:
+    store.carts[OWNER] = standing()
+    before = store.carts[OWNER]
+    store.catalogue[7] = product(7, price=1300)
+    clock.now += 60 * SECOND
+
+    for _ in range(2):
+        told = carts.read(OWNER)
+        assert [(warning.code, warning.product_id) for warning in told.warnings] == [("price_changed", 7)]
+        assert "1250" in told.warnings[0].message
+        assert "1300" in told.warnings[0].message
+    assert store.carts[OWNER] is before, "a read writes nothing"
+    assert codes(change(carts, "select")) == [("price_changed", 7)]
+    assert carts.read(OWNER).warnings == ()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Races
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_an_addition_that_lost_a_race_is_planned_anew_on_the_cart_as_it_stands(
@@ -189,16 +304,118 @@ def test_a_conflict_that_leaves_room_is_followed_by_success(carts: CartService, 
     assert store.calls == ["read", *["write"] * 4]
 
 
-def test_too_many_races_are_503_and_not_a_loop_for_ever(carts: CartService, store: FakeStore) -> None:
+@every_change
+def test_too_many_races_are_503_and_not_a_loop_for_ever(carts: CartService, store: FakeStore, kind: str) -> None:
     def conflict() -> None:
-        raise Conflict(Cart())
+        raise Conflict(standing())
 
+    store.carts[OWNER] = standing()
     store.between = conflict
 
     with pytest.raises(Unavailable) as refusal:
-        add(carts, terms=once())
+        change(carts, kind, once())
     assert not isinstance(refusal.value, Ambiguous)
     assert store.calls.count("write") == RACES
+
+
+@pytest.mark.parametrize("gone", ["remove", "clear"])
+@of_an_item
+def test_an_item_that_is_removed_between_reading_and_writing_is_404_and_stays_away(
+    carts: CartService, store: FakeStore, kind: str, gone: str
+) -> None:
+    """Never a resurrected line."""
+    store.carts[OWNER] = standing()
+    meanwhile(store, lambda: change(carts, gone))
+
+    with pytest.raises(ItemNotFound):
+        change(carts, kind)
+    assert {number: line.quantity for number, line in store.carts[OWNER].items.items()} == LEFT[gone]
+    assert store.calls.count("write") == 2
+
+
+def test_an_item_that_is_removed_and_added_anew_meanwhile_is_the_same_item(
+    carts: CartService, store: FakeStore
+) -> None:
+    def anew() -> None:
+        change(carts, "remove")
+        add(carts, 7, 9)
+
+    store.carts[OWNER] = cart(item(product(7), 2, notes="old"))
+    meanwhile(store, anew)
+
+    assert quantities(change(carts, "revise quantity")) == {7: 5}
+    assert store.carts[OWNER].items[7].notes == ""
+
+
+def test_clearing_empties_of_what_came_meanwhile_too(carts: CartService, store: FakeStore) -> None:
+    store.carts[OWNER] = standing()
+    meanwhile(store, lambda: add(carts, 123))
+
+    assert quantities(carts.clear(OWNER, Terms())) == {}
+    assert store.carts[OWNER].items == {}
+    assert store.calls == ["read", "write", "read", "write", "write"]
+
+
+@pytest.mark.parametrize("other", ["remove", "clear"])
+def test_clearing_what_another_empties_meanwhile_succeeds(carts: CartService, store: FakeStore, other: str) -> None:
+    store.carts[OWNER] = standing()
+    meanwhile(store, lambda: change(carts, other))
+
+    assert quantities(carts.clear(OWNER, Terms())) == {}
+    assert store.carts[OWNER].items == {}
+
+
+def test_a_change_that_keeps_every_product_stands_in_no_clear_s_way(carts: CartService, store: FakeStore) -> None:
+    store.carts[OWNER] = standing()
+    meanwhile(store, lambda: carts.select(OWNER, {"address": 9}, Terms()))
+
+    outcome = carts.clear(OWNER, Terms())
+
+    assert store.calls == ["read", "write", "read", "write"], "the clear's own, and the other's within it"
+    assert (quantities(outcome), outcome.cart.cart.selections.address) == ({}, 9)
+
+
+def test_parallel_selections_of_different_fields_are_both_there(carts: CartService, store: FakeStore) -> None:
+    meanwhile(store, lambda: carts.select(OWNER, {"shipping_method": 2}, Terms()))
+
+    assert carts.select(OWNER, {"address": 1}, Terms()).cart.cart.selections == Selections(1, 2, None)
+
+
+def test_a_quantity_that_is_set_while_more_is_added_is_the_one_that_was_asked_for(
+    carts: CartService, store: FakeStore
+) -> None:
+    store.carts[OWNER] = standing()
+    meanwhile(store, lambda: add(carts, 7, 3))
+
+    assert quantities(change(carts, "revise quantity")) == {7: 5, 8: 1}
+
+
+@every_change
+def test_a_cart_that_expires_between_reading_and_writing_is_absent(
+    carts: CartService, store: FakeStore, clock: Clock, kind: str
+) -> None:
+    """The write is planned anew at its own time, to which the cart that was read does not belong any more."""
+    old = standing(keys=USED)
+    store.carts[OWNER] = old
+    clock.now += limits.CART_LIFETIME * SECOND - SECOND
+
+    def expire() -> None:
+        clock.now += SECOND
+        raise Conflict(Cart(replaces_expired=True))
+
+    meanwhile(store, expire)
+
+    if kind in ("add", "select"):
+        outcome = change(carts, kind)
+        assert quantities(outcome) == ({7: 1} if kind == "add" else {})
+        assert outcome.cart.cart.created_at == clock.now
+        assert outcome.cart.cart.keys == {}
+    elif kind == "clear":
+        assert change(carts, kind).cart.cart.version == 0
+        assert store.carts[OWNER] is old
+    else:
+        with pytest.raises(ItemNotFound):
+            change(carts, kind)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -206,61 +423,107 @@ def test_too_many_races_are_503_and_not_a_loop_for_ever(carts: CartService, stor
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+@every_change
 @pytest.mark.parametrize("fate", ["lost", "applied"])
 def test_a_lost_answer_without_a_key_is_told_and_the_write_is_not_repeated(
-    carts: CartService, store: FakeStore, fate: str
+    carts: CartService, store: FakeStore, kind: str, fate: str
 ) -> None:
+    store.carts[OWNER] = standing()
     store.lost = iter([fate])
 
     with pytest.raises(Ambiguous):
-        add(carts)
-    assert store.calls == ["read", "write"]
+        change(carts, kind)
+    assert store.calls.count("write") == 1
+    held = {number: line.quantity for number, line in store.carts[OWNER].items.items()}
+    assert held == (LEFT[kind] if fate == "applied" else {7: 2, 8: 1})
 
 
+@every_change
 @pytest.mark.parametrize(
     "fates", [["lost"], ["applied"], ["lost", "lost"], ["lost", "applied"], ["lost"] * (RACES - 1)]
 )
 def test_a_lost_answer_with_a_key_is_applied_exactly_once(
-    carts: CartService, store: FakeStore, fates: list[str]
+    carts: CartService, store: FakeStore, kind: str, fates: list[str]
 ) -> None:
+    store.carts[OWNER] = standing()
     store.lost = iter(fates)
 
-    outcome = add(carts, quantity=2, terms=once())
+    outcome = change(carts, kind, once())
 
-    assert quantities(outcome) == {123: 2}
+    assert quantities(outcome) == LEFT[kind]
     assert outcome.replayed is False, "this very request made the change"
-    assert add(carts, quantity=2, terms=once()).replayed is True
+    again = change(carts, kind, once())
+    assert again.replayed is True
+    assert again.cart.cart == outcome.cart.cart == store.carts[OWNER]
 
 
-def test_answers_that_stay_lost_are_503(carts: CartService, store: FakeStore) -> None:
+@every_change
+def test_answers_that_stay_lost_are_503(carts: CartService, store: FakeStore, kind: str) -> None:
+    store.carts[OWNER] = before = standing()
     store.lost = iter(["lost"] * 100)
 
     with pytest.raises(Unavailable):
-        add(carts, terms=once())
-    assert store.carts == {}
+        change(carts, kind, once())
+    assert store.carts == {OWNER: before}
 
 
-def test_a_repeated_key_reads_and_does_not_write(carts: CartService, store: FakeStore) -> None:
-    add(carts, terms=once())
-    add(carts, 7)
+def test_an_addition_that_makes_the_cart_happens_once_though_its_answer_is_lost(
+    carts: CartService, store: FakeStore
+) -> None:
+    store.lost = iter(["applied"])
+
+    assert quantities(add(carts, quantity=2, terms=once())) == {123: 2}
+
+
+@every_change
+def test_a_repeated_key_reads_and_does_not_write(carts: CartService, store: FakeStore, kind: str) -> None:
+    store.carts[OWNER] = standing()
+    change(carts, kind, once())
+    add(carts, 123)
     store.calls.clear()
 
-    outcome = add(carts, terms=once())
+    outcome = change(carts, kind, once())
 
-    assert (outcome.replayed, quantities(outcome)) == (True, {123: 1, 7: 1})
+    assert (outcome.replayed, quantities(outcome)) == (True, {**LEFT[kind], 123: 1})
     assert store.calls == ["read"]
 
 
-def test_two_requests_with_one_key_at_once_make_one_change(carts: CartService, store: FakeStore) -> None:
-    def twin() -> None:
-        store.between = lambda: None
-        add(carts, terms=once())
+@every_change
+def test_two_requests_with_one_key_at_once_make_one_change(carts: CartService, store: FakeStore, kind: str) -> None:
+    store.carts[OWNER] = standing()
+    meanwhile(store, lambda: change(carts, kind, once()))
 
-    store.between = twin
+    outcome = change(carts, kind, once())
 
-    outcome = add(carts, terms=once())
+    assert (outcome.replayed, quantities(outcome)) == (True, LEFT[kind])
+    assert store.carts[OWNER].version == 8
 
-    assert (outcome.replayed, quantities(outcome)) == (True, {123: 1})
+
+@pytest.mark.parametrize("kind", ["add", "revise quantity", "remove"])
+def test_a_key_is_remembered_through_a_clear(carts: CartService, store: FakeStore, kind: str) -> None:
+    store.carts[OWNER] = standing()
+    change(carts, kind, once())
+    carts.clear(OWNER, Terms())
+
+    outcome = change(carts, kind, once())
+
+    assert (outcome.replayed, quantities(outcome)) == (True, {})
+
+
+@every_change
+def test_a_change_remembers_its_key_for_a_day_and_forgets_those_too_many(
+    carts: CartService, store: FakeStore, clock: Clock, kind: str
+) -> None:
+    old = {f"key-{number:02}": RememberedKey("r", NOW - 1000 + number) for number in range(32)}
+    store.carts[OWNER] = standing(keys=old)
+
+    change(carts, kind, once())
+
+    assert set(store.carts[OWNER].keys) == {"k", *list(old)[1:]}
+    clock.now += DAY - 1
+    assert change(carts, kind, once()).replayed
+    clock.now += 1
+    assert change(carts, "select", once()).replayed is False
 
 
 def test_a_key_that_belongs_to_another_request_is_refused_even_in_a_race(carts: CartService, store: FakeStore) -> None:
@@ -318,40 +581,64 @@ def test_a_change_that_comes_between_is_a_changed_cart(carts: CartService, store
 # Order
 # ----------------------------------------------------------------------------------------------------------------------
 
-Faulty = dict[str, Any]
-KEY_REUSED: Faulty = {"key": UsedKey("used", "another request")}
-REPLAY: Faulty = {"key": UsedKey("used", "request")}
-CHANGED: Faulty = {"versions": frozenset({1})}
 FULL = [item(product(number)) for number in range(1000, 1100)]
+USED = {"used": RememberedKey("request", NOW)}
 
-ORDER: list[tuple[type[Refusal] | None, Faulty, Product | None]] = [
-    (None, REPLAY, product()),
-    (IdempotencyKeyReused, KEY_REUSED, product()),
-    (CartChanged, CHANGED, product()),
-    (InvalidProduct, {}, product(active=False)),
-    (InvalidProduct, {}, None),
-    (InsufficientStock, {}, product(stock=0)),
-    (CartFull, {}, product()),
-]
+Fault = tuple[type[Refusal] | None, dict[str, Any], dict[str, Any]]
+"""What is to come of it, on which terms it is asked, and what the catalogue says of product 1000 and 123."""
+
+FAULTS: dict[str, Fault] = {
+    "replay": (None, {"key": UsedKey("used", "request")}, {}),
+    "key reused": (IdempotencyKeyReused, {"key": UsedKey("used", "another request")}, {}),
+    "item not found": (ItemNotFound, {}, {}),
+    "cart has changed": (CartChanged, {"versions": frozenset({1})}, {}),
+    "invalid product": (InvalidProduct, {}, {"active": False}),
+    "insufficient stock": (InsufficientStock, {}, {"stock": 0}),
+    "cart is full": (CartFull, {}, {}),
+}
+"""In the contract's order: each is looked for before those that follow it."""
+MET_BY = {
+    "add": set(FAULTS) - {"item not found"},
+    "revise quantity": set(FAULTS) - {"cart is full"},
+    "revise notes": {"replay", "key reused", "item not found", "cart has changed"},
+    "remove": {"replay", "key reused", "item not found", "cart has changed"},
+    "select": {"replay", "key reused", "cart has changed"},
+    "clear": {"replay", "key reused", "cart has changed"},
+}
 
 
-@pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(7) for b in range(a, 7)])
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [
+        (kind, *pair)
+        for kind, met in MET_BY.items()
+        for pair in combinations_with_replacement([fault for fault in FAULTS if fault in met], 2)
+        if {"replay", "key reused"} != set(pair)  # one request has one key
+    ],
+)
 def test_checks_come_in_the_contract_s_order_pair_by_pair(
-    carts: CartService, store: FakeStore, first: int, second: int
+    carts: CartService, store: FakeStore, kind: str, first: str, second: str
 ) -> None:
-    """Remembered key (replay or 422), 412, invalid product, insufficient stock, cart is full: always in a full cart."""
-    expected, terms, sold = ORDER[first]
-    sold = ORDER[second][2] if expected in (None, IdempotencyKeyReused, CartChanged) else sold
-    terms = {**ORDER[second][1], **terms}
-    store.carts[OWNER] = cart(*FULL, keys={"used": RememberedKey("request", NOW)})
-    store.catalogue = {line.product_id: line.reading.product for line in FULL} | ({sold.id: sold} if sold else {})
+    """Remembered key (replay or 422), 404, 412, invalid product, insufficient stock, cart is full."""
+    expected, terms, _ = FAULTS[first]
+    sold = {**FAULTS[second][2], **FAULTS[first][2]}
+    held = FULL[:99] if "item not found" in (first, second) else FULL[1:] if kind == "add" else FULL
+    store.catalogue = {number: product(number, **sold) for number in (123, 1000)}
+    full = "cart is full" in (first, second)
+    store.carts[OWNER] = cart(*FULL if full else held, keys=USED)
+    before = store.carts[OWNER]
+    number = 123 if kind == "add" else 1099 if "item not found" in (first, second) else 1000
+
+    def ask() -> Outcome:
+        return CHANGES[kind](carts, Terms(**{**FAULTS[second][1], **terms}), number)
 
     if expected is None:
-        assert add(carts, terms=Terms(**terms)).replayed
+        assert ask().replayed
     else:
         with pytest.raises(expected):
-            add(carts, terms=Terms(**terms))
+            ask()
     assert "write" not in store.calls
+    assert store.carts[OWNER] == before
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -369,7 +656,7 @@ def test_other_items_prices_are_read_anew_in_one_call_once_they_have_aged(
     add(carts)
 
     assert store.calls.count("read products") == reads
-    assert set(store.changes[0].refreshed) == ({7, 8} if reads else set())
+    assert set(store.changes[0].refreshed) - {123} == ({7, 8} if reads else set())
 
 
 def test_no_price_in_an_answer_is_older_than_a_minute(carts: CartService, store: FakeStore, clock: Clock) -> None:

@@ -11,6 +11,9 @@ from storefront.domain.product import Product
 from storefront.store.catalogue import product_from_item, product_to_item
 from tests.builders import product
 
+CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x1f", "\x7f"]
+"""What JSON writes with six bytes, and what no name holds anyway."""
+
 
 @pytest.mark.parametrize(
     "changes",
@@ -21,6 +24,8 @@ from tests.builders import product
         {"ref": "x" * 64},
         {"name": "ä" * 255},
         {"name": "🎁" * 128},
+        {"ref": 'a "b" \\ c', "name": '27" TV \\ Käse\u2028\x80'},
+        {"image": "https://img.example/ä?a=b&c=%20#d'"},
         {"image": None},
         {"image": ""},
         {"image": "x" * 512},
@@ -50,6 +55,9 @@ def test_a_product_at_its_bounds_has_no_faults(changes: dict[str, Any]) -> None:
         ({"name": "🎁" * 129}, "name"),
         ({"name": "\ud800"}, "name"),
         ({"image": "x" * 513}, "image"),
+        ({"image": "\ud800"}, "image"),
+        *(({field: f"a{control}b"}, "ref and name") for field in ("ref", "name") for control in CONTROLS),
+        *(({"image": f"a{character}b"}, "image") for character in [*CONTROLS, " ", '"', "\\"]),
         ({"price": -1, "discount": 0}, "price"),
         ({"price": limits.PRODUCT_PRICE + 1}, "price"),
         ({"discount": -1}, "discount"),
@@ -66,6 +74,7 @@ def test_a_product_past_a_bound_has_that_fault_alone(changes: dict[str, Any], fa
 
 def test_every_fault_is_told_at_once() -> None:
     assert len(product(-1, ref="", name="", image="x" * 513, price=-1, discount=-1, stock=-1).faults()) == 7
+    assert len(product(ref="\n", name="🎁\n" * 128, image=" " * 513).faults()) == 5
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -1,7 +1,7 @@
 """What the stores write: statements that DynamoDB takes, within its limits, and rows that read back as they were."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import product as combinations
@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, RememberedKey
+from storefront.domain.cart import Addition, Cart, RememberedKey, Revision, Selections
 from storefront.domain.errors import Unavailable
-from storefront.domain.product import Product
+from storefront.domain.product import Product, Reading
 from storefront.domain.session import Addition as SessionAddition
 from storefront.domain.session import ItemKey, Removal, Session
 from storefront.service.port import Change, Conflict, UsedKey
-from storefront.store.carts import CartStore, cart_from_item
+from storefront.store.carts import CartStore, cart_from_item, cart_to_item
 from storefront.store.catalogue import product_to_item
 from storefront.store.keys import Key
 from storefront.store.sessions import SessionStore
 from storefront.store.table import ConditionFailed, Expression, Item, Table
-from tests.builders import HASHID, NOW, OWNER, SHOP, cart, item, product, reading
+from tests.builders import DAY, HASHID, NOW, OWNER, SHOP, cart, item, product, reading
+from tests.unit.memory import MemoryTable
 
-DAY = 24 * 3600 * 1000
 ROW: Item = {
     "version": {"N": "8"},
     "created_at": {"N": str(NOW)},
@@ -46,6 +46,10 @@ class FakeTable(Table):
         self.statements.append(statement)
         if self.failures:
             raise self.failures.pop(0)
+
+    def get(self, key: Key) -> Item | None:
+        self.asked.append([key])
+        return self.rows.get(key)
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
         self.asked.append(list(keys))
@@ -71,10 +75,13 @@ def check(statement: dict[str, Any]) -> None:
     assert used == set(declared), "every placeholder is declared, and every one declared is used"
     for text in written:
         assert len(text.encode()) <= 4096, "an expression holds 4 KB"
-    operators = len(re.findall(r"<=|>=|<>|[<>=+]| AND | OR |[a-z_]+\(", written[1]))
-    assert operators <= 300, "a condition holds 300 operators and functions"
-    changed = re.findall(r"(?:SET|ADD|REMOVE|,) (#n\d+)", written[0])
+    for text in written:
+        operators = re.findall(r"<=|>=|<>|[<>=+]| AND | OR | NOT |[a-z_]+\(", text)
+        assert len(operators) < 300, "an expression holds 300 operators and functions"
+    changed = re.findall(r"(?:SET |ADD |REMOVE |DELETE |,(?! ))(#n\d+)", written[0])
     assert len(changed) == len(set(changed)), "no attribute stands in two clauses"
+    for value in statement.get("ExpressionAttributeValues", {}).values():
+        assert value != {"NS": []}, "no set is empty"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -116,46 +123,67 @@ def test_every_kind_of_addition_is_a_statement_that_dynamodb_takes(
     assert bool(table.items) is it.replaces_expired
 
 
-def test_the_largest_addition_keeps_within_dynamodb_s_limits() -> None:
-    lines = [item(product(number), reading=reading(product(number), NOW - 10_000)) for number in range(100)]
-    keys = {f"key-{number}": RememberedKey("r", NOW - number) for number in range(64)}
-    it = cart(*lines, keys=keys)
-    change = Change(
-        NOW, UsedKey("k", "r"), same_version=True, refreshed={n: reading(product(n)) for n in range(1, 100)}
+CHANGES: dict[str, Callable[[CartStore, Cart, Change], Cart]] = {
+    "add": lambda store, it, change: store.add(OWNER, it, reading(product()), Addition(123, 9_999, "n" * 500), change),
+    "revise": lambda store, it, change: store.revise(OWNER, it, 1000, Revision(9_999, "n" * 500), change),
+    "revise quantity": lambda store, it, change: store.revise(OWNER, it, 1000, Revision(1, None), change),
+    "revise notes": lambda store, it, change: store.revise(OWNER, it, 1000, Revision(None, ""), change),
+    "remove": lambda store, it, change: store.remove(OWNER, it, 1000, change),
+    "select": lambda store, it, change: store.select(
+        OWNER, it, dict.fromkeys(Selections._fields, limits.LARGEST_INTEGER), change
+    ),
+    "select nothing": lambda store, it, change: store.select(OWNER, it, {}, change),
+    "deselect": lambda store, it, change: store.select(OWNER, it, dict.fromkeys(Selections._fields), change),
+    "clear": lambda store, it, change: store.clear(OWNER, it, change),
+}
+"""Every kind of change; what is about one item is about product 1000."""
+every_change = pytest.mark.parametrize("kind", CHANGES)
+REPLACES = {"add", "select", "select nothing", "deselect"}
+"""The kinds that make a cart where an expired one lies."""
+
+
+@every_change
+@pytest.mark.parametrize("name", CARTS)
+def test_every_change_is_a_statement_that_dynamodb_takes(name: str, kind: str) -> None:
+    for key, same_version, refreshed in combinations([None, UsedKey("k", "r")], [False, True], [False, True]):
+        table, it = FakeTable(), CARTS[name]
+        newer: dict[int, Reading] = {}
+        if refreshed:
+            line = item(product(1000), reading=reading(product(1000), NOW - 10_000))
+            it = replace(it, items={**it.items, 7: OTHER, 1000: line})
+            newer = {number: reading(product(number)) for number in (7, 1000)}
+
+        CHANGES[kind](CartStore(table, lambda: NOW), it, Change(NOW, key, same_version, newer))
+
+        (statement,) = table.statements
+        check(statement)
+        assert bool(table.items) is (it.replaces_expired and kind in REPLACES)
+
+
+@pytest.mark.parametrize(
+    "kind", ["add", "add another", "revise", "remove", "select", "deselect", "clear", "clear with many keys"]
+)
+@pytest.mark.parametrize("key", [None, UsedKey("k" * 16, "f" * 11)])
+@pytest.mark.parametrize("aged", [False, True])
+def test_the_largest_change_keeps_within_dynamodb_s_limits(kind: str, key: UsedKey | None, *, aged: bool) -> None:
+    """A hundred items whose prices were all read anew, and 32 keys that are all to be forgotten."""
+    table, lines = FakeTable(), [1000 + number for number in range(limits.CART_ITEMS - (kind == "add another"))]
+    remembered = range(64 if kind == "clear with many keys" else limits.REMEMBERED_KEYS)
+    it = cart(
+        *(item(product(number), reading=reading(product(number), NOW - 10_000)) for number in lines),
+        keys={f"key-{number}": RememberedKey("r", NOW - number - (DAY if aged else 0)) for number in remembered},
     )
-    table = FakeTable()
+    change = Change(NOW, key, same_version=True, refreshed={number: reading(product(number)) for number in lines})
+    store = CartStore(table, lambda: NOW)
 
-    CartStore(table, lambda: NOW).add(OWNER, it, reading(product(0)), Addition(0, 1, "n" * 500), change)
+    if kind == "add":
+        store.add(OWNER, it, reading(product(1000)), Addition(1000, 1, "n" * 500), change)
+    else:
+        CHANGES[kind.removesuffix(" another").removesuffix(" with many keys")](store, it, change)
 
-    check(table.statements[0])
-    assert len(table.statements[0]["ExpressionAttributeNames"]) > 130
-
-
-@pytest.mark.parametrize("character", ["x", "ä", "🎁", '"', "\\", "\n", "\x01"], ids=ascii)
-def test_the_largest_cart_stays_inside_dynamodb_s_400_kb(character: str) -> None:
-    """Whatever its texts are made of, unless the catalogue does not take them."""
-    size = len(character.encode())
-    largest = product(
-        limits.LARGEST_INTEGER,
-        ref=character * (limits.PRODUCT_REF_BYTES // size),
-        name=character * min(limits.PRODUCT_NAME_LENGTH, limits.PRODUCT_NAME_BYTES // size),
-        image=character * (limits.PRODUCT_IMAGE_BYTES // size),
-        price=limits.PRODUCT_PRICE,
-        stock=limits.LARGEST_INTEGER,
-    )
-    addition = Addition(largest.id, limits.ITEM_QUANTITY, "🎁" * limits.NOTES_LENGTH)
-    change = Change(NOW, UsedKey("k" * 16, "f" * 11))
-    table = FakeTable()
-    CartStore(table, lambda: NOW).add(OWNER, Cart(replaces_expired=True), reading(largest), addition, change)
-
-    sizes = {
-        name: len(name.encode()) + len(str(next(iter(value.values()))).encode())
-        for name, value in table.items[0].items()
-    }
-    of_the_line = sum(size for name, size in sizes.items() if name.endswith(f"#{largest.id}"))
-    of_the_key = sum(size for name, size in sizes.items() if name.startswith("key#"))
-    whole = sum(sizes.values()) + of_the_line * limits.CART_ITEMS + of_the_key * limits.REMEMBERED_KEYS + 4096
-    assert largest.faults() or whole < 400_000
+    (statement,) = table.statements
+    check(statement)
+    assert len(statement["ExpressionAttributeNames"]) > 100
 
 
 @pytest.mark.parametrize(
@@ -200,6 +228,182 @@ def test_a_failed_condition_is_a_conflict_with_the_cart_as_it_stands() -> None:
             with pytest.raises(Conflict) as conflict:
                 store.add(OWNER, held, reading(product()), Addition(123, 1, None), Change(NOW))
             assert conflict.value.current.version == expected
+
+
+def test_a_cart_is_read_with_one_question_for_its_key_alone() -> None:
+    table = FakeTable(rows=[cart_to_item(OWNER, cart(item(product(), 2)), NOW)])
+
+    assert CartStore(table, lambda: NOW).read(OWNER) == cart(item(product(), 2))
+    assert CartStore(table, lambda: NOW).read(OWNER._replace(customer="another")) == Cart()
+    assert [len(keys) for keys in table.asked] == [1, 1]
+
+
+@every_change
+@pytest.mark.parametrize("stood", [None, ROW])
+def test_every_change_that_met_another_state_tells_how_the_cart_stood(kind: str, stood: Item | None) -> None:
+    for held in (Cart(), cart(), Cart(replaces_expired=True)):
+        store = CartStore(FakeTable([ConditionFailed(stood)]), lambda: NOW)
+        with pytest.raises(Conflict) as conflict:
+            CHANGES[kind](store, held, Change(NOW))
+        assert conflict.value.current.version == (8 if stood else 0)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What the changes do, on a table in memory
+# ----------------------------------------------------------------------------------------------------------------------
+
+LATER = NOW + 60_000
+HELD = cart(
+    item(product(7), 2, notes="old"),
+    item(product(8), added_at=NOW + 1),
+    keys={"used": RememberedKey("r", NOW)},
+    selections=Selections(1, None, 3),
+)
+
+
+@pytest.fixture
+def table() -> MemoryTable:
+    """Return a table that holds one cart."""
+    table = MemoryTable()
+    row = cart_to_item(OWNER, HELD, NOW)
+    table.rows[Key(row["pk"]["S"], row["sk"]["S"])] = row
+    return table
+
+
+@pytest.fixture
+def store(table: MemoryTable) -> CartStore:
+    return CartStore(table, lambda: LATER)
+
+
+MAKE: dict[str, Callable[[CartStore, Change], Cart]] = {
+    "add": lambda store, change: store.add(OWNER, HELD, reading(product(9), LATER), Addition(9, 3, None), change),
+    "revise quantity": lambda store, change: store.revise(OWNER, HELD, 8, Revision(5, None), change),
+    "revise notes": lambda store, change: store.revise(OWNER, HELD, 8, Revision(None, "new"), change),
+    "remove": lambda store, change: store.remove(OWNER, HELD, 8, change),
+    "select": lambda store, change: store.select(OWNER, HELD, {"address": 4, "payment_method": None}, change),
+    "clear": lambda store, change: store.clear(OWNER, HELD, change),
+}
+MADE: dict[str, dict[str, Any]] = {
+    "add": {"items": {**HELD.items, 9: item(product(9), 3, added_at=LATER, updated_at=LATER,
+                                            reading=reading(product(9), LATER))}},
+    "revise quantity": {"items": {**HELD.items, 8: replace(HELD.items[8], quantity=5, updated_at=LATER)}},
+    "revise notes": {"items": {**HELD.items, 8: replace(HELD.items[8], notes="new", updated_at=LATER)}},
+    "remove": {"items": {7: HELD.items[7]}},
+    "select": {"selections": Selections(4, None, None)},
+    "clear": {"items": {}},
+}  # fmt: skip
+made_by_each = pytest.mark.parametrize("kind", MAKE)
+
+
+@made_by_each
+def test_a_change_makes_itself_and_nothing_else(store: CartStore, table: MemoryTable, kind: str) -> None:
+    now = MAKE[kind](store, Change(LATER, UsedKey("k", "r")))
+
+    keys = {**HELD.keys, "k": RememberedKey("r", LATER)}
+    assert now == replace(HELD, version=HELD.version + 1, updated_at=LATER, keys=keys, **MADE[kind])
+    assert store.read(OWNER) == now
+    assert table.calls == ["UpdateItem", "GetItem"]
+    (row,) = table.rows.values()
+    left = {
+        name.partition("#")[2] for name in row if name.partition("#")[0] in ("qty", "line", "added", "changed", "notes")
+    }
+    assert left == {str(number) for number in now.items}, "nothing is left of what is removed"
+    assert row.get("products") == ({"NS": sorted(left)} if left else None)
+    assert row["expires_at"] == {"N": str(LATER // 1000 + limits.CART_LIFETIME)}
+
+
+@made_by_each
+def test_the_next_change_of_any_kind_keeps_a_refreshed_reading(store: CartStore, kind: str) -> None:
+    dearer = reading(product(7, price=1300), LATER)
+
+    now = MAKE[kind](store, Change(LATER, refreshed={7: dearer}))
+
+    assert kind == "clear" or now.items[7].reading == dearer
+
+
+@made_by_each
+@pytest.mark.parametrize("at", [NOW, NOW - 1])
+def test_no_change_of_any_kind_overwrites_a_newer_reading(store: CartStore, kind: str, at: int) -> None:
+    """One that was read at the same moment is none that is newer."""
+    change = Change(LATER, refreshed={7: reading(product(7), at)})
+
+    if kind == "clear":
+        assert MAKE[kind](store, change).items == {}
+        return
+    with pytest.raises(Conflict) as conflict:
+        MAKE[kind](store, change)
+    assert conflict.value.current == HELD
+
+
+@made_by_each
+def test_a_change_of_an_expired_cart_writes_nothing_and_tells_that_it_is_gone(
+    store: CartStore, table: MemoryTable, kind: str
+) -> None:
+    before = dict(table.rows)
+    with pytest.raises(Conflict) as conflict:
+        MAKE[kind](store, Change(NOW + limits.CART_LIFETIME * 1000))
+    assert conflict.value.current == Cart(replaces_expired=True)
+    assert table.rows == before
+
+
+@made_by_each
+def test_a_change_on_another_version_or_with_a_key_that_is_remembered_writes_nothing(
+    store: CartStore, table: MemoryTable, kind: str
+) -> None:
+    MAKE[kind](store, Change(LATER, UsedKey("k", "r"), same_version=True))
+    before = dict(table.rows)
+
+    for change in (Change(LATER, same_version=True), Change(LATER, UsedKey("k", "r"))):
+        with pytest.raises(Conflict) as conflict:
+            MAKE[kind](store, change)
+        assert conflict.value.current.version == HELD.version + 1
+    assert table.rows == before
+
+
+@pytest.mark.parametrize("kind", ["revise quantity", "revise notes", "remove", "clear"])
+def test_a_change_of_items_that_are_gone_makes_none(store: CartStore, table: MemoryTable, kind: str) -> None:
+    store.remove(OWNER, HELD, 8, Change(LATER))
+    before = dict(table.rows)
+
+    with pytest.raises(Conflict) as conflict:
+        MAKE[kind](store, Change(LATER))
+    assert list(conflict.value.current.items) == [7]
+    assert table.rows == before
+
+
+def test_clearing_goes_by_the_products_and_not_by_their_order_or_quantity(store: CartStore) -> None:
+    store.revise(OWNER, HELD, 8, Revision(5, None), Change(LATER))
+    other = replace(HELD, items=dict(reversed(list(HELD.items.items()))))
+
+    assert store.clear(OWNER, other, Change(LATER)).items == {}
+    assert store.clear(OWNER, cart(), Change(LATER)).items == {}, "an empty one can be cleared again"
+    store.add(OWNER, Cart(), reading(product(9), LATER), Addition(9, 1, None), Change(LATER))
+    with pytest.raises(Conflict):
+        store.clear(OWNER, cart(), Change(LATER))
+
+
+def test_a_cart_of_which_every_item_was_removed_takes_items_again(store: CartStore) -> None:
+    for number in HELD.items:
+        emptied = store.remove(OWNER, HELD, number, Change(LATER))
+    assert emptied.items == {}
+
+    now = store.add(OWNER, emptied, reading(product(7), LATER), Addition(7, 1, None), Change(LATER))
+
+    assert now.items == {7: item(product(7), added_at=LATER, updated_at=LATER, reading=reading(product(7), LATER))}
+
+
+@pytest.mark.parametrize("key", [None, UsedKey("k", "r")])
+def test_selecting_replaces_an_expired_cart_whole(store: CartStore, table: MemoryTable, key: UsedKey | None) -> None:
+    at = NOW + limits.CART_LIFETIME * 1000
+
+    now = store.select(OWNER, Cart(replaces_expired=True), {"address": 4}, Change(at, key))
+
+    keys = {"k": RememberedKey("r", at)} if key else {}
+    assert now == Cart(at + 1, Selections(address=4), at, at, {}, keys)
+    assert CartStore(table, lambda: at).read(OWNER) == now
+    assert table.calls == ["PutItem", "GetItem"]
+    with pytest.raises(Conflict):
+        store.select(OWNER, Cart(replaces_expired=True), {"address": 5}, Change(at))
 
 
 @pytest.mark.parametrize("number", [-1, 2**53, 10**400])

@@ -354,15 +354,16 @@ def test_clauses_stand_in_one_expression_by_placeholders() -> None:
     write.add("items", {"N": "2"})
     write.remove("old")
     write.remove("older")
+    write.delete("lost", {"NS": ["7"]})
     write.require(f"{write.name('items')} < {write.value({'N': '5'})}")
     write.require("attribute_exists(#n0)")
 
     assert write.update() == {
         "UpdateExpression": (
-            "SET #n0 = :v0, #n1 = if_not_exists(#n1, :v1), #n2 = if_not_exists(#n2, :v2) + :v3"
-            " ADD #n3 :v4 REMOVE #n4, #n5"
+            "SET #n0 = :v0,#n1 = if_not_exists(#n1, :v1),#n2 = if_not_exists(#n2, :v2) + :v3"
+            " ADD #n3 :v4 REMOVE #n4,#n5 DELETE #n6 :v5"
         ),
-        "ConditionExpression": "#n3 < :v5 AND attribute_exists(#n0)",
+        "ConditionExpression": "#n3 < :v6 AND attribute_exists(#n0)",
         "ExpressionAttributeNames": {
             "#n0": "lines",
             "#n1": "ttl",
@@ -370,6 +371,7 @@ def test_clauses_stand_in_one_expression_by_placeholders() -> None:
             "#n3": "items",
             "#n4": "old",
             "#n5": "older",
+            "#n6": "lost",
         },
         "ExpressionAttributeValues": {
             ":v0": {"S": "a"},
@@ -377,7 +379,8 @@ def test_clauses_stand_in_one_expression_by_placeholders() -> None:
             ":v2": {"N": "9"},
             ":v3": {"N": "1"},
             ":v4": {"N": "2"},
-            ":v5": {"N": "5"},
+            ":v5": {"NS": ["7"]},
+            ":v6": {"N": "5"},
         },
     }
 

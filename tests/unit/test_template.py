@@ -128,9 +128,12 @@ MAY = {
     "CartItemsRole": {
         ("BatchGetItem", "cart"),
         ("BatchGetItem", "product"),
+        ("GetItem", "cart"),
         ("UpdateItem", "cart"),
         ("PutItem", "cart"),
     },
+    "CartRole": {("BatchGetItem", "product"), ("GetItem", "cart"), ("UpdateItem", "cart"), ("PutItem", "cart")},
+    "CartItemRole": {("BatchGetItem", "product"), ("GetItem", "cart"), ("UpdateItem", "cart")},
 }  # fmt: skip
 
 
@@ -156,6 +159,10 @@ def test_a_role_reaches_exactly_what_its_function_needs(role: str) -> None:
         ("CartItemsRole", "BatchGetItem", [CART, PRODUCT], True),
         ("CartItemsRole", "BatchGetItem", [CART, PRODUCT, TOKEN], False),
         ("CartItemsRole", "BatchGetItem", [CART, SHOP], False),
+        ("CartRole", "BatchGetItem", [PRODUCT, PRODUCT + "1"], True),
+        ("CartRole", "BatchGetItem", [CART, PRODUCT], False),
+        ("CartItemRole", "BatchGetItem", [PRODUCT, TOKEN], False),
+        ("CartItemRole", "GetItem", [SHOP], False),
         ("CartItemsRole", "UpdateItem", ["cart#demo#customer"], False),
         ("CartItemsRole", "UpdateItem", ["XCART#demo#customer"], False),
         ("StatsCartRole", "BatchWriteItem", [SESSION, SESSION + "1"], True),
@@ -302,8 +309,12 @@ def test_the_routes_are_the_contract_s() -> None:
     }
 
     session = "/6/{hashid}/stats/cart/{session_id}"
-    assert routes >= {("SearchApi", method, session) for method in ("PUT", "PATCH", "DELETE")}
-    assert ("ShopApi", "POST", "/api/shop/cart/items") in routes
+    assert routes == {
+        *(("SearchApi", method, session) for method in ("PUT", "PATCH", "DELETE")),
+        *(("ShopApi", method, "/api/shop/cart") for method in ("GET", "PATCH", "DELETE")),
+        ("ShopApi", "POST", "/api/shop/cart/items"),
+        *(("ShopApi", method, "/api/shop/cart/items/{id}") for method in ("PATCH", "DELETE")),
+    }
 
 
 def test_a_function_s_time_covers_its_database_calls_and_ends_before_the_gateway_s() -> None:

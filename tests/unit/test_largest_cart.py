@@ -1,0 +1,115 @@
+"""The largest cart that the limits allow, against the 400 KB that an item of DynamoDB's may have (docs/table.md)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from storefront.domain import limits
+from storefront.domain.cart import Cart, RememberedKey, Selections
+from storefront.domain.product import Product
+from storefront.store.carts import cart_from_item, cart_to_item
+from storefront.store.table import Item
+from tests.builders import NOW, OWNER, cart, item, product
+
+
+def largest_product(number: int) -> Product:
+    """Return a product whose line takes the most bytes that a catalogue allows.
+
+    JSON doubles quotes and backslashes; of a name's 255 characters so many may be such that its 512 bytes are full too.
+    """
+    return product(
+        number,
+        ref='"' * limits.PRODUCT_REF_BYTES,
+        name='"' * 169 + "🎁" * 85 + "€",
+        image="x" * limits.PRODUCT_IMAGE_BYTES,
+        price=limits.PRODUCT_PRICE,
+        discount=limits.PRODUCT_PRICE,
+        stock=limits.LARGEST_INTEGER,
+        active=False,
+    )
+
+
+def largest_cart() -> Cart:
+    """Return a cart at every limit at once."""
+    lines = [
+        item(
+            largest_product(limits.LARGEST_INTEGER - number),
+            limits.ITEM_QUANTITY,
+            notes="🎁" * limits.NOTES_LENGTH,
+        )
+        for number in range(limits.CART_ITEMS)
+    ]
+    keys = {f"{number:016}": RememberedKey("f" * 11, NOW - number) for number in range(limits.REMEMBERED_KEYS)}
+    return cart(*lines, keys=keys, version=NOW, selections=Selections(*[limits.LARGEST_INTEGER] * 3))
+
+
+def size_of(row: Item) -> int:
+    """Count an item's bytes by DynamoDB's own rules.
+
+    Names and texts count as UTF-8; a number one byte for two significant digits and one more; a set, like a list, three
+    bytes, and one for each element beside its own.
+    """
+
+    def of(kind: str, value: Any) -> int:
+        size: int
+        match kind:
+            case "S":
+                size = len(value.encode())
+            case "N":
+                size = (len(value.lstrip("-").strip("0")) + 1) // 2 + 1 + value.startswith("-")
+            case "NS":
+                size = 3 + sum(1 + of("N", number) for number in value)
+            case _:
+                raise AssertionError(kind)
+        return size
+
+    return sum(len(name.encode()) + of(*next(iter(value.items()))) for name, value in row.items())
+
+
+def test_an_item_s_size_is_counted_as_dynamodb_counts_it() -> None:
+    """By the examples in its guide: names and values, 27 as two bytes, and a set with its overhead."""
+    assert size_of({"a": {"S": "é"}}) == 3
+    assert size_of({"n": {"N": "27"}}) == 3
+    assert size_of({"n": {"N": "-27"}}) == 4
+    assert size_of({"n": {"N": "1" * 38}}) == 21
+    assert size_of({"s": {"NS": ["27", "28"]}}) == 1 + 3 + 2 * 3
+
+
+def test_the_largest_cart_stays_inside_dynamodb_s_400_kb_with_room_to_spare() -> None:
+    """A hundred items at every bound, 500 characters of four bytes of notes each, 32 keys: 348 of 400 KB."""
+    it = largest_cart()
+    assert len(it.items) == 100
+    assert len(it.keys) == 32
+    assert [line.reading.product.faults() for line in it.items.values()] == [[]] * 100
+    assert {len(line.notes.encode()) for line in it.items.values()} == {2000}
+    owner = OWNER._replace(shop="s" * 1000, customer="c" * 1000)  # a key of 2,048 bytes holds no more
+
+    row = cart_to_item(owner, it, NOW)
+
+    assert cart_from_item(row, NOW) == it
+    size = size_of(row)
+    assert size == 356_394
+    assert size < 380_000 < 400 * 1024
+
+
+@pytest.mark.parametrize("character", ["x", "ä", "€", "🎁", '"', "\\", "\n", "\x01", "\x7f", "\u2028"], ids=ascii)
+@pytest.mark.parametrize("field", ["ref", "name", "image"])
+def test_no_text_that_a_catalogue_takes_makes_a_larger_line(character: str, field: str) -> None:
+    """Whatever it is made of: what JSON writes with more bytes than two is not taken at all."""
+    size = len(character.encode())
+    bound = {
+        "ref": limits.PRODUCT_REF_BYTES // size,
+        "name": min(limits.PRODUCT_NAME_LENGTH, limits.PRODUCT_NAME_BYTES // size),
+        "image": limits.PRODUCT_IMAGE_BYTES // size,
+    }[field]
+    largest = largest_product(limits.LARGEST_INTEGER)
+    changes: dict[str, Any] = {field: character * bound}
+    it = replace(largest, **changes)
+
+    assert it.faults() or size_of(line_of(it)) <= size_of(line_of(largest))
+
+
+def line_of(it: Product) -> Item:
+    """Return a row with one line."""
+    return cart_to_item(OWNER, cart(item(it)), NOW)
