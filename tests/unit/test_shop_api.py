@@ -20,6 +20,7 @@ from storefront.service.port import UsedKey
 from storefront.web.request import Request
 from storefront.web.shop_api import (
     API,
+    NO_ITEM,
     addition_of,
     cart_answer,
     item_answer,
@@ -380,15 +381,13 @@ def test_an_item_s_id_is_read_percent_decoded() -> None:
 @pytest.mark.parametrize(
     "text", ["", "-1", "+1", "1.0", "1e3", "abc", "7a", " 7", "7%0A", "0x7", "\u0667", "%D9%A7", "9" * 17, "1,2"]
 )
-def test_what_is_no_item_s_id_is_not_found(text: str) -> None:
-    with pytest.raises(ItemNotFound):
-        item_of(request(ITEM, path={"id": text}))
+def test_what_is_no_integer_is_no_item_s_id(text: str) -> None:
+    assert item_of(request(ITEM, path={"id": text})) == NO_ITEM
 
 
 @pytest.mark.parametrize("name", ["patch_id_no_integer", "delete_id_no_integer"])
-def test_an_id_that_is_no_integer_is_not_found(name: str) -> None:
-    with pytest.raises(ItemNotFound):
-        item_of(request(load(f"cart_item/{name}")))
+def test_an_event_s_id_that_is_no_integer_is_no_item_s_id(name: str) -> None:
+    assert item_of(request(load(f"cart_item/{name}"))) == NO_ITEM
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ from storefront.web.response import Response, to_json
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 NOT_AN_OBJECT: Final = "must be a JSON object"
+NO_ITEM: Final = -1
+"""An id that no item has."""
 
 _VISIBLE: Final = re.compile(rf"[!-~]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
 _DIGITS: Final = 20
@@ -118,11 +120,12 @@ def terms_of(request: Request) -> Terms:
 
 
 def item_of(request: Request) -> int:
-    """Read which item a request is about. Raises `ItemNotFound` for what is no integer."""
+    """Read which item a request is about.
+
+    What is no integer is no item's id, which is for the cart to find: a remembered key comes first (contract: Order).
+    """
     item = request.path["id"]
-    if not _ITEM_ID.fullmatch(item):
-        raise ItemNotFound
-    return int(item)
+    return int(item) if _ITEM_ID.fullmatch(item) else NO_ITEM
 
 
 def cart_answer(outcome: Outcome) -> Response:
