@@ -39,6 +39,12 @@ def at_once(call: Callable[[T], Reply], arguments: Iterable[T], threads: int = T
         return list(pool.map(call, arguments))
 
 
+def warm_up(shopper: Shopper, route: str) -> None:
+    """Have as many functions run as a crowd meets, so that its requests do come at once; nothing is changed."""
+    refused = at_once(lambda _: shopper.ask(route, headers={"If-Match": '"1-0"'}), range(THREADS))
+    assert refused == [CHANGED] * THREADS
+
+
 def outcomes(replies: Iterable[Reply]) -> Counter[str]:
     """Count the answers of each kind."""
     return Counter(reply.body.get("error", "cart") for reply in replies)
@@ -66,6 +72,7 @@ def test_no_line_of_a_new_cart_is_lost(customer: Customer, a_hundred_products: l
 
 @pytest.mark.parametrize("route", ["add", "revise", "remove"])
 def test_one_key_is_applied_once(shopper: Shopper, route: str) -> None:
+    warm_up(shopper, route)
     before = shopper.ask("read")
     replies = at_once(lambda _: shopper.ask(route, headers={"Idempotency-Key": "k"}), range(50))
     assert outcomes(replies) == {"cart": 50}
@@ -76,6 +83,7 @@ def test_one_key_is_applied_once(shopper: Shopper, route: str) -> None:
 
 
 def test_one_key_of_several_requests_is_one_requests(shopper: Shopper) -> None:
+    warm_up(shopper, "clear")
     before = shopper.ask("read")
     replies = at_once(lambda n: shopper.ask(CHANGES[n % 5], headers={"Idempotency-Key": "k"}), range(20))
     assert outcomes(replies) == {"cart": 4, "idempotency key reused": 16}
@@ -109,6 +117,27 @@ def test_an_item_that_is_removed_is_never_brought_back(shopper: Shopper, databas
         row = database.cart(shopper.customer.owner)
         assert row is not None
         assert [name for name in row if name.endswith(f"#{shopper.lamp.id}") or name == "products"] == []
+
+
+def test_a_clear_takes_away_what_was_added_before_it_and_nothing_else(
+    shopper: Shopper, database: Database, other: Product
+) -> None:
+    customer = shopper.customer
+    third = database.sell(customer.owner.shop)
+    calls = [customer.clear, partial(customer.add, other.id), partial(customer.add, third.id)]
+    warm_up(shopper, "clear")
+    for _ in range(20):
+        shopper.ask("add")
+        cleared, *added = at_once(lambda call: call(), calls, threads=3)
+        left = [reply for reply in added if reply.version > cleared.version]
+        assert outcomes([cleared, *added]) == {"cart": 3}
+        assert customer.read() == max(cleared, *added, key=lambda reply: reply.version)
+        row = database.cart(customer.owner)
+        assert row is not None
+        held = {name.partition("#")[2] for name in row if name.startswith("qty#")}
+        assert set(row.get("products", {"NS": []})["NS"]) == held
+        assert held == {str(id_) for id_, reply in zip((other.id, third.id), added, strict=True) if reply in left}
+        customer.clear()
 
 
 def test_a_crowd_of_all_changes_leaves_a_cart_that_adds_up(shopper: Shopper, database: Database) -> None:

@@ -169,10 +169,12 @@ def test_the_next_change_tells_a_changed_price_and_keeps_it(
 def test_a_revised_item_costs_the_new_price_which_is_kept(
     shopper: Shopper, database: Database, body: dict[str, object]
 ) -> None:
+    old = line(database, shopper)
     change(database, shopper.customer, shopper.lamp, price=1_234, discount=234)
     reply = shopper.ask("revise", json=body)
     assert (reply.body["unit_price"], reply.body["unit_discount"]) == (1_234, 234)
     assert reply.body["total"] == 1_000 * reply.body["quantity"]
+    assert line(database, shopper) > old
     after = shopper.ask("read").body
     assert (after["items"], after["total"]) == ([reply.body], reply.body["total"])
 

@@ -383,7 +383,7 @@ class Carts(RuleBasedStateMachine):
         assert any(it == of or (not it.active and not of.active) for of in young)
 
 
-Carts.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None, derandomize=True)
+Carts.TestCase.settings = settings(max_examples=70, stateful_step_count=50, deadline=None, derandomize=True)
 
 
 TestCarts = Carts.TestCase

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from storefront.domain import limits
-from storefront.domain.cart import Cart, RememberedKey, Selections
+from storefront.domain.cart import Addition, Cart, RememberedKey, Selections
 from storefront.domain.product import Product
-from storefront.store.carts import cart_from_item, cart_to_item
+from storefront.service.port import Change, UsedKey
+from storefront.store.carts import CartStore, cart_from_item, cart_to_item
+from storefront.store.keys import Key
 from storefront.store.table import Item
-from tests.builders import NOW, OWNER, cart, item, product
+from tests.builders import NOW, OWNER, cart, item, product, reading
+from tests.unit.memory import MemoryTable
 
 
 def largest_product(number: int) -> Product:
@@ -91,6 +94,19 @@ def test_the_largest_cart_stays_inside_dynamodb_s_400_kb_with_room_to_spare() ->
     size = size_of(row)
     assert size == 356_394
     assert size < 380_000 < 400 * 1024
+
+
+def test_the_largest_cart_is_emptied_in_one_write_and_can_be_filled_again() -> None:
+    table, it = MemoryTable(), largest_cart()
+    row = cart_to_item(OWNER, it, NOW)
+    table.rows[Key(row["pk"]["S"], row["sk"]["S"])] = row
+    store = CartStore(table, lambda: NOW)
+
+    emptied = store.clear(OWNER, it, Change(NOW, UsedKey("k" * 16, "f" * 11), same_version=True))
+
+    assert table.calls == ["UpdateItem"]
+    assert (emptied.items, emptied.selections, len(emptied.keys)) == ({}, it.selections, 32)
+    assert store.add(OWNER, emptied, reading(product()), Addition(123, 1, None), Change(NOW)).items.keys() == {123}
 
 
 @pytest.mark.parametrize("character", ["x", "ä", "€", "🎁", '"', "\\", "\n", "\x01", "\x7f", "\u2028"], ids=ascii)

@@ -104,23 +104,19 @@ OTHER = item(product(7), reading=reading(product(7), NOW - 10_000))
 
 
 @pytest.mark.parametrize("name", CARTS)
-@pytest.mark.parametrize(
-    ("notes", "key", "same_version", "refreshed"),
-    list(combinations([None, "", "n"], [None, UsedKey("k", "r")], [False, True], [False, True])),
-)
-def test_every_kind_of_addition_is_a_statement_that_dynamodb_takes(
-    name: str, notes: str | None, key: UsedKey | None, *, same_version: bool, refreshed: bool
-) -> None:
-    table, it = FakeTable(), CARTS[name]
-    if refreshed:
-        it = replace(it, items={**it.items, 7: OTHER})
-    change = Change(NOW, key, same_version, {7: reading(product(7))} if refreshed else {})
+@pytest.mark.parametrize("notes", [None, "", "n"])
+def test_every_kind_of_addition_is_a_statement_that_dynamodb_takes(name: str, notes: str | None) -> None:
+    for key, same_version, refreshed in combinations([None, UsedKey("k", "r")], [False, True], [False, True]):
+        table, it = FakeTable(), CARTS[name]
+        if refreshed:
+            it = replace(it, items={**it.items, 7: OTHER})
+        change = Change(NOW, key, same_version, {7: reading(product(7))} if refreshed else {})
 
-    CartStore(table, lambda: NOW).add(OWNER, it, reading(product()), Addition(123, 2, notes), change)
+        CartStore(table, lambda: NOW).add(OWNER, it, reading(product()), Addition(123, 2, notes), change)
 
-    (statement,) = table.statements
-    check(statement)
-    assert bool(table.items) is it.replaces_expired
+        (statement,) = table.statements
+        check(statement)
+        assert bool(table.items) is it.replaces_expired
 
 
 CHANGES: dict[str, Callable[[CartStore, Cart, Change], Cart]] = {

@@ -24,6 +24,10 @@ from storefront.service.port import CartStore, Change, Conflict, UsedKey
 RACES: Final = 32
 """Times that a change is planned anew against others of the same cart before it gives up."""
 
+LOST_ANSWERS: Final = 2
+"""Times that a change with an idempotency key is tried again after a write whose answer never came: each may take the
+whole wait for it, and the function's time is bounded."""
+
 Readings = dict[int, Reading]
 
 
@@ -51,12 +55,14 @@ class Outcome:
 class Plan:
     """What a change looks for, decides and writes, in the contract's order; each may be done again on a newer cart.
 
-    ``find`` raises `ItemNotFound`, ``judge`` the other refusals; ``write`` is the one conditional write.
+    ``find`` raises `ItemNotFound`, ``judge`` the other refusals; ``write`` is the one conditional write. Where
+    it ``keeps_items``, prices that have aged are read before it, so that it may keep them too.
     """
 
     write: Callable[[Cart, Change], Cart]
     find: Callable[[Cart], object] = lambda _cart: None
     judge: Callable[[Cart], None] = lambda _cart: None
+    keeps_items: bool = True
 
 
 class CartService:
@@ -136,22 +142,23 @@ class CartService:
         def write(cart: Cart, change: Change) -> Cart:
             return self._store.clear(owner, cart, change) if cart.version else cart
 
-        return self._carry_out(owner, Plan(write), terms, self._store.read(owner), {})
+        return self._carry_out(owner, Plan(write, keeps_items=False), terms, self._store.read(owner), {})
 
     def _carry_out(self, owner: Owner, plan: Plan, terms: Terms, cart: Cart, readings: Readings) -> Outcome:
         """Carry a plan out on the cart as it was read, or on what others have made of it since."""
         shown: dict[int, Product] = {}
-        tried = False
+        tries = 0
         for _ in range(RACES):
             now = self._clock()
             shown = _products(cart) | shown
             if terms.key and cart.repeats(terms.key.digest, terms.key.fingerprint, now):
-                return Outcome(self._priced(owner, cart, readings, shown), replayed=not tried)
+                return Outcome(self._priced(owner, cart, readings, shown), replayed=not tries)
             plan.find(cart)
             if terms.versions is not None and cart.version not in terms.versions:
                 raise CartChanged(self._priced(owner, cart, readings, shown))
             plan.judge(cart)
-            self._read_anew(owner, cart, readings, limits.PRICE_AGE - limits.PRICE_MARGIN)
+            if plan.keeps_items:
+                self._read_anew(owner, cart, readings, limits.PRICE_AGE - limits.PRICE_MARGIN)
             change = Change(
                 at=now,
                 key=terms.key,
@@ -163,10 +170,10 @@ class CartService:
             except Conflict as conflict:
                 cart = conflict.current
             except Ambiguous:
-                if terms.key is None:
+                if terms.key is None or tries == LOST_ANSWERS:
                     raise
                 # The key tells whether the write was applied, so this change may be tried again.
-                tried = True
+                tries += 1
                 cart = self._store.read(owner)
             else:
                 return Outcome(self._priced(owner, changed, readings, shown))

@@ -267,9 +267,10 @@ def _remember(write: Expression, cart: Cart, key: UsedKey, change: Change) -> No
         write.require(f"attribute_not_exists({write.name(attribute)})")
     kept = _keys_after(cart, change)
     write.set(attribute, _key_use(kept[key.digest]))
-    for digest in cart.keys:
-        if digest not in kept:
-            write.remove(f"key#{digest}")
+    # Requests in parallel may leave more than are remembered; an expression has no room for any number of them.
+    surplus = [digest for digest in cart.keys if digest not in kept]
+    for digest in surplus[: limits.REMEMBERED_KEYS]:
+        write.remove(f"key#{digest}")
 
 
 def _item(item: TableItem, product_id: int) -> Item:
