@@ -124,7 +124,11 @@ def test_a_clear_takes_away_what_was_added_before_it_and_nothing_else(
 ) -> None:
     customer = shopper.customer
     third = database.sell(customer.owner.shop)
-    calls = [customer.clear, partial(customer.add, other.id), partial(customer.add, third.id)]
+    calls: list[Callable[[], Reply]] = [
+        customer.clear,
+        partial(customer.add, other.id),
+        partial(customer.add, third.id),
+    ]
     warm_up(shopper, "clear")
     for _ in range(20):
         shopper.ask("add")

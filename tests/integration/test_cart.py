@@ -429,3 +429,12 @@ def test_a_request_that_the_edge_refuses_reaches_no_table(shop: Bundle, event: s
         assert refused(answer, status, error)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert shop.database.calls == []
+
+
+def test_emptying_an_aged_cart_reads_no_prices_that_it_would_throw_away(shop: Bundle) -> None:
+    add(shop)
+    shop.clock.forward(HOUR)
+
+    assert clear(shop).body["is_empty"]
+
+    assert shop.database.calls == ["GetItem", "UpdateItem"]

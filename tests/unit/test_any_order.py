@@ -27,7 +27,7 @@ from storefront.domain.errors import (
 )
 from storefront.domain.identity import item_id
 from storefront.domain.product import Product
-from storefront.service.cart import CartService, Outcome, Terms
+from storefront.service.cart import LOST_ANSWERS, CartService, Outcome, Terms
 from storefront.service.port import UsedKey
 from storefront.store import keys
 from storefront.store.carts import CartStore
@@ -178,7 +178,9 @@ class Carts(RuleBasedStateMachine):
         self._between(ask if same else self._ask(other), key)
         self._carry_out(ask, key, None)
 
-    @rule(wish=WISHES, key=KEYS, fates=st.lists(st.sampled_from(["lost", "applied"]), min_size=1, max_size=3))
+    @rule(
+        wish=WISHES, key=KEYS, fates=st.lists(st.sampled_from(["lost", "applied"]), min_size=1, max_size=LOST_ANSWERS)
+    )
     def its_answer_is_lost(self, wish: Wish, key: str, fates: list[str]) -> None:
         self.table.lost = iter(fates)
         self._carry_out(self._ask(wish), self._key(key), None, fate=fates[0])

@@ -21,7 +21,7 @@ from storefront.domain.errors import (
     Unavailable,
 )
 from storefront.domain.identity import item_id
-from storefront.service.cart import RACES, CartService, Outcome, Terms
+from storefront.service.cart import LOST_ANSWERS, RACES, CartService, Outcome, Terms
 from storefront.service.port import Conflict, UsedKey
 from tests.builders import DAY, NOW, OWNER, SECOND, cart, item, product, reading
 from tests.unit.memory import Clock, FakeStore
@@ -439,9 +439,7 @@ def test_a_lost_answer_without_a_key_is_told_and_the_write_is_not_repeated(
 
 
 @every_change
-@pytest.mark.parametrize(
-    "fates", [["lost"], ["applied"], ["lost", "lost"], ["lost", "applied"], ["lost"] * (RACES - 1)]
-)
+@pytest.mark.parametrize("fates", [["lost"], ["applied"], ["lost"] * LOST_ANSWERS, ["lost", "applied"]])
 def test_a_lost_answer_with_a_key_is_applied_exactly_once(
     carts: CartService, store: FakeStore, kind: str, fates: list[str]
 ) -> None:
