@@ -30,6 +30,10 @@ class Product:
     stock: int | None
     active: bool
 
+    def costs_other_than(self, other: "Product") -> bool:
+        """Tell whether price or discount differ."""
+        return (self.price, self.discount) != (other.price, other.discount)
+
     def faults(self) -> list[str]:
         """Say what keeps this product out of a catalogue, if anything does (DESIGN: a catalogue entry is bounded).
 

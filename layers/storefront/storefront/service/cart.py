@@ -56,13 +56,15 @@ class Plan:
     """What a change looks for, decides and writes, in the contract's order; each may be done again on a newer cart.
 
     ``find`` raises `ItemNotFound`, ``judge`` the other refusals; ``write`` is the one conditional write. Where
-    it ``keeps_items``, prices that have aged are read before it, so that it may keep them too.
+    it ``keeps_items``, prices that have aged are read before it, so that it may keep them too: all of them where its
+    answer ``warns`` of those that changed, and otherwise those that did not, lest a warning is never told.
     """
 
     write: Callable[[Cart, Change], Cart]
     find: Callable[[Cart], object] = lambda _cart: None
     judge: Callable[[Cart], None] = lambda _cart: None
     keeps_items: bool = True
+    warns: bool = True
 
 
 class CartService:
@@ -116,7 +118,7 @@ class CartService:
         def write(cart: Cart, change: Change) -> Cart:
             return self._store.revise(owner, cart, _find(owner, cart, item), revision, change)
 
-        plan = Plan(write, find=lambda cart: _find(owner, cart, item), judge=judge)
+        plan = Plan(write, find=lambda cart: _find(owner, cart, item), judge=judge, warns=False)
         return self._carry_out(owner, plan, terms, cart, readings)
 
     def remove(self, owner: Owner, item: int, terms: Terms) -> Outcome:
@@ -163,7 +165,7 @@ class CartService:
                 at=now,
                 key=terms.key,
                 same_version=terms.versions is not None,
-                refreshed=_worth_keeping(cart, readings),
+                refreshed=_worth_keeping(cart, readings, warned=plan.warns),
             )
             try:
                 changed = plan.write(cart, change)
@@ -206,10 +208,16 @@ def _products(cart: Cart) -> dict[int, Product]:
     return {product_id: item.reading.product for product_id, item in cart.items.items()}
 
 
-def _worth_keeping(cart: Cart, readings: Readings) -> Readings:
-    """Pick the readings that are newer than the cart's own, which a change may keep at no further cost."""
+def _worth_keeping(cart: Cart, readings: Readings, *, warned: bool) -> Readings:
+    """Pick the readings that are newer than the cart's own, which a change may keep at no further cost.
+
+    Unless the customer is ``warned`` of it, a changed price is not among them: what is kept counts as told.
+    """
+    known = {product_id: item.reading for product_id, item in cart.items.items()}
     return {
         product_id: reading
         for product_id, reading in readings.items()
-        if product_id in cart.items and reading.read_at > cart.items[product_id].reading.read_at
+        if product_id in known
+        and reading.read_at > known[product_id].read_at
+        and (warned or not reading.product.costs_other_than(known[product_id].product))
     }
