@@ -1,5 +1,6 @@
 """Names that cannot run into each other: the table's keys, and the ids that a browser sees."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from storefront.domain.cart import Owner
 from storefront.domain.identity import cart_id, item_id
 from storefront.domain.session import ItemKey, Session
+from storefront.domain.shop import customer
 from storefront.store import keys
+from storefront.store.keys import Key
 
 # Texts that are apt to collide: short, and rich in what separates or escapes.
 texts = st.text(st.sampled_from("#*%/: 2304aä🎁\x00"), max_size=6) | st.text(
@@ -25,6 +28,8 @@ item_keys = st.builds(ItemKey, texts, texts)
 
 SCHEMES: dict[str, tuple[Callable[..., Any], st.SearchStrategy[tuple[Any, ...]]]] = {
     "shop": (keys.shop, st.tuples(texts)),
+    "shop_entry": (keys.shop_entry, st.tuples(texts)),
+    "token_entry": (keys.token_entry, st.tuples(texts, texts, hashids)),
     "product": (keys.product, st.tuples(texts, numbers)),
     "cart": (keys.cart, st.tuples(owners)),
     "session": (keys.session, st.tuples(sessions)),
@@ -65,6 +70,9 @@ def test_a_client_s_text_stays_within_its_own_part_of_a_key(
 ) -> None:
     for made, parts, prefix in (
         (keys.shop(shop).pk, 2, "SHOP"),
+        (keys.shop_entry(shop).sk, 2, "SHOP"),
+        (keys.tokens(shop), 2, "TOKENS"),
+        (keys.customer_tokens(customer), 3, "CUSTOMER"),
         (keys.product(shop, number).pk, 3, "PRODUCT"),
         (keys.cart(Owner(shop, customer)).pk, 3, "CART"),
         (keys.session(session), 3, "SESSION"),
@@ -78,17 +86,42 @@ def test_a_client_s_text_stays_within_its_own_part_of_a_key(
 def test_a_key_is_readable_where_nothing_needs_escaping() -> None:
     assert keys.token("ab") == ("TOKEN#ab", "TOKEN")
     assert keys.shop("demo") == ("SHOP#demo", "SHOP")
-    assert keys.shop_token("demo", "ab") == ("SHOP#demo", "TOKEN#ab")
-    assert keys.product("demo", 7) == ("PRODUCT#demo#7", "PRODUCT")
+    assert keys.shop_entry("demo") == ("SHOPS", "SHOP#demo")
+    assert keys.search_engine("e" * 32) == (f"ENGINE#{'e' * 32}", "ENGINE")
+    assert keys.token_entry("demo", "", "ab") == ("TOKENS#demo", "API_KEY#ab")
+    assert keys.token_entry("demo", "customer-1", "ab") == ("TOKENS#demo", "CUSTOMER#customer-1#ab")
+    assert keys.product("demo", 7) == ("PRODUCT#demo#07", "PRODUCT#0000000000000007")
     assert keys.cart(Owner("demo", "customer-1")) == ("CART#demo#customer-1", "CART")
     assert keys.session(Session("e" * 32, "s#1/ä*%")) == f"SESSION#{'e' * 32}#s%231%2F%C3%A4%2A%25"
 
 
-def test_the_longest_names_fit_dynamodb_s_keys() -> None:
-    longest = keys.session_item(Session("e" * 32, "🎁" * 32), ItemKey("🎁" * 256, "🎁" * 256))
-
+@pytest.mark.parametrize(
+    "longest",
+    [
+        keys.session_item(Session("e" * 32, "🎁" * 32), ItemKey("🎁" * 256, "🎁" * 256)),
+        keys.cart(Owner("a" * 63, customer("🎁" * 64))),
+        keys.token_entry("a" * 63, customer("🎁" * 64), "f" * 64),
+    ],
+)
+def test_the_longest_names_fit_dynamodb_s_keys(longest: Key) -> None:
     assert len(longest.pk.encode()) <= 2048
     assert len(longest.sk.encode()) <= 1024
+
+
+@given(texts, numbers)
+def test_a_product_lies_in_one_of_its_shop_s_partitions_in_the_order_of_ids(shop: str, number: int) -> None:
+    key = keys.product(shop, number)
+
+    assert key.pk in keys.catalogue(shop)
+    assert keys.product_id(key) == number
+    assert (key.sk < keys.product(shop, 2**52).sk) is (number < 2**52)
+
+
+def test_a_catalogue_is_spread_evenly() -> None:
+    spread = Counter(keys.product("demo", number).pk for number in range(0, 160_000, 16))
+
+    assert set(spread) == set(keys.catalogue("demo"))
+    assert max(spread.values()) < 2 * min(spread.values())
 
 
 @given(owners, numbers)

@@ -6,7 +6,7 @@ from storefront.domain import limits
 from storefront.domain.errors import Unavailable
 from storefront.domain.session import Addition, Removal, Session
 from storefront.store import keys
-from storefront.store.table import ConditionFailed, Expression, Item, Table
+from storefront.store.table import ConditionFailed, Expression, Item, Table, key_attributes
 
 _RACES = 8
 """Times that a change is tried against others of the same item before it gives up."""
@@ -64,9 +64,7 @@ class SessionStore:
         for page in self._table.keys_of(keys.session(session)):
             if time_left() < limits.EMPTYING_RESERVE:
                 raise Unavailable
-            self._table.write_many(
-                {"DeleteRequest": {"Key": {"pk": {"S": key.pk}, "sk": {"S": key.sk}}}} for key in page
-            )
+            self._table.write_many({"DeleteRequest": {"Key": key_attributes(key)}} for key in page)
 
 
 def _addition(addition: Addition, now: int) -> Expression:

@@ -30,6 +30,10 @@ WRITE_BATCH: Final = 25
 """Items that one BatchWriteItem takes (DynamoDB's limit)."""
 READ_BATCH: Final = 100
 """Items that one BatchGetItem takes (DynamoDB's limit)."""
+TRANSACTION: Final = 100
+"""Items that one transaction takes (DynamoDB's limit)."""
+LONGEST_WAIT: Final = 5.0
+"""Seconds between two attempts at what a batch left unprocessed, at most."""
 
 _UNAVAILABLE: Final = frozenset({
     "LimitExceededException",
@@ -39,6 +43,8 @@ _UNAVAILABLE: Final = frozenset({
     "Throttling",
     "TransactionInProgressException",
 })  # fmt: skip
+_PASSING: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
+"""Reasons for which a transaction was cancelled that pass by themselves."""
 _NOT_SENT: Final = (ConnectTimeoutError, EndpointConnectionError)
 
 
@@ -49,6 +55,15 @@ class ConditionFailed(Exception):
         """Keep the item out of the exception's text, which might be logged."""
         super().__init__()
         self.item = item
+
+
+class TransactionRefused(Exception):
+    """A transaction found another state; ``failed`` are the places of the writes whose conditions did not hold."""
+
+    def __init__(self, failed: Sequence[int]) -> None:
+        """Keep places alone."""
+        super().__init__()
+        self.failed = tuple(failed)
 
 
 class Table:
@@ -63,33 +78,38 @@ class Table:
         name: str,
         client: "DynamoDBClient",
         observe: Callable[[str, float], None] = lambda _operation, _milliseconds: None,
+        attempts: int = ATTEMPTS,
     ) -> None:
-        """``observe`` is told each call's operation and its duration in milliseconds, retries included."""
+        """``observe`` is told each call's operation and its duration in milliseconds, retries included.
+
+        ``attempts`` bounds how often what a batch left unprocessed is sent again, the first time included.
+        """
         self._name = name
         self._client = client
         self._observe = observe
+        self._attempts = attempts
         for operation in ("UpdateItem", "PutItem", "DeleteItem"):
             client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", _never_repeat_ambiguously)
 
     def get(self, key: Key) -> Item | None:
         """Read one item, consistently."""
         with self._call("GetItem"):
-            answer = self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._name, Key=key_attributes(key), ConsistentRead=True)
         return answer.get("Item")
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
         """Read items, consistently: one call for a hundred. Those that are not there are left out."""
         found: dict[Key, Item] = {}
         for start in range(0, len(keys), READ_BATCH):
-            wanted = [_key(key) for key in keys[start : start + READ_BATCH]]
-            for attempt in range(ATTEMPTS):
+            wanted = [key_attributes(key) for key in keys[start : start + READ_BATCH]]
+            for attempt in range(self._attempts):
                 _back_off(attempt)
                 with self._call("BatchGetItem"):
                     answer = self._client.batch_get_item(
                         RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}}
                     )
                 for item in answer["Responses"].get(self._name, ()):
-                    found[Key(item["pk"]["S"], item["sk"]["S"])] = item
+                    found[key_of(item)] = item
                 unprocessed = answer.get("UnprocessedKeys", {}).get(self._name)
                 if not unprocessed:
                     break
@@ -106,7 +126,7 @@ class Table:
         with self._call("UpdateItem"):
             answer = self._client.update_item(
                 TableName=self._name,
-                Key=_key(key),
+                Key=key_attributes(key),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **expression.update(),
@@ -128,25 +148,64 @@ class Table:
         with self._call("DeleteItem"):
             self._client.delete_item(
                 TableName=self._name,
-                Key=_key(key),
+                Key=key_attributes(key),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **expression.condition(),
             )
 
     def keys_of(self, partition: str) -> Iterator[list[Key]]:
         """List the keys of a partition, a page at a time."""
+        for page in self._pages(partition, "", {"ProjectionExpression": "pk, sk"}):
+            yield [key_of(item) for item in page]
+
+    def items_of(self, partition: str, prefix: str = "", page: int = 1_000) -> Iterator[Item]:
+        """List the items of a partition in the order of their sort keys, ``page`` at most being held at a time.
+
+        ``prefix`` is what their sort keys begin with.
+        """
+        for items in self._pages(partition, prefix, {"Limit": page}):
+            yield from items
+
+    def keys_beginning_with(self, prefixes: Sequence[str]) -> Iterator[tuple[int, list[Key]]]:
+        """Scan the whole table for the keys of partitions that begin so, a page at a time.
+
+        Each page comes with the number of items that were looked at for it. It reads, and costs, the whole table.
+        """
+        condition = " OR ".join(f"begins_with(pk, :p{number})" for number in range(len(prefixes)))
+        values = {f":p{number}": {"S": prefix} for number, prefix in enumerate(prefixes)}
+        start: dict[str, Any] = {}
+        while True:
+            with self._call("Scan"):
+                answer = self._client.scan(
+                    TableName=self._name,
+                    FilterExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ProjectionExpression="pk, sk",
+                    ConsistentRead=True,
+                    **start,
+                )
+            yield answer["ScannedCount"], [key_of(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _pages(self, partition: str, prefix: str, how: Mapping[str, Any]) -> Iterator[list[Item]]:
+        """Query a partition, a page at a time."""
+        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
         start: dict[str, Any] = {}
         while True:
             with self._call("Query"):
                 answer = self._client.query(
                     TableName=self._name,
-                    KeyConditionExpression="pk = :pk",
-                    ExpressionAttributeValues={":pk": {"S": partition}},
-                    ProjectionExpression="pk, sk",
+                    KeyConditionExpression=condition,
+                    ExpressionAttributeValues=values,
                     ConsistentRead=True,
+                    **how,
                     **start,
                 )
-            yield [Key(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+            yield answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -156,7 +215,7 @@ class Table:
         pending = list(requests)
         for start in range(0, len(pending), WRITE_BATCH):
             batch: Any = pending[start : start + WRITE_BATCH]
-            for attempt in range(ATTEMPTS):
+            for attempt in range(self._attempts):
                 _back_off(attempt)
                 with self._call("BatchWriteItem"):
                     answer = self._client.batch_write_item(RequestItems={self._name: batch})
@@ -165,6 +224,28 @@ class Table:
                     break
             else:
                 raise Unavailable
+
+    def transact(self, writes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Carry out all of these writes or none; a write is its kind (``Put``, ``Update`` …) and its parameters.
+
+        At most `TRANSACTION` of them. It may be repeated by the SDK: DynamoDB knows a transaction that it has carried
+        out by the token that goes with it. Raises `TransactionRefused`.
+        """
+        items: Any = [{kind: {"TableName": self._name, **parameters}} for kind, parameters in writes]
+        for attempt in range(self._attempts):
+            _back_off(attempt)
+            try:
+                with self._call("TransactWriteItems"):
+                    self._client.transact_write_items(TransactItems=items)
+            except self._client.exceptions.TransactionCanceledException as cancelled:
+                reasons = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", ())]
+                if failed := [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]:
+                    raise TransactionRefused(failed) from None
+                if not _PASSING & set(reasons):
+                    raise
+            else:
+                return
+        raise Unavailable
 
     @contextmanager
     def _call(self, operation: str) -> Iterator[None]:
@@ -277,7 +358,12 @@ def connect(observe: Callable[[str, float], None] = lambda _operation, _millisec
     return Table(os.environ["TABLE_NAME"], boto3.client("dynamodb", config=config), observe)
 
 
-def _key(key: Key) -> dict[str, Any]:
+def key_of(item: Mapping[str, Any]) -> Key:
+    """Read the primary key of an item."""
+    return Key(item["pk"]["S"], item["sk"]["S"])
+
+
+def key_attributes(key: Key) -> dict[str, Any]:
     """Write a primary key as attribute values."""
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
 
@@ -285,7 +371,7 @@ def _key(key: Key) -> dict[str, Any]:
 def _back_off(attempt: int) -> None:
     """Wait before a further attempt at what DynamoDB left unprocessed: 50 ms, then twice that each time."""
     if attempt:
-        time.sleep(0.025 * 2**attempt)
+        time.sleep(min(0.025 * 2**attempt, LONGEST_WAIT))
 
 
 def _never_repeat_ambiguously(

@@ -1,10 +1,13 @@
 """Tokens and the shops that they belong to. No key is ever stored, only its digest."""
 
-from typing import Any
+from typing import Any, Final
 
 from storefront.store import keys
 from storefront.store.table import Item, Table
 from storefront.tokens import Kind, Principal, Shop, Token
+
+LEAVING_SINCE: Final = "leaving_since"
+"""The attribute of a shop that has been closed: nothing opens it from then on, whatever is still there of it."""
 
 
 class TokenStore:
@@ -24,7 +27,9 @@ class TokenStore:
         if token is None or not token.opens_at(now):
             return None
         settings = self._table.get(keys.shop(token.shop))
-        return Principal.of(token, shop_from_item(settings)) if settings else None
+        if settings is None or LEAVING_SINCE in settings:
+            return None
+        return Principal.of(token, shop_from_item(settings))
 
 
 def token_to_items(digest: str, token: Token) -> list[Item]:
@@ -38,7 +43,7 @@ def token_to_items(digest: str, token: Token) -> list[Item]:
         attributes["revoked"] = {"BOOL": True}
     return [
         {"pk": {"S": key.pk}, "sk": {"S": key.sk}, **attributes}
-        for key in (keys.token(digest), keys.shop_token(token.shop, digest))
+        for key in (keys.token(digest), keys.token_entry(token.shop, token.customer, digest))
     ]
 
 
