@@ -8,13 +8,17 @@ LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requ
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare start up down test lint docs format lock clean
+.PHONY: help prepare cartctl start up down test lint docs format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 prepare: ## Make the virtual environments that are missing or out of date
 	@$(PYTHON) local/prepare.py
+
+cartctl: ## Install the operators' tool, and say how to call it
+	@$(PYTHON) local/prepare.py .venv
+	@echo 'Installed .venv/bin/cartctl. To call it as cartctl in this shell: export PATH="$(CURDIR)/.venv/bin:$$PATH"'
 
 start: prepare ## Run the product on this machine until Ctrl-C (PORT=4566)
 	@.venv/bin/python -m local start --port $(PORT)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 import boto3
-import botocore.session
 from botocore.config import Config
 
+from cartctl.connection import test_session
 from local import settings
 
 _TEST_ACCOUNT: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -65,17 +65,7 @@ def of_sam(endpoint_url: str) -> dict[str, str]:
 
 def session() -> boto3.Session:
     """Open a session in the emulator's test account, whatever profile or account the developer's shell names."""
-    nothing = (None, None, None, None)
-    files = {
-        "config_file": (None, None, os.devnull, None),
-        "credentials_file": (None, None, os.devnull, None),
-    }
-    return boto3.Session(
-        aws_access_key_id=_TEST_ACCOUNT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=_TEST_ACCOUNT["AWS_SECRET_ACCESS_KEY"],
-        region_name=settings.REGION,
-        botocore_session=botocore.session.Session({"profile": nothing, **files}),
-    )
+    return test_session(settings.REGION)
 
 
 CLIENT: Final = Config(proxies={}, retries={"total_max_attempts": 1})

@@ -39,13 +39,13 @@ class PreparationError(Exception):
 
 
 def main() -> None:
-    """Make what is missing, side by side, and say so; say nothing where nothing is."""
+    """Make what is missing of those named, or of all, side by side, and say so; say nothing where nothing is."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     LOCAL.mkdir(exist_ok=True)
     try:
         with (LOCAL / "prepare.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            missing = [name for name in VENVS if _stamp(name) != _wanted_stamp(name)]
+            missing = [name for name in sys.argv[1:] or VENVS if _stamp(name) != _wanted_stamp(name)]
             if missing:
                 _prepare(missing)
     except PreparationError as error:
@@ -69,10 +69,13 @@ def _prepare(names: list[str]) -> None:
         for name in names
     })  # fmt: skip
     for name in names:
-        if name == ".venv":  # our own package is found where it lies
+        if name == ".venv":  # our own packages are found where they lie
             version = f"python{sys.version_info.major}.{sys.version_info.minor}"
             packages = ROOT / name / "lib" / version / "site-packages"
-            (packages / "storefront.pth").write_text(f"{ROOT / 'layers' / 'storefront'}\n")
+            (packages / "serverless-cart.pth").write_text(f"{ROOT}\n{ROOT / 'layers' / 'storefront'}\n")
+            command = ROOT / name / "bin" / "cartctl"
+            command.write_text(f"#!{_python(name)}\nfrom cartctl.app import main\n\nmain()\n")
+            command.chmod(0o755)
         (ROOT / name / "stamp").write_text(_wanted_stamp(name))
     print(f"Prepared in {time.monotonic() - start:.0f} s", flush=True)  # noqa: T201
 
@@ -131,8 +134,8 @@ def _stamp(name: str) -> str:
 
 def _wanted_stamp(name: str) -> str:
     """Say what it should be made of. A virtual environment knows its own path, so one that was moved is made anew."""
-    requirements = hashlib.sha256((ROOT / VENVS[name]).read_bytes()).hexdigest()
-    return f"{sys.version}\n{ROOT / name}\n{requirements}\n"
+    made_from = (ROOT / VENVS[name]).read_bytes() + Path(__file__).read_bytes()
+    return f"{sys.version}\n{ROOT / name}\n{hashlib.sha256(made_from).hexdigest()}\n"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,5 @@
+"""``python -m cartctl``."""
+
+from cartctl.app import main
+
+main()

@@ -1,0 +1,147 @@
+"""Finding a deployment: on AWS by the outputs of its stack, on this machine by what the local cloud tells of itself."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError, ProfileNotFound
+
+from cartctl.errors import CartctlError, NotFoundError
+from storefront.store.table import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+STACK: Final = "serverless-cart"
+"""The name that samconfig.toml gives the stack."""
+LOCAL_CLOUD: Final = Path(__file__).resolve().parents[1] / ".local" / "stack.json"
+"""Where a running local cloud tells of itself."""
+OUTPUTS: Final = ("TableName", "SearchUrl", "ShopUrl")
+THREADS: Final = 16
+"""Requests of one command that may be under way at once."""
+ATTEMPTS: Final = 10
+"""Attempts at one request, and at what a batch left unprocessed: a table that scales up throttles for a while."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployed stack. ``parameters`` are those of template.yaml; ``endpoint_url`` is that of the local cloud."""
+
+    session: boto3.Session
+    stack: str
+    table_name: str
+    search_url: str
+    shop_url: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    endpoint_url: str | None = None
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """The client of the table, which threads may share."""
+        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self.client_config)
+
+    @cached_property
+    def table(self) -> Table:
+        """The table."""
+        return Table(self.table_name, self.dynamodb, attempts=ATTEMPTS)
+
+    @property
+    def client_config(self) -> Config:
+        """How clients of this deployment's services are set up."""
+        return client_config(local=self.endpoint_url is not None)
+
+    def setting(self, parameter: str, default: int) -> int:
+        """Return a parameter of the stack, ``default`` where the stack is too old to have it."""
+        return int(self.parameters.get(parameter, default))
+
+
+def client_config(*, local: bool) -> Config:
+    """Return how clients are set up; no proxy lies between this machine and itself."""
+    return Config(
+        proxies={} if local else None,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=THREADS,
+        connect_timeout=5,
+        read_timeout=30,
+    )
+
+
+def clock() -> int:
+    """Return the milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
+    """Find a stack by the ordinary chain of credentials. Raises `CartctlError` and what the SDK raises."""
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+    except ProfileNotFound as error:
+        raise CartctlError(f"There is no AWS profile {profile!r}: aws configure list-profiles names them.") from error
+    outputs, parameters = _described(session, stack, None)
+    if missing := [name for name in OUTPUTS if name not in outputs]:
+        raise CartctlError(
+            f"The stack {stack} lacks the output {missing[0]}: is it serverless-cart, and was its deployment finished?"
+        )
+    return Deployment(
+        session, stack, outputs["TableName"], outputs["SearchUrl"], outputs["ShopUrl"], parameters=parameters
+    )
+
+
+def on_this_machine(told: Path = LOCAL_CLOUD) -> Deployment:
+    """Find the local cloud that was brought up last. Raises `CartctlError` where none runs."""
+    try:
+        stack: dict[str, Any] = json.loads(told.read_text())
+    except FileNotFoundError:
+        raise CartctlError("No local cloud is running: make up starts one.") from None
+    session = test_session(stack["region"])
+    _, parameters = _described(session, STACK, stack["endpoint_url"])
+    return Deployment(
+        session,
+        STACK,
+        stack["table_name"],
+        stack["search_url"],
+        stack["shop_url"],
+        parameters=parameters,
+        endpoint_url=stack["endpoint_url"],
+    )
+
+
+def test_session(region: str) -> boto3.Session:
+    """Open a session in the emulator's test account, whatever profile or account the user's shell names."""
+    nothing = (None, None, None, None)
+    files = {
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    return boto3.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator's, which guards nothing
+        region_name=region,
+        botocore_session=botocore.session.Session({"profile": nothing, **files}),
+    )
+
+
+def _described(session: boto3.Session, stack: str, endpoint_url: str | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Read a stack's outputs and parameters."""
+    client = session.client(
+        "cloudformation", endpoint_url=endpoint_url, config=client_config(local=endpoint_url is not None)
+    )
+    try:
+        (described,) = client.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise NotFoundError(
+            f"There is no stack {stack} in {session.region_name}: name it with --stack, or its region with --region."
+        ) from error
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
+    parameters = {it["ParameterKey"]: it["ParameterValue"] for it in described.get("Parameters", ())}
+    return outputs, parameters
