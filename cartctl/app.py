@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.exceptions import TyperException
 
-from cartctl.commands import shop
+from cartctl.commands import cart, customer, key, session, shop
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation
@@ -30,6 +30,10 @@ app = App(
     """
 )
 app.add_typer(shop.app, name="shop")
+app.add_typer(key.app, name="key")
+app.add_typer(customer.app, name="customer")
+app.add_typer(cart.app, name="cart")
+app.add_typer(session.app, name="session")
 
 
 def main() -> None:

@@ -103,7 +103,14 @@ class App(typer.Typer):
 
     def __init__(self, help: str, **settings: Any) -> None:  # noqa: A002, ANN401 - Typer's own names
         """``help`` says what the commands are for."""
-        super().__init__(help=help, cls=Group, no_args_is_help=True, rich_markup_mode="markdown", **settings)
+        super().__init__(
+            help=help,
+            cls=Group,
+            no_args_is_help=True,
+            rich_markup_mode="markdown",
+            pretty_exceptions_enable=False,
+            **settings,
+        )
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - Typer's own
         """Add a command."""

@@ -303,6 +303,7 @@ def _data(it: Registration) -> dict[str, Any]:
     return {
         "name": it.shop.name,
         "search_engines": sorted(it.shop.search_engines),
+        "former_engines": sorted(it.former_engines),
         "blocked_networks": sorted(it.shop.blocked_networks),
         "allowed_origins": sorted(it.shop.allowed_origins),
         "currency": it.shop.currency,

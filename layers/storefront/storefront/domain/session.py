@@ -36,3 +36,21 @@ class Removal:
 
     key: ItemKey
     amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionItem:
+    """An item of a session's cart as it stands.
+
+    ``clicks`` counts the additions, ``amount`` what they added, less what was taken out again. ``added_at`` and
+    ``updated_at`` are milliseconds since 1970, ``expires_at`` seconds.
+    """
+
+    key: ItemKey
+    title: str
+    amount: int
+    clicks: int
+    price: Decimal | None
+    added_at: int
+    updated_at: int
+    expires_at: int

@@ -74,10 +74,11 @@ class CartService:
     the price of an item has aged, or where another request came between.
     """
 
-    def __init__(self, store: CartStore, clock: Callable[[], int]) -> None:
-        """``clock`` returns milliseconds since 1970."""
+    def __init__(self, store: CartStore, clock: Callable[[], int], price_age: int = limits.PRICE_AGE) -> None:
+        """``clock`` returns milliseconds since 1970; no price that is shown is older than ``price_age`` seconds."""
         self._store = store
         self._clock = clock
+        self._price_age = price_age
 
     def read(self, owner: Owner) -> PricedCart:
         """Return the customer's cart (contract: GET /api/shop/cart): one database call, and nothing is written."""
@@ -112,7 +113,7 @@ class CartService:
             if revision.quantity is None:
                 return
             if product_id not in readings:
-                self._read_anew(owner, cart, readings, limits.PRICE_AGE - limits.PRICE_MARGIN, also=product_id)
+                self._read_anew(owner, cart, readings, self._price_age - limits.PRICE_MARGIN, also=product_id)
             cart.may_hold(readings[product_id].product, revision.quantity)
 
         def write(cart: Cart, change: Change) -> Cart:
@@ -160,7 +161,7 @@ class CartService:
                 raise CartChanged(self._priced(owner, cart, readings, shown))
             plan.judge(cart)
             if plan.keeps_items:
-                self._read_anew(owner, cart, readings, limits.PRICE_AGE - limits.PRICE_MARGIN)
+                self._read_anew(owner, cart, readings, self._price_age - limits.PRICE_MARGIN)
             change = Change(
                 at=now,
                 key=terms.key,
@@ -183,7 +184,7 @@ class CartService:
 
     def _priced(self, owner: Owner, cart: Cart, readings: Readings, shown: Mapping[int, Product]) -> PricedCart:
         """Price a cart by readings that are not older than the contract allows."""
-        self._read_anew(owner, cart, readings, limits.PRICE_AGE)
+        self._read_anew(owner, cart, readings, self._price_age)
         return price(owner, cart, readings, shown)
 
     def _read_anew(self, owner: Owner, cart: Cart, readings: Readings, age: int, also: int | None = None) -> None:

@@ -27,10 +27,11 @@ from storefront.store.table import Item as TableItem
 class CartStore(port.CartStore):
     """Carts and products in the table."""
 
-    def __init__(self, table: Table, clock: Callable[[], int]) -> None:
-        """``clock`` returns milliseconds since 1970."""
+    def __init__(self, table: Table, clock: Callable[[], int], lifetime: int = limits.CART_LIFETIME) -> None:
+        """``clock`` returns milliseconds since 1970; a cart lives ``lifetime`` seconds after its last change."""
         self._table = table
         self._clock = clock
+        self._lifetime = lifetime
 
     def read(self, owner: Owner) -> Cart:
         """Read it with one GetItem."""
@@ -153,7 +154,7 @@ class CartStore(port.CartStore):
         write.count_up("version", start=change.at)
         write.set_once("created_at", {"N": str(change.at)})
         write.set("updated_at", {"N": str(change.at)})
-        write.set("expires_at", _expiry(change.at))
+        write.set("expires_at", _expiry(change.at, self._lifetime))
         for product_id, reading in change.refreshed.items():
             # False where the line is gone or carries a newer reading: the change is then planned anew.
             write.require(f"{write.name(f'line#{product_id}')} < {write.value({'S': _line(reading)})}")
@@ -175,7 +176,7 @@ class CartStore(port.CartStore):
     def _put(self, owner: Owner, cart: Cart, write: Expression, change: Change) -> Cart:
         """Write a whole cart under a condition."""
         try:
-            self._table.put(cart_to_item(owner, cart, change.at), write)
+            self._table.put(cart_to_item(owner, cart, change.at, self._lifetime), write)
         except ConditionFailed as failed:
             raise Conflict(cart_from_item(failed.item, change.at)) from None
         return cart
@@ -202,8 +203,8 @@ def _keys_after(cart: Cart, change: Change) -> dict[str, RememberedKey]:
     return kept | {change.key.digest: RememberedKey(change.key.fingerprint, change.at)}
 
 
-def cart_to_item(owner: Owner, cart: Cart, now: int) -> TableItem:
-    """Write a whole cart that changes ``now`` (milliseconds) as an item of the table."""
+def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = limits.CART_LIFETIME) -> TableItem:
+    """Write a whole cart that changes ``now`` (milliseconds) and lives ``lifetime`` seconds as an item of the table."""
     key = keys.cart(owner)
     item: TableItem = {
         "pk": {"S": key.pk},
@@ -211,7 +212,7 @@ def cart_to_item(owner: Owner, cart: Cart, now: int) -> TableItem:
         "version": {"N": str(cart.version)},
         "created_at": {"N": str(cart.created_at)},
         "updated_at": {"N": str(cart.updated_at)},
-        "expires_at": _expiry(now),
+        "expires_at": _expiry(now, lifetime),
     }
     if cart.items:
         item["products"] = {"NS": [str(product_id) for product_id in cart.items]}
@@ -308,9 +309,9 @@ def _key_use(key: RememberedKey) -> dict[str, str]:
     return {"S": f"{key.used_at} {key.fingerprint}"}
 
 
-def _expiry(now: int) -> dict[str, str]:
+def _expiry(now: int, lifetime: int) -> dict[str, str]:
     """Write when a cart that changes now expires, in seconds."""
-    return {"N": str(now // 1000 + limits.CART_LIFETIME)}
+    return {"N": str(now // 1000 + lifetime)}
 
 
 def _seconds_value(write: Expression, now: int) -> str:

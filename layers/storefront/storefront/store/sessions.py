@@ -1,10 +1,11 @@
 """The carts of search sessions: one item of the table for each item of a session's cart (contract: Search API)."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from storefront.domain import limits
 from storefront.domain.errors import Unavailable
-from storefront.domain.session import Addition, Removal, Session
+from storefront.domain.session import Addition, ItemKey, Removal, Session, SessionItem
 from storefront.store import keys
 from storefront.store.table import ConditionFailed, Expression, Item, Table, key_attributes
 
@@ -58,6 +59,13 @@ class SessionStore:
                     continue
             return
         raise Unavailable
+
+    def items(self, session: Session) -> list[SessionItem]:
+        """Read a session's cart, the item first that was added first."""
+        now = self._clock()
+        found = self._table.items_of(keys.session(session))
+        items = [_item(it) for it in found if not _expired(it, now)]
+        return sorted(items, key=lambda item: (item.added_at, item.key.index, item.key.id))
 
     def empty(self, session: Session, *, time_left: Callable[[], float]) -> None:
         """Empty a session's cart, a page at a time, as long as ``time_left`` (seconds) allows; it may be repeated."""
@@ -130,6 +138,20 @@ def _keep(write: Expression, now: int) -> None:
 def _now(write: Expression, now: int) -> str:
     """Return a placeholder for the present second, to compare an expiry with."""
     return write.value({"N": str(now // 1000)})
+
+
+def _item(item: Item) -> SessionItem:
+    """Read an item of a session's cart."""
+    return SessionItem(
+        key=ItemKey(item["index"]["S"], item["id"]["S"]),
+        title=item["title"]["S"],
+        amount=int(item["amount"]["N"]),
+        clicks=int(item["clicks"]["N"]),
+        price=Decimal(item["price"]["N"]) if "price" in item else None,
+        added_at=int(item["added_at"]["N"]),
+        updated_at=int(item["updated_at"]["N"]),
+        expires_at=int(item["expires_at"]["N"]),
+    )
 
 
 def _expired(item: Item, now: int) -> bool:

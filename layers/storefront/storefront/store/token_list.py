@@ -80,6 +80,16 @@ class TokenList:
         """List the tokens of one customer of a shop, or of all, a bounded number of them being held at a time."""
         return map(_listed, self._table.items_of(keys.tokens(shop), keys.customer_tokens(customer)))
 
+    def find(self, key: str) -> ListedToken | None:
+        """Return the token that a key opens, as its shop's list has it."""
+        digest_ = digest(key)
+        item = self._table.get(keys.token(digest_))
+        if item is None:
+            return None
+        token = token_from_item(item)
+        entry = self._table.get(keys.token_entry(token.shop, token.customer, digest_))
+        return _listed(entry) if entry else None
+
     def revoke(self, listed: ListedToken) -> ListedToken:
         """Revoke a token; one that has been revoked stays so. Raises `TokenGone`."""
         if listed.revoked_at is not None:

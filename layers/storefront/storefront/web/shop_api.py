@@ -81,7 +81,7 @@ class NoBody(BaseModel):
 def _headers(refusal: Refusal) -> dict[str, str]:
     """Tag the cart that stands where a request named another version of it."""
     return (
-        {"ETag": _entity_tag(refusal.current, _cart_json(refusal.current))} if isinstance(refusal, CartChanged) else {}
+        {"ETag": _entity_tag(refusal.current, cart_json(refusal.current))} if isinstance(refusal, CartChanged) else {}
     )
 
 
@@ -130,7 +130,7 @@ def item_of(request: Request) -> int:
 
 def cart_answer(outcome: Outcome) -> Response:
     """Answer with the whole priced cart."""
-    return _answer(outcome, _cart_json(outcome.cart))
+    return _answer(outcome, cart_json(outcome.cart))
 
 
 def item_answer(outcome: Outcome, item: int) -> Response:
@@ -219,7 +219,7 @@ def _entity_tag(cart: PricedCart, body: str) -> str:
     return f'"{cart.cart.version}-{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
 
 
-def _cart_json(priced: PricedCart) -> str:
+def cart_json(priced: PricedCart) -> str:
     """Write a cart as the contract has it."""
     cart = priced.cart
     return to_json({
