@@ -15,13 +15,17 @@ WIDE: Final = 240
 
 
 class Output:
-    """The two channels of a command. With ``as_json`` standard output holds one JSON document and nothing else."""
+    """The two channels of a command. With ``as_json`` standard output holds one JSON document and nothing else.
 
-    def __init__(self, *, as_json: bool) -> None:
+    ``quiet`` leaves out what is passing.
+    """
+
+    def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
         """Look where the output goes."""
         self.as_json = as_json
-        self.console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, soft_wrap=False)
-        self.passing = Console(stderr=True, highlight=False)
+        width = None if sys.stdout.isatty() else WIDE
+        self.console = Console(width=width, highlight=False, emoji=False, soft_wrap=False)
+        self.passing = Console(stderr=True, highlight=False, emoji=False, quiet=quiet)
 
     def show(self, data: Any, for_people: Callable[[Console], None]) -> None:  # noqa: ANN401 - anything that is JSON
         """Show a command's result."""

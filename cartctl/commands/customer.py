@@ -128,7 +128,7 @@ def _issue_many(run: Invocation, like: Token, label: str, names: str, output: Pa
     with _reading(names) as lines, _writing(output) as (done, write):
         wanted, left_out = _customers(lines, done)
         issued = 0
-        with Progress(console=run.out.passing, transient=True) as progress:
+        with Progress(console=run.out.passing, transient=True, disable=not run.out.passing.is_terminal) as progress:
             task = progress.add_task("Issuing", total=len(wanted))
             for start in range(0, len(wanted), TOGETHER):
                 chunk = [

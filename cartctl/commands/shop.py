@@ -158,7 +158,7 @@ def set_(
     """
     run = invocation(context)
     registration = find(run, name)
-    _refuse_leaving(registration)
+    refuse_leaving(registration)
     it = registration.shop
     shop = Shop(
         name=name,
@@ -202,7 +202,7 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
     removed = {}
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
-        TimeRemainingColumn(), console=run.out.passing, transient=True,
+        TimeRemainingColumn(), console=run.out.passing, transient=True, disable=not run.out.passing.is_terminal,
     ) as progress:  # fmt: skip
         tokens = ((0, page) for page in store.tokens_of(registration))
         removed["tokens"] = _remove(store, progress, "Tokens", tokens) // 2
@@ -264,7 +264,7 @@ def _check(shop: Shop, engines: frozenset[str] = frozenset()) -> None:
     settings_fit(shop.search_engines | engines, shop.blocked_networks, shop.allowed_origins)
 
 
-def _refuse_leaving(registration: Registration) -> None:
+def refuse_leaving(registration: Registration) -> None:
     """Refuse to work on a shop that has been closed. Raises `CartctlError`."""
     if registration.leaving_since is not None:
         name = registration.shop.name

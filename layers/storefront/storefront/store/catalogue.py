@@ -19,7 +19,7 @@ class Catalogue:
 
     def products(self) -> Iterator[Product]:
         """List all products by ascending id, a bounded number of them being held at a time."""
-        partitions = [map(product_from_item, self._table.items_of(pk, page=250)) for pk in keys.catalogue(self._shop)]
+        partitions = [map(product_from_item, self._table.items_of(pk)) for pk in keys.catalogue(self._shop)]
         return heapq.merge(*partitions, key=lambda product: product.id)
 
     def ids(self) -> Iterator[list[int]]:

@@ -30,6 +30,8 @@ WRITE_BATCH: Final = 25
 """Items that one BatchWriteItem takes (DynamoDB's limit)."""
 READ_BATCH: Final = 100
 """Items that one BatchGetItem takes (DynamoDB's limit)."""
+PAGE: Final = 1_000
+"""Items of a partition that are listed at once."""
 TRANSACTION: Final = 100
 """Items that one transaction takes (DynamoDB's limit)."""
 LONGEST_WAIT: Final = 5.0
@@ -158,12 +160,12 @@ class Table:
         for page in self._pages(partition, "", {"ProjectionExpression": "pk, sk"}):
             yield [key_of(item) for item in page]
 
-    def items_of(self, partition: str, prefix: str = "", page: int = 1_000) -> Iterator[Item]:
-        """List the items of a partition in the order of their sort keys, ``page`` at most being held at a time.
+    def items_of(self, partition: str, prefix: str = "") -> Iterator[Item]:
+        """List the items of a partition in the order of their sort keys, `PAGE` at most being held at a time.
 
         ``prefix`` is what their sort keys begin with.
         """
-        for items in self._pages(partition, prefix, {"Limit": page}):
+        for items in self._pages(partition, prefix, {"Limit": PAGE}):
             yield from items
 
     def keys_beginning_with(self, prefixes: Sequence[str]) -> Iterator[tuple[int, list[Key]]]:
@@ -181,6 +183,7 @@ class Table:
                     FilterExpression=condition,
                     ExpressionAttributeValues=values,
                     ProjectionExpression="pk, sk",
+                    Select="SPECIFIC_ATTRIBUTES",  # by which a policy lets nothing but keys be read
                     ConsistentRead=True,
                     **start,
                 )
