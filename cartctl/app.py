@@ -5,14 +5,16 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from cartctl.commands import cart, customer, key, session, shop
+from cartctl.commands import cart, catalogue, customer, doctor, key, session, shop
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation
@@ -34,12 +36,22 @@ app.add_typer(key.app, name="key")
 app.add_typer(customer.app, name="customer")
 app.add_typer(cart.app, name="cart")
 app.add_typer(session.app, name="session")
+app.add_typer(catalogue.app, name="catalogue")
+app.command()(doctor.doctor)
+
+
+@cache
+def _commands() -> TyperGroup:
+    """Put the commands together."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)  # noqa: S101 - it has subcommands
+    return command
 
 
 def main() -> None:
     """Run the command that the shell names, and end with its exit code."""
     try:
-        sys.exit(app(prog_name="cartctl", standalone_mode=False))
+        sys.exit(_commands().main(prog_name="cartctl", standalone_mode=False))
     except CartctlError as error:
         _fail(str(error), error.exit_code)
     except TyperException as wrong:
@@ -63,7 +75,7 @@ def run(arguments: Sequence[str], deployment: Deployment) -> Any:  # noqa: ANN40
     """
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
-        code = typer.main.get_command(app).main(
+        code = _commands().main(
             [*arguments, "--json"], prog_name="cartctl", standalone_mode=False, obj=Invocation(given=deployment)
         )
     if code:

@@ -25,12 +25,18 @@ from storefront.domain.errors import Unavailable
 
 PANEL: Final = "Which deployment, and how to show it"
 EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+INVALID: Final = frozenset(
+    {"InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"}
+)
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
 @dataclass
 class Invocation:
-    """One run of cartctl: what was asked of all commands, and what is found by it."""
+    """One run of cartctl: what was asked of all commands, and what is found by it.
+
+    ``given`` is the deployment of a program that runs a command; nobody looks on then.
+    """
 
     options: dict[str, Any] = field(default_factory=dict)
     given: Deployment | None = None
@@ -51,7 +57,7 @@ class Invocation:
     @cached_property
     def out(self) -> Output:
         """Where results go."""
-        return Output(as_json=bool(self.options.get("json")))
+        return Output(as_json=bool(self.options.get("json")), quiet=self.given is not None)
 
 
 def invocation(context: typer.Context) -> Invocation:
@@ -84,9 +90,11 @@ class Command(TyperCommand):
         except KeyboardInterrupt:
             raise CartctlError("Interrupted.", ExitCode.INTERRUPTED) from None
         except Unavailable as error:
+            if isinstance(error.__cause__, EndpointConnectionError):
+                raise CartctlError(explained(error.__cause__)) from error
             raise CartctlError("DynamoDB throttles or does not answer: run the same command again.") from error
         except (ClientError, BotoCoreError) as error:
-            raise CartctlError(_explained(error)) from error
+            raise CartctlError(explained(error)) from error
 
 
 class Group(TyperGroup):
@@ -149,7 +157,7 @@ def _common_options() -> list[Any]:
     return typer.main.get_command(app).params
 
 
-def _explained(error: ClientError | BotoCoreError) -> str:
+def explained(error: ClientError | BotoCoreError) -> str:
     """Say in one line why AWS refused, and what to do."""
     match error:
         case NoCredentialsError() | TokenRetrievalError():
@@ -170,6 +178,8 @@ def _refused(operation: str, Code: str, Message: str = "", **_: object) -> str: 
     """Say why AWS refused a call, and what to do."""
     if Code in EXPIRED:
         return "The AWS credentials have expired: renew them (aws sso login), or name another --profile."
+    if Code in INVALID:
+        return f"AWS refuses the credentials: name another --profile, or set this machine's clock. It says: {Message}"
     if Code in DENIED:
         return f"You are not allowed to call {operation}: docs/operate.md has the policies. AWS says: {Message}"
     return f"{operation} failed with {Code}: {Message}"

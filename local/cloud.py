@@ -12,7 +12,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import demo_shop, deploy, gateway, settings, stack
+from local import demo_shop, deploy, gateway, settings, stack, table
 from local.emulator import Emulator, free_port, held
 from local.errors import LocalCloudError
 from local.progress import step
@@ -106,6 +106,7 @@ def _deliver(emulator: Emulator, state: Path, parameters: Mapping[str, str], con
         with step(console, "Deploying (sam deploy)"):
             deployment = deploy.deploy(endpoint_url, folder / "deploy.log", parameters)
             gateway.complete(endpoint_url)
+            table.complete(endpoint_url)
         known = Stack.load(folder)
         if known and known.table_name == deployment.table_name:
             delivered = Stack.of(deployment, known)

@@ -236,6 +236,10 @@ def bundle(_session: tuple[dict[str, ModuleType], Clock, Database], _client: "Dy
         KeySchema=words["KeySchema"],
         AttributeDefinitions=words["AttributeDefinitions"],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": words["StreamSpecification"]["StreamViewType"]},
+        SSESpecification={"Enabled": words["SSESpecification"]["SSEEnabled"]},
+    )
+    _client.update_continuous_backups(
+        TableName=TABLE, PointInTimeRecoverySpecification=words["PointInTimeRecoverySpecification"]
     )
     _client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=words["TimeToLiveSpecification"])
     apps, clock, database = _session
