@@ -8,6 +8,7 @@ from typing import Any, Final
 import requests
 from rich.console import Console
 
+from local import settings
 from local.errors import LocalCloudError
 from local.stack import Stack
 
@@ -70,6 +71,9 @@ def show(stack: Stack, console: Console) -> None:
     for request in (*seeds, refusal):
         _line(console, f"\n[dim]# {request.shows}[/]")
         console.out(request.curl(), highlight=False)
+    _line(console, "\n[dim]# What operators do: docs/operate.md[/]")
+    for command in ("shop show demo", f"cart show demo {stack.demonstration_customer}"):
+        console.out(f"{settings.CARTCTL.relative_to(settings.ROOT)} --local {command}", highlight=False)
     for request in seeds:
         with console.status("Waiting for the answer …"):
             answer = request.send()

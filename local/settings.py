@@ -6,6 +6,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 STATE: Final = ROOT / ".local"
+CARTCTL: Final = ROOT / ".venv" / "bin" / "cartctl"
 SAM: Final = STATE / "venvs" / "sam" / "bin" / "sam"
 EMULATOR: Final = STATE / "venvs" / "emulator" / "bin"
 """The programs of the emulator's virtual environment; its interpreter runs the functions."""

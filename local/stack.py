@@ -27,8 +27,9 @@ class DemoShop:
     api_key: str
     customer_tokens: tuple[str, ...]
     """Tokens of customers whose carts are empty."""
+    demonstration_customer: str
     demonstration_token: str
-    """The token of the customer whom the printed demonstration shops for."""
+    """The customer whom the printed demonstration shops for, and its token."""
     expired_token: str
     revoked_token: str
     blocked_address: str

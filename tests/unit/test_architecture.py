@@ -81,6 +81,18 @@ def test_stores_and_edge_do_not_know_each_other() -> None:
         assert not allowed(f"{other}.x", part)
 
 
+CARTCTL = sorted((ROOT / "cartctl").rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", CARTCTL, ids=lambda file: str(file.relative_to(ROOT)))
+def test_cartctl_stands_on_the_functions_own_package(file: Path) -> None:
+    libraries = {"boto3", "botocore", "mypy_boto3_dynamodb", "requests", "rich", "typer"}
+    ours = {"cartctl", "storefront"}
+    roots = {module.partition(".")[0] for module in imports(file)}
+
+    assert roots - sys.stdlib_module_names - libraries - ours == set()
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_wires_our_own_parts_alone(function: str) -> None:
     outside = [
@@ -156,6 +168,7 @@ def test_no_function_loads_what_it_can_do_without(function: str) -> None:
 
     assert "boto3" in modules
     assert packages(modules) & {"aws_xray_sdk", "requests", "pytest", "moto", "yaml"} == set()
+    assert modules.isdisjoint({"storefront.domain.shop", "storefront.store.shops", "storefront.store.token_list"})
     assert not any(module.startswith("aws_lambda_powertools.event_handler") for module in modules)
 
 
@@ -177,9 +190,14 @@ def test_the_authorizer_loads_little_beside_its_client() -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "file",
+    [*SOURCES, *(file for file in CARTCTL if file.stem != "__main__")],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
 def test_the_examples_in_docstrings_hold(file: Path) -> None:
-    name = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    root = PACKAGE.parent if PACKAGE in file.parents else ROOT
+    name = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
     module = importlib.import_module(name)
 
     assert doctest.testmod(module).failed == 0
