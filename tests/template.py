@@ -1,10 +1,13 @@
 """template.yaml, read."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tests.builders import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class _Loader(yaml.SafeLoader):
@@ -25,3 +28,19 @@ def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str
 _Loader.add_multi_constructor("!", _function)
 
 TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a safe loader
+
+
+def make_table(client: "DynamoDBClient", name: str) -> None:
+    """Make a table of the template's own words.
+
+    TTL stays off, since it goes by the engine's clock and tests have one of their own; deleting late is allowed to it.
+    """
+    words = TEMPLATE["Resources"]["Table"]["Properties"]
+    client.create_table(
+        TableName=name,
+        BillingMode=words["BillingMode"],
+        KeySchema=words["KeySchema"],
+        AttributeDefinitions=words["AttributeDefinitions"],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": words["StreamSpecification"]["StreamViewType"]},
+        SSESpecification={"Enabled": words["SSESpecification"]["SSEEnabled"]},
+    )

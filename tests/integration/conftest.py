@@ -1,4 +1,7 @@
-"""The deployed bundle in one process: its own table (moto), its own handlers, a clock to set and a count of calls."""
+"""The deployed bundle in one process: its own table, its own handlers, a clock to set and a count of calls.
+
+The table is moto's, or DynamoDB Local's where that is asked for.
+"""
 
 import contextlib
 import importlib.util
@@ -7,12 +10,15 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 
 from storefront import tokens
@@ -23,13 +29,15 @@ from storefront.store.catalogue import product_to_item
 from storefront.store.tokens import shop_to_item, token_to_items
 from storefront.web import edge
 from tests.builders import HASHID, NOW, OWNER, ROOT, SHOP, Event, product
-from tests.template import TEMPLATE
+from tests.template import make_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_item", "cart_items")
 TABLE = "table"
+NOBODY = "http://nobody.invalid/"
+"""An address that no engine answers at."""
 
 Item = dict[str, Any]
 
@@ -47,28 +55,49 @@ class Clock:
         self.now += milliseconds
 
 
+@dataclass(frozen=True)
+class Instead:
+    """What is answered in the engine's place, which hears of the call only where it is ``applied`` all the same."""
+
+    status: int
+    body: dict[str, Any]
+    applied: bool = False
+
+
 @dataclass
 class Database:
     """What happens between the functions and DynamoDB: their calls, counted, and faults, injected.
 
     ``before`` and ``after`` are asked for each attempt of a call; ``before`` may raise instead of the call, ``after``
-    once moto has answered; ``alter`` may change what a call returns.
+    once the engine has answered; ``instead`` may answer in the engine's place; ``alter`` may change what a call
+    returns.
     """
 
+    url: str = ""
+    """The engine's address; none is moto's."""
     calls: list[str] = field(default_factory=list)
     before: Callable[[str], None] | None = None
+    instead: Callable[[str, dict[str, Any]], "Instead | None"] | None = None
     after: Callable[[str], None] | None = None
     alter: Callable[[str, dict[str, Any]], None] | None = None
 
     def watch(self, session: boto3.Session) -> None:
+        """Come between a session and the engine."""
         session.events.register("before-call.dynamodb", self._called)
         session.events.register("after-call.dynamodb", self._returning)
-        session.events.register_first("before-send.dynamodb", self._sending)
-        session.events.register_last("before-send", self._sent)  # moto listens there too, and goes first
+        session.events.register_first("before-send.dynamodb", cast("Callable[..., None]", self._sending))
+        if self.url:
+            engine = URLLib3Session()
+
+            def ask(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+                return None if request.url == NOBODY else engine.send(request)
+
+            session.events.register("before-send", cast("Callable[..., None]", ask))  # where moto listens otherwise
+        session.events.register_last("before-send", self._sent)  # once the engine has answered
 
     def reset(self) -> None:
         self.calls.clear()
-        self.before = self.after = self.alter = None
+        self.before = self.instead = self.after = self.alter = None
 
     def _called(self, model: Any, **_: object) -> None:
         self.calls.append(model.name)
@@ -77,9 +106,18 @@ class Database:
         if self.alter:
             self.alter(model.name, parsed)
 
-    def _sending(self, event_name: str, **_: object) -> None:
+    def _sending(self, event_name: str, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        operation = event_name.rpartition(".")[2]
         if self.before:
-            self.before(event_name.rpartition(".")[2])
+            self.before(operation)
+        answer = self.instead(operation, json.loads(cast("bytes", request.body))) if self.instead else None
+        if answer is None:
+            return None
+        if not answer.applied:
+            request.url = NOBODY
+        raw = SimpleNamespace(stream=lambda: iter([json.dumps(answer.body).encode()]))
+        headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
+        return AWSResponse(NOBODY, answer.status, headers, raw)
 
     def _sent(self, event_name: str, **_: object) -> None:
         if self.after:
@@ -191,12 +229,20 @@ class Bundle:
 
 
 @pytest.fixture(scope="session")
-def _session() -> Iterator[tuple[dict[str, ModuleType], Clock, Database]]:
+def _engine_url(request: pytest.FixtureRequest) -> str:
+    """Return the engine's address; none is moto's."""
+    asked_for = request.config.getoption("--dynamodb-local")
+    return str(request.getfixturevalue("dynamodb_local_url")) if asked_for else ""
+
+
+@pytest.fixture(scope="session")
+def _session(_engine_url: str) -> Iterator[tuple[dict[str, ModuleType], Clock, Database]]:
     """Load the functions once, as a warm Lambda has them."""
-    clock, database = Clock(), Database()
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "POWERTOOLS_LOG_LEVEL"):
+    clock, database = Clock(), Database(_engine_url)
+    with pytest.MonkeyPatch.context() as patch, nullcontext() if _engine_url else mock_aws():
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "POWERTOOLS_LOG_LEVEL"):
             patch.delenv(name, raising=False)
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", _engine_url)
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -228,20 +274,8 @@ def _client(_session: object) -> "DynamoDBClient":
 
 @pytest.fixture
 def bundle(_session: tuple[dict[str, ModuleType], Clock, Database], _client: "DynamoDBClient") -> Iterator[Bundle]:
-    """Return the bundle over a new table, made from the template's own words, at the moment of the events."""
-    words = TEMPLATE["Resources"]["Table"]["Properties"]
-    _client.create_table(
-        TableName=TABLE,
-        BillingMode=words["BillingMode"],
-        KeySchema=words["KeySchema"],
-        AttributeDefinitions=words["AttributeDefinitions"],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": words["StreamSpecification"]["StreamViewType"]},
-        SSESpecification={"Enabled": words["SSESpecification"]["SSEEnabled"]},
-    )
-    _client.update_continuous_backups(
-        TableName=TABLE, PointInTimeRecoverySpecification=words["PointInTimeRecoverySpecification"]
-    )
-    _client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=words["TimeToLiveSpecification"])
+    """Return the bundle over a new table at the moment of the events."""
+    make_table(_client, TABLE)
     apps, clock, database = _session
     clock.now = NOW
     database.reset()

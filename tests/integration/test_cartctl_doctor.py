@@ -21,6 +21,7 @@ from storefront.store.shops import ShopStore
 from storefront.tokens import Shop
 from tests.integration.conftest import TABLE, Bundle
 from tests.integration.operator import Operator
+from tests.template import TEMPLATE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -177,7 +178,12 @@ def doctor(
     stacks = session.client("cloudformation")
     stacks.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
     client = bundle.client
+    words = TEMPLATE["Resources"]["Table"]["Properties"]
     client.update_table(TableName=TABLE, DeletionProtectionEnabled=True)
+    client.update_continuous_backups(
+        TableName=TABLE, PointInTimeRecoverySpecification=words["PointInTimeRecoverySpecification"]
+    )
+    client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=words["TimeToLiveSpecification"])
     ShopStore(operator.deployment.table, clock).create(Shop("one"))
     doctor = Doctor(operator, client)
     yield doctor

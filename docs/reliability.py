@@ -1,0 +1,43 @@
+# ruff: noqa: INP001 - a command, not a package
+"""Write the figures that tests have kept (tests/figures.py) into the tables of docs/reliability.md."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / ".local" / "figures"
+DOCUMENT = ROOT / "docs" / "reliability.md"
+MARKED = re.compile(r"(<!-- figures: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Replace each table of which this checkout has kept figures; the others stay as they are."""
+    kept = {}
+    for file in FIGURES.glob("*.json"):
+        section = json.loads(file.read_text())
+        kept[section["section"]] = section["commands"]
+    text = DOCUMENT.read_text()
+    places = [name for _, name, _ in MARKED.findall(text)]
+    missing = sorted(kept.keys() - set(places))
+    if missing:
+        raise SystemExit(f"Error: docs/reliability.md has no place for the figures of {', '.join(missing)}")
+    DOCUMENT.write_text(
+        MARKED.sub(lambda found: found[1] + table(kept[found[2]]) + found[3] if found[2] in kept else found[0], text)
+    )
+    for name in places:
+        print(f"{name}: {', '.join(kept[name]) if name in kept else 'nothing kept'}")  # noqa: T201
+
+
+def table(commands: dict[str, dict[str, Any]]) -> str:
+    """Make a section's table: a column for each command, a row for each figure."""
+    names = dict.fromkeys(name for kept in commands.values() for name in kept["figures"])
+    rows = [["", *(f"`{command}`" for command in commands)], ["---"] * (len(commands) + 1)]
+    rows += [[name, *(str(kept["figures"].get(name, "")) for kept in commands.values())] for name in names]
+    rows += [["measured on", *(kept["date"] for kept in commands.values())]]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Figures that tests measure: printed at the end of a run, and kept for docs/reliability.md."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.builders import ROOT
+
+KEPT = ROOT / ".local" / "figures"
+"""One file a section: for each command the day it last ran, and what it measured."""
+
+_recorded: dict[str, dict[str, dict[str, int | str]]] = {}
+
+
+def record(section: str, command: str, **figures: int | str) -> None:
+    """Keep figures under a section and the command that measures them; ``_`` in a name is a space in the tables.
+
+    The first record of a run replaces what earlier runs of the command had kept in this section; later ones add to it.
+    """
+    ours = _recorded.setdefault(section, {}).setdefault(command, {})
+    ours |= {name.replace("_", " "): figure for name, figure in figures.items()}
+    kept = kept_figures().get(section, {})
+    kept[command] = {"date": datetime.now(UTC).date().isoformat(), "figures": ours}
+    KEPT.mkdir(parents=True, exist_ok=True)
+    _file(section).write_text(json.dumps({"section": section, "commands": kept}, indent=2) + "\n")
+
+
+def recorded() -> list[str]:
+    """Return what this run has recorded, one line a section and command."""
+    return [
+        f"{section} ({command}): " + ", ".join(f"{name} {figure}" for name, figure in figures.items())
+        for section, commands in _recorded.items()
+        for command, figures in commands.items()
+    ]
+
+
+def kept_figures() -> dict[str, dict[str, Any]]:
+    """Return what this and earlier runs have kept: by section and command, the ``date`` and the ``figures``."""
+    kept = [json.loads(file.read_text()) for file in sorted(KEPT.glob("*.json"))]
+    return {it["section"]: it["commands"] for it in kept}
+
+
+def _file(section: str) -> Path:
+    """Return where a section's figures are kept."""
+    return KEPT / f"{re.sub('[^a-z0-9]+', '-', section.lower())}.json"

@@ -1,0 +1,111 @@
+"""An engine, and on it for each test a table of its own."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from storefront.store.keys import Key
+from storefront.store.table import Item, Table
+from tests.figures import record
+from tests.template import make_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NAME = "store-tests"
+STATEMENTS: Counter[str] = Counter()
+"""How many were made on each engine."""
+Rows = Callable[[], dict[Key, Item]]
+Put = Callable[..., None]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test of a store on each engine of this run."""
+    if "engine" in metafunc.fixturenames:
+        engines = ["DynamoDB Local"] if metafunc.config.getoption("--dynamodb-local") else ["moto", "the local cloud"]
+        metafunc.parametrize("engine", engines, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> str:
+    """Return the engine's name."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def client(request: pytest.FixtureRequest, engine: str) -> Iterator["DynamoDBClient"]:
+    """Connect to the engine."""
+    session = boto3.Session("testing", "testing", region_name="eu-west-1")
+    # An engine that is slow is no fault here, and a second attempt would hide one.
+    settings = Config(proxies={}, read_timeout=60, retries={"total_max_attempts": 1})
+    match engine:
+        case "moto":
+            limit = sys.getrecursionlimit()
+            sys.setrecursionlimit(10_000)  # moto reads an expression of 500 clauses by recursion
+            with mock_aws():
+                yield session.client("dynamodb", config=settings)
+            sys.setrecursionlimit(limit)
+        case "the local cloud":
+            url = request.getfixturevalue("stack").endpoint_url
+            yield boto3.Session("test", "test", region_name="eu-west-1").client(
+                "dynamodb", endpoint_url=url, config=settings
+            )
+        case _:
+            url = request.getfixturevalue("dynamodb_local_url")
+            yield session.client("dynamodb", endpoint_url=url, config=settings)
+
+
+@pytest.fixture
+def calls(engine: str, command: str) -> Iterator[list[str]]:
+    """Return the operations that the table was asked for, in turn."""
+    calls: list[str] = []
+    yield calls
+    STATEMENTS[engine] += len(calls)
+    record("engine", command, **{f"statements of the stores, {engine}": STATEMENTS[engine]})
+
+
+@pytest.fixture
+def table(client: "DynamoDBClient", calls: list[str]) -> Iterator[Table]:
+    """Make a table."""
+    make_table(client, NAME)
+    yield Table(NAME, client, lambda operation, _milliseconds: calls.append(operation))
+    client.delete_table(TableName=NAME)
+
+
+@pytest.fixture
+def put(client: "DynamoDBClient", table: Table) -> Put:
+    """Return a function that writes items as they are, past the stores."""
+    assert table
+
+    def put(*items: Item) -> None:
+        for item in items:
+            client.put_item(TableName=NAME, Item=item)
+
+    return put
+
+
+@pytest.fixture
+def rows(client: "DynamoDBClient", table: Table) -> Rows:
+    """Return a function that reads all that the table holds, past the stores."""
+    assert table
+
+    def rows() -> dict[Key, Item]:
+        pages = client.get_paginator("scan").paginate(TableName=NAME, ConsistentRead=True)
+        items: list[Any] = [item for page in pages for item in page["Items"]]
+        return {Key(item["pk"]["S"], item["sk"]["S"]): in_order(item) for item in items}
+
+    return rows
+
+
+def in_order(item: Item) -> Item:
+    """Return an item with its sets in order, which engines give back as they please."""
+    return {
+        name: {kind: sorted(it) if kind in ("NS", "SS") else it for kind, it in value.items()}
+        for name, value in item.items()
+    }
