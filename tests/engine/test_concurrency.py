@@ -1,0 +1,104 @@
+"""Thousands of parallel changes of shared carts on the engine: each is there exactly once, and no bound is passed."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from storefront.domain import limits
+from storefront.domain.session import Addition as Put
+from storefront.domain.session import ItemKey, Removal, Session
+from storefront.store import keys
+from storefront.store.catalogue import product_to_item
+from storefront.store.sessions import SessionStore
+from storefront.store.table import Table
+from storefront.web.edge import clock
+from tests.builders import HASHID, SHOP, product
+from tests.engine.clients import ServiceClient, owner_of
+from tests.engine.history import CARTS, CLIENTS, ITEMS, STOCK, Operation, check, operations, play, record_outcomes
+from tests.template import make_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+COUNT = 4_096
+NAME = "concurrency"
+
+
+@pytest.fixture
+def client(dynamodb_local_url: str) -> "DynamoDBClient":
+    """Connect to the engine; nothing is repeated, and what is slow is waited for."""
+    settings = Config(
+        proxies={}, max_pool_connections=CLIENTS, read_timeout=60, retries={"total_max_attempts": 1}
+    )  # fmt: skip
+    return boto3.Session("testing", "testing", region_name="eu-west-1").client(
+        "dynamodb", endpoint_url=dynamodb_local_url, config=settings
+    )
+
+
+@pytest.fixture
+def table(client: "DynamoDBClient") -> Iterator[Table]:
+    """Make a table in which the products are for sale."""
+    make_table(client, NAME)
+    table = Table(NAME, client)
+    items = [product_to_item(SHOP, product(number, stock=stock)) for number, stock in STOCK.items()]
+    table.write_many({"PutRequest": {"Item": item}} for item in items)
+    yield table
+    client.delete_table(TableName=NAME)
+
+
+def test_every_acknowledged_change_of_shared_carts_is_there_exactly_once(
+    table: Table, client: "DynamoDBClient", seed: int, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CART_ITEMS", ITEMS)
+    ask = ServiceClient(table)
+
+    history = play(operations(seed, COUNT), lambda: ask)
+
+    left = {cart: ask(Operation(cart, "read"), None) for cart in range(CARTS)}
+    outcomes = check(history, left)
+    assert len(history) == COUNT
+    assert outcomes.keys() >= {
+        "done", "replay", "item not found", "cart has changed", "idempotency key reused", "insufficient stock",
+        "cart is full",
+    }, "every kind of answer was put to the test"  # fmt: skip
+    for cart in range(CARTS):
+        key = keys.cart(owner_of(Operation(cart, "read")))
+        row = client.get_item(TableName=NAME, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}})["Item"]
+        held = {name.partition("#")[2] for name in row if name.startswith("qty#")}
+        for part in ("line", "added", "changed"):
+            assert {name.partition("#")[2] for name in row if name.startswith(f"{part}#")} == held
+        assert {name.partition("#")[2] for name in row if name.startswith("notes#")} <= held
+        assert set(row.get("products", {"NS": []})["NS"]) == held
+    record_outcomes(command, f"DynamoDB Local, by {CLIENTS} clients", history, outcomes, seed)
+
+
+def test_every_event_of_a_session_s_item_counts_once(table: Table, client: "DynamoDBClient") -> None:
+    sessions, session = SessionStore(table, clock), Session(HASHID, "shared")
+    items = [ItemKey("product", str(number)) for number in range(4)]
+
+    def send(number: int) -> None:
+        if number % 3:
+            sessions.add(session, Put(items[number % 4], "Mug", 5, None))
+        else:
+            sessions.remove(session, Removal(items[number % 4], 1))
+
+    for item in items:
+        sessions.add(session, Put(item, "Mug", 1_000, None))  # so that no removal finds too little
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(send, range(960)))
+
+    found = client.query(
+        TableName=NAME,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.session(session)}},
+        ConsistentRead=True,
+    )["Items"]
+    expected = Counter({item.id: 1_000 for item in items})
+    for number in range(960):
+        expected[items[number % 4].id] += 5 if number % 3 else -1
+    assert {row["id"]["S"]: int(row["amount"]["N"]) for row in found} == expected
