@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,13 +82,16 @@ class Lambdas:
             said["AWS_ACCESS_KEY_ID"], said["AWS_SECRET_ACCESS_KEY"], said["AWS_SESSION_TOKEN"], region_name=self.region
         )
 
-    @contextmanager
-    def with_database_at(self, endpoint_url: str, function: str) -> Iterator[None]:
+    def with_database_at(self, endpoint_url: str, function: str) -> AbstractContextManager[None]:
         """Let a function find its database at another address, which waits a second at most for an answer."""
+        return self.with_variables(function, AWS_ENDPOINT_URL_DYNAMODB=endpoint_url, DATABASE_TIMEOUT_SECONDS="1")
+
+    @contextmanager
+    def with_variables(self, function: str, **changed: str) -> Iterator[None]:
+        """Let a function have another environment."""
         name = self.name(function)
         variables = self.client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        elsewhere = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint_url, "DATABASE_TIMEOUT_SECONDS": "1"}
-        self._configure(name, {**variables, **elsewhere})
+        self._configure(name, {**variables, **changed})
         try:
             yield
         finally:

@@ -1,14 +1,18 @@
-"""Both APIs: what they answer while the database throttles, fails or keeps silent."""
+"""Both APIs: what they answer while the database throttles, fails, keeps silent or loses its answers."""
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from local.stack import Stack
 from storefront.domain.product import Product
 from storefront.tokens import Token
 from tests.e2e.clients import FAULT, REGISTERED, ROUTES, TITLE, UNAVAILABLE, Customer, Reply, Shopper, Visitor
@@ -26,21 +30,31 @@ SAID = "not authorized to perform dynamodb:UpdateItem on arn:aws:dynamodb:eu-wes
 """What the database says beside, and no client may read."""
 
 
+LOSES: dict[str, bool] = {
+    "resets": False,
+    "resets when done": True,
+    "keeps silent when done": True,
+}
+"""How the answer of one write is lost, and whether it was carried out; all else the database answers as ever."""
+
+
 class BrokenDatabase(ThreadingHTTPServer):
-    """A DynamoDB that answers every request in one unhelpful way."""
+    """A DynamoDB that answers every request in one unhelpful way, or loses one answer of the sound one behind it."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        """Listen on a free port."""
+    def __init__(self, sound: str) -> None:
+        """Listen on a free port; ``sound`` is the address of the one behind, host and port."""
         super().__init__(("127.0.0.1", 0), _Answer)
+        self.sound = sound
         self.manner = "throttles"
         self.requests = 0
+        self.left = 0
         self.closing = threading.Event()
 
     def begin(self, manner: str) -> None:
         """Count requests anew, and answer them in this manner."""
-        self.manner, self.requests = manner, 0
+        self.manner, self.requests, self.left = manner, 0, 1
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -50,13 +64,40 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer as the database is told to."""
+        asked = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests += 1
+        if self.server.manner in LOSES:
+            self._lose_one(asked)
+            return
         answer = ANSWERS[self.server.manner]
         if answer is None:
             self.server.closing.wait(30)
             return
         status, code = answer
-        body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": SAID}).encode()
+        said = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": SAID}
+        self._answer(status, json.dumps(said).encode())
+
+    def _lose_one(self, asked: bytes) -> None:
+        """Hand the request on, but for a write whose answer is to be lost."""
+        lost = self.headers["X-Amz-Target"].endswith(".UpdateItem") and self.server.left > 0
+        self.server.left -= lost
+        if LOSES[self.server.manner] or not lost:
+            connection = HTTPConnection(self.server.sound)
+            connection.request("POST", "/", asked, dict(self.headers))
+            answer = connection.getresponse()
+            status, body = answer.status, answer.read()
+            connection.close()
+        if not lost:
+            self._answer(status, body)
+        elif self.server.manner.startswith("resets"):
+            # Closed without a linger, a connection is reset instead of ended in order.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+        else:
+            self.server.closing.wait(30)
+
+    def _answer(self, status: int, body: bytes) -> None:
+        """Send an answer."""
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))
@@ -68,9 +109,9 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def broken_database() -> Iterator[BrokenDatabase]:
-    """Run a broken database."""
-    with BrokenDatabase() as server:
+def broken_database(stack: Stack) -> Iterator[BrokenDatabase]:
+    """Run a broken database before the sound one."""
+    with BrokenDatabase(stack.endpoint_url.removeprefix("http://")) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield server
         server.closing.set()
@@ -147,6 +188,29 @@ class TestShopApi:
         broken_database.begin(manner)
         assert_unavailable(Shopper(customer, lamp, 1).ask(route), broken_database)
         assert not database.has_cart(customer.owner)
+
+    @pytest.mark.parametrize("manner", LOSES)
+    @pytest.mark.parametrize("key", ["", "k"])
+    def test_an_addition_whose_answer_is_lost_is_made_once_with_a_key_and_told_without(
+        self,
+        *,
+        customer: Customer,
+        database: Database,
+        broken_database: BrokenDatabase,
+        lamp: Product,
+        manner: str,
+        key: str,
+    ) -> None:
+        broken_database.begin(manner)
+        reply = customer.add(lamp.id, quantity=2, headers={"Idempotency-Key": key} if key else {})
+        assert broken_database.left == 0
+        if not key:
+            assert reply == UNAVAILABLE
+            assert database.has_cart(customer.owner) is LOSES[manner]
+            return
+        assert (reply.status, reply.body["quantity"]) == (200, 2)
+        again = customer.add(lamp.id, quantity=2, headers={"Idempotency-Key": key})
+        assert (again.body, again.headers["Idempotency-Replayed"]) == (reply.body, "true")
 
     @pytest.mark.parametrize("route", ["read", "add", "revise"])
     def test_a_fault_of_ours_is_told_as_such(
