@@ -1,0 +1,212 @@
+"""Requests that schemathesis generates from docs/openapi.yaml: valid, invalid, and in sequences, all checks on."""
+
+import copy
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import unquote
+
+import pytest
+import schemathesis
+import yaml
+from schemathesis import engine
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events
+from schemathesis.engine.recorder import Interaction, ScenarioRecorder
+
+from local.stack import Stack
+from storefront.domain.identity import item_id
+from tests import figures
+from tests.builders import ROOT
+from tests.e2e.clients import INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
+
+EXAMPLES: Final = 100
+"""Drawn for each operation, and as many sequences; what covers each keyword of a schema comes on top."""
+FULL_EXAMPLES: Final = 500
+LEAST: Final = 3_000
+DOCUMENT: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+SMALLEST_ID: Final = 1e-238
+"""A smaller number has more digits than an id may have, which no schema can say."""
+
+CONTRACT: Final = {
+    ("missing_required_header", 403): "the Search API answers 403 where others answer 401",
+    ("unsupported_method", 404): "API Gateway answers 404 where others answer 405",
+}
+"""Where the contract differs from what schemathesis takes for good manners: check and status."""
+INVALID: Final = {"validation error", "Invalid cart item data"}
+"""What no valid request is ever told."""
+
+
+@dataclass
+class Outcome:
+    """What became of the requests to one form of an API."""
+
+    answers: Counter[int] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    differences: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def add(self, scenario: ScenarioRecorder) -> None:
+        """Take in what was asked in a scenario, what was answered and what the checks found."""
+        for case_id, interaction in scenario.interactions.items():
+            self._answered(interaction, valid=_is_valid(scenario, case_id))
+        for checks in scenario.checks.values():
+            for check in checks:
+                if check.failure_info:
+                    failure, sample = check.failure_info.failure, check.failure_info.code_sample
+                    difference = (check.name, getattr(failure, "status_code", 0))
+                    self.differences[difference] += 1
+                    if difference not in CONTRACT:
+                        self.faults.append(f"{failure.operation}: {failure.title}\n{failure.message}\n{sample}")
+
+    def _answered(self, interaction: Interaction, *, valid: bool) -> None:
+        """Judge an answer by what schemathesis does not know of it."""
+        response = interaction.response
+        if response is None:
+            self.faults.append(f"{interaction.request.method} {interaction.request.uri}: no answer")
+            return
+        self.answers[response.status_code] += 1
+        note_answer(response)
+        if response.status_code >= 400:
+            if INNARDS.search(response.text) or sensitive_in(response.text):
+                self.faults.append(f"an answer tells what it may not: {response.text}")
+            if valid and response.json()["error"] in INVALID:
+                self.faults.append(f"a valid request is told {response.text}: {interaction.request.uri}")
+
+
+def _is_valid(scenario: ScenarioRecorder, case_id: str) -> bool:
+    """Tell whether a request was meant to be as the document has it."""
+    meta = scenario.cases[case_id].value.meta if case_id in scenario.cases else None
+    return meta is not None and meta.generation.mode.is_positive
+
+
+def send(document: dict[str, Any], settings: dict[str, Any], *, seed: int, full: bool) -> Outcome:
+    """Send what schemathesis generates from a document."""
+    config = SchemathesisConfig.from_dict({
+        "seed": seed,
+        "continue-on-failure": True,
+        "cache": {"enabled": False},
+        "generation": {"max-examples": FULL_EXAMPLES if full else EXAMPLES, "database": "none", "no-shrink": True},
+        **settings,
+    })  # fmt: skip
+    schema = schemathesis.openapi.from_dict(document, config=config)
+    schema.hook("filter_case")(_can_be_told)
+    outcome = Outcome()
+    for event in engine.from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            outcome.add(event.recorder)
+        elif isinstance(event, events.NonFatalError):
+            outcome.faults.append(f"{event.label}: {event.value!r}")
+    return outcome
+
+
+def _can_be_told(_context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
+    """Leave out what the document cannot tell, and what the local cloud cannot.
+
+    No schema can say that a number has too many digits for an id. And the local cloud decodes a path before it compares
+    it with the authorizer's policy, whose wildcard then matches no newline.
+    """
+    id_ = case.body.get("id") if isinstance(case.body, dict) else None
+    too_small = isinstance(id_, float) and 0 < abs(id_) < SMALLEST_ID
+    return not too_small and "\n" not in unquote(str((case.path_parameters or {}).get("session_id")))
+
+
+def document_of(prefix: str) -> dict[str, Any]:
+    """Return the document of the API whose paths begin so."""
+    document = copy.deepcopy(DOCUMENT)
+    document["paths"] = {path: item for path, item in document["paths"].items() if path.startswith(prefix)}
+    for item in document["paths"].values():
+        del item["servers"]
+    return document
+
+
+def search_document(form: str, visitor: Visitor) -> dict[str, Any]:
+    """Return the Search API's document as it is for clients that send bodies, or query strings.
+
+    That the body wins over the query string, field by field, OpenAPI cannot say.
+    """
+    document = document_of("/6/")
+    parameters = document["components"]["parameters"]
+    parameters["Hashid"]["schema"] = {"enum": [visitor.hashid, visitor.hashid.upper()]}
+    (operations,) = document["paths"].values()
+    for operation in operations.values():
+        if form == "query string":
+            del operation["requestBody"]
+        elif operation["operationId"] != "emptySessionCart":
+            operation["requestBody"]["required"] = True
+            operation["parameters"] = operation["parameters"][:2]
+    for name in ("ItemId", "ItemIndex", "ItemTitle"):
+        parameters[name]["required"] = True
+    return document
+
+
+outcomes: dict[str, Outcome] = {}
+
+
+@pytest.mark.parametrize("form", ["body", "query string"])
+def test_the_search_api_answers_as_described(
+    stack: Stack, visitor: Visitor, form: str, seed: int, *, full: bool
+) -> None:
+    outcome = outcomes[form] = send(
+        search_document(form, visitor),
+        {
+            "base-url": stack.search_url,
+            "headers": {"Authorization": f"Token {visitor.token}"},
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": [200]},
+                "use_after_free": {"enabled": False},  # what is registered after emptying makes the cart anew
+            },
+            "dictionaries": {"titles": {"values": [TITLE]}},
+            "parameters": {"body.title": {"dictionary": "titles", "probability": 0.2}},
+        },
+        seed=seed,
+        full=full,
+    )
+    assert outcome.faults == [], "\n".join(outcome.faults)
+    assert set(outcome.answers) == {200, 400, 403, 404}
+    assert outcome.answers[200] > outcome.answers.total() / 3
+
+
+def test_the_shop_api_answers_as_described(stack: Stack, customer: Customer, seed: int, *, full: bool) -> None:
+    products = [product.id for product in stack.products]
+    document = document_of("/api/")
+    del document["components"]["parameters"]["IdempotencyKey"]["example"]  # or half of the requests would be replays
+    outcome = outcomes["shop"] = send(
+        document,
+        {
+            "base-url": stack.shop_url,
+            "headers": {"Authorization": f"Token {customer.token}"},
+            # No product, no item, another version, a key of another request: valid as far as a schema can tell.
+            "checks": {"positive_data_acceptance": {"expected-statuses": [200, 304, 400, 404, 412, 422]}},
+            "dictionaries": {
+                "products": {"values": products},
+                "items": {"values": [item_id(customer.owner, product) for product in products]},
+                "notes": {"values": [NOTE]},
+            },
+            "parameters": {
+                "body.product": {"dictionary": "products", "probability": 0.8},
+                "path.id": {"dictionary": "items", "probability": 0.8},
+                "body.notes": {"dictionary": "notes", "probability": 0.2},
+            },
+        },
+        seed=seed,
+        full=full,
+    )
+    assert outcome.faults == [], "\n".join(outcome.faults)
+    assert {200, 400, 401, 404, 412} <= set(outcome.answers) <= {200, 304, 400, 401, 404, 412, 422}
+    assert outcome.answers[200] > outcome.answers.total() / 5
+
+
+def test_enough_was_sent_and_every_difference_was_met(seed: int) -> None:
+    answers = sum((outcome.answers for outcome in outcomes.values()), Counter[int]())
+    differences = sum((outcome.differences for outcome in outcomes.values()), Counter[tuple[str, int]]())
+    figures.record(
+        "generated requests",
+        "pytest tests/e2e/test_generated_requests.py",
+        seed=seed,
+        requests=answers.total(),
+        server_errors=sum(count for status, count in answers.items() if status >= 500),
+        deviations_from_the_document=sum(len(outcome.faults) for outcome in outcomes.values()),
+        **{f"answers_{status}": count for status, count in sorted(answers.items())},
+    )
+    assert answers.total() >= LEAST
+    assert set(differences) == set(CONTRACT)
