@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,20 +11,50 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from schemathesis import Response as GeneratedResponse
 
 from storefront.domain.cart import Owner
 from storefront.domain.product import Product
 
 SENSITIVE: Final[set[str]] = set()
-"""Keys, customers and texts that the tests send and that no log may hold."""
+"""Keys, customers, sessions and texts that the tests send, and that no log, metric or error may hold."""
+ERRORS: Final[list[str]] = []
+"""Every error that any test was answered with, headers and body."""
+ANSWERS: Final[Counter[int]] = Counter()
+"""How often any test was answered with each status."""
+TELLING: Final = 12
+"""Characters that a text must have to be searched for: a shorter one is found by chance."""
 INNARDS: Final = re.compile(r"traceback|\.py\b|boto|pydantic|powertools|dynamodb|arn:aws|lambda", re.IGNORECASE)
 """What no client may ever read in an answer."""
+_KEY: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def sensitive(text: str) -> str:
-    """Return a text after noting that no log may hold it."""
+    """Return a text after noting that no log, metric or error may hold it."""
     SENSITIVE.add(text)
     return text
+
+
+def sensitive_in(text: str) -> list[str]:
+    """Return what a text holds of all that it may not."""
+    return [secret for secret in SENSITIVE if secret in text]
+
+
+def note_answer(response: requests.Response | GeneratedResponse) -> None:
+    """Count an answer, and keep an error, to be searched in the end."""
+    ANSWERS[response.status_code] += 1
+    if response.status_code >= 400:
+        ERRORS.append(f"{dict(response.headers)} {response.text}")
+
+
+def _note_what_is_sent(options: Mapping[str, Any]) -> None:
+    """Note the keys and texts of a request."""
+    for value in (options.get("headers") or {}).values():
+        SENSITIVE.update(_KEY.findall(value if isinstance(value, str) else value.decode("latin-1")))
+    for part in (options.get("json"), options.get("params")):
+        if isinstance(part, Mapping):
+            texts = (part.get("notes"), part.get("title"))
+            SENSITIVE.update(text for text in texts if isinstance(text, str) and len(text) >= TELLING)
 
 
 NOTE: Final = sensitive("gift-wrapped for Wilhelmina")
@@ -95,10 +126,13 @@ class Http:
 
     def raw(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send a request and return the answer, whatever it is."""
+        _note_what_is_sent(options)
         request = self._session.prepare_request(requests.Request(method, self._url, **options))
         _, question_mark, query = (request.url or "").partition("?")
         request.url = f"{self._url}{path}{question_mark}{query}"
-        return self._session.send(request, timeout=60)
+        response = self._session.send(request, timeout=60)
+        note_answer(response)
+        return response
 
     def send(
         self,
@@ -144,6 +178,8 @@ class Visitor:
     def send(self, method: str, **options: Any) -> Reply:
         """Send any request about the session's cart; ``headers`` may bring another key."""
         headers = {"Authorization": f"Token {self.token}", **options.pop("headers", {})}
+        if len(self.session) >= TELLING:
+            sensitive(self.session)
         return self.http.send(method, self.path, headers=headers, **options)
 
     def put(self, id: object, index: str = "product", **more: object) -> Reply:  # noqa: A002 - the contract's word

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from botocore.config import Config
 
-from local import cloud, environment
+from local import environment
 from local.stack import Stack
 from storefront.domain.cart import Owner
 from storefront.domain.product import Product
@@ -33,13 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Start a stack of the tests' own; nothing of it is left behind."""
-    with cloud.running(port=0, state=tmp_path_factory.mktemp("stack")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def database(stack: Stack) -> Database:
     """Return the stack's table."""
     client = environment.session().client("dynamodb", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
@@ -50,8 +44,10 @@ def database(stack: Stack) -> Database:
 def lambdas(stack: Stack) -> Lambdas:
     """Return the stack's functions."""
     session = environment.session()
+    # A function that is changed ends each of its running copies first, of which a crowd has started many.
+    patient = environment.CLIENT.merge(Config(read_timeout=600))
     return Lambdas(
-        client=session.client("lambda", endpoint_url=stack.endpoint_url, config=environment.CLIENT),
+        client=session.client("lambda", endpoint_url=stack.endpoint_url, config=patient),
         logs=session.client("logs", endpoint_url=stack.endpoint_url, config=environment.CLIENT),
         region=stack.region,
     )

@@ -1,10 +1,45 @@
-"""What all the requests of all the other tests left in the logs."""
+"""What all the requests of all the other tests left in logs, metrics and errors."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
+from local.stack import Stack
+from storefront import tokens
 from storefront.domain.product import Product
-from tests.e2e.clients import NOTE, SENSITIVE, TITLE, Customer, Visitor
+from storefront.web import errors
+from tests import figures
+from tests.e2e.clients import ERRORS, NOTE, SENSITIVE, TITLE, Customer, Visitor, sensitive, sensitive_in
+from tests.e2e.database import Database
 from tests.e2e.lambdas import FUNCTIONS, Lambdas
+
+REASONS = {error for table in (errors.SEARCH, errors.SHOP) for _, error in table.values()} | {
+    errors.UNAVAILABLE,
+    "fields are missing",
+}
+"""What a metric may say beside its service: the contract's errors, of which there are few."""
+
+counts: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _searched_are_counted() -> Iterator[None]:
+    """Record how much was searched, and for how much."""
+    yield
+    figures.record("leaks", "pytest tests/e2e", **counts, keys_customers_sessions_notes_and_titles=len(SENSITIVE))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _everybody_is_sensitive(stack: Stack, database: Database) -> None:
+    """Search for the stack's own customers too, and for what tokens are stored as."""
+    keys = (*stack.customer_tokens, stack.demonstration_token, stack.second_shop.customer_token)
+    for key in keys:
+        sensitive(database.token(key).customer)
+    for secret in list(SENSITIVE):
+        if tokens.HEADER.fullmatch(f"Token {secret}"):
+            sensitive(tokens.digest(secret))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -15,10 +50,42 @@ def test_no_log_holds_a_key_a_customer_or_what_they_wrote(
     (item,) = customer.add(lamp.id, notes=NOTE).body["items"]
     assert customer.revise(item["id"], notes=NOTE).status == 200
     assert customer.read().body["items"][0]["notes"] == NOTE
-    log = "\n".join(lambdas.log(function))
-    assert '"message"' in log
-    assert {TITLE, NOTE, customer.token, customer.owner.customer} <= SENSITIVE
-    assert [text for text in SENSITIVE if text in log] == []
+    lines = lambdas.log(function)
+    assert {TITLE, NOTE, visitor.session, customer.token, customer.owner.customer} <= SENSITIVE
+    assert any('"message"' in line for line in lines)
+    leaks = sensitive_in("\n".join(lines))
+    counts.update({"log_lines": len(lines), "leaks_in_logs": len(leaks)})
+    assert leaks == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_metrics_tell_figures_services_and_reasons_and_nothing_else(lambdas: Lambdas, function: str) -> None:
+    metrics = [json.loads(line) for line in lambdas.log(function) if '"_aws"' in line]
+    assert metrics
+    told = set()
+    for line in metrics:
+        for directive in line["_aws"]["CloudWatchMetrics"]:
+            (dimensions,) = directive["Dimensions"]
+            told |= {(name, line[name]) for name in dimensions}
+            for metric in directive["Metrics"]:
+                values = line[metric["Name"]]
+                assert all(
+                    isinstance(value, int | float) for value in (values if isinstance(values, list) else [values])
+                )
+    leaks = [text for line in metrics for text in sensitive_in(json.dumps(line, ensure_ascii=False))]
+    counts.update({"metric_lines": len(metrics), "leaks_in_metrics": len(leaks)})
+    assert leaks == []
+    assert {name for name, _ in told} <= {"service", "reason"}
+    assert {value for name, value in told if name == "reason"} <= REASONS
+    assert len({value for name, value in told if name == "service"}) == 1
+
+
+def test_no_error_that_any_test_was_told_holds_any_of_it(visitor: Visitor, customer: Customer) -> None:
+    assert visitor.put("", title=TITLE).status == 400
+    assert customer.add(1, notes=NOTE).status == 400
+    leaks = [error for error in ERRORS if sensitive_in(error)]
+    counts.update({"errors": len(ERRORS), "leaks_in_errors": len(leaks)})
+    assert leaks == []
 
 
 @pytest.mark.parametrize("function", [function for function in FUNCTIONS if function != "Authorizer"])

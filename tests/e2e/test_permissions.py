@@ -1,19 +1,29 @@
-"""Each function's role allows just what the function does, as the emulator evaluates the deployed policies."""
+"""Each function's role allows just what the function does, as the emulator evaluates the deployed policies.
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+The emulator evaluates actions and resources, but leaves the condition on leading keys unfilled; what that forbids is
+worked out by the simulation of tests/policies.py, of which the deployed policies are shown to be the same.
+"""
 
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from local import environment
 from local.stack import Stack
+from tests import figures
 from tests.e2e.clients import unique
 from tests.e2e.database import Database
 from tests.e2e.lambdas import FUNCTIONS, Lambdas
+from tests.policies import permits
+from tests.unit import test_template as simulation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
 
 KEY: dict[str, Any] = {"pk": {"S": "PROBE#1"}, "sk": {"S": "PROBE"}}
 ACTIONS: dict[str, Callable[["DynamoDBClient", str], object]] = {
@@ -52,10 +62,31 @@ def function(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def client(function: str, lambdas: Lambdas, stack: Stack) -> "DynamoDBClient":
+def session(function: str, lambdas: Lambdas) -> boto3.Session:
+    """Return a session with the function's rights."""
+    return lambdas.in_the_role_of(function)
+
+
+@pytest.fixture(scope="module")
+def client(session: boto3.Session, stack: Stack) -> "DynamoDBClient":
     """Return a client with the function's rights."""
-    session = lambdas.in_the_role_of(function)
     return session.client("dynamodb", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+
+
+@pytest.fixture(scope="module")
+def iam(stack: Stack) -> "IAMClient":
+    """Return a client of the roles' policies."""
+    return environment.session().client("iam", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+
+
+counts: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rights_are_counted() -> Iterator[None]:
+    """Record how many rights were tried."""
+    yield
+    figures.record("roles", "pytest tests/e2e/test_permissions.py", roles=len(FUNCTIONS), **counts)
 
 
 def denied(call: Callable[["DynamoDBClient", str], object], client: "DynamoDBClient", table: str) -> bool:
@@ -74,6 +105,7 @@ def test_a_role_allows_what_its_function_does_and_nothing_else(
 ) -> None:
     allowed = {action for action, call in ACTIONS.items() if not denied(call, client, stack.table_name)}
     assert allowed == ALLOWED[function]
+    counts.update({"tried_on_the_table": len(ACTIONS), "permitted_on_the_table": len(allowed)})
 
 
 def test_a_role_reaches_no_other_table(client: "DynamoDBClient", database: Database) -> None:
@@ -92,3 +124,104 @@ def test_a_role_reaches_no_other_table(client: "DynamoDBClient", database: Datab
     finally:
         database.client.delete_table(TableName=table)
     assert reached == set()
+    counts.update({"tried_on_another_table": len(ACTIONS), "permitted_on_another_table": len(reached)})
+
+
+def test_a_role_reaches_nothing_beside_the_table(session: boto3.Session, lambdas: Lambdas, stack: Stack) -> None:
+    def client(service: Any) -> Any:
+        return session.client(service, endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+
+    other = lambdas.client.get_function_configuration(FunctionName=lambdas.name("Authorizer"))
+    attempts: dict[str, Callable[[], object]] = {
+        "run a function": lambda: client("lambda").invoke(FunctionName=other["FunctionName"], Payload=b"{}"),
+        "read a function's code": lambda: client("lambda").get_function(FunctionName=other["FunctionName"]),
+        "change a function": lambda: client("lambda").update_function_configuration(
+            FunctionName=other["FunctionName"], Timeout=3
+        ),
+        "read a log": lambda: client("logs").filter_log_events(logGroupName=other["LoggingConfig"]["LogGroup"]),
+        "delete a log": lambda: client("logs").delete_log_group(logGroupName=other["LoggingConfig"]["LogGroup"]),
+        "list streams": lambda: client("dynamodbstreams").list_streams(TableName=stack.table_name),
+        "list roles": lambda: client("iam").list_roles(),
+        "make a user": lambda: client("iam").create_user(UserName="x"),
+        "take another role": lambda: client("sts").assume_role(RoleArn=other["Role"], RoleSessionName="other"),
+        "list the APIs": lambda: client("apigateway").get_rest_apis(),
+        "list buckets": lambda: client("s3").list_buckets(),
+        "list secrets": lambda: client("secretsmanager").list_secrets(),
+        "list parameters": lambda: client("ssm").describe_parameters(),
+        "delete the stack": lambda: client("cloudformation").delete_stack(StackName="x"),
+    }
+    succeeded = []
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+        except ClientError as error:
+            assert error.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}, name  # noqa: PT017
+        else:
+            succeeded.append(name)
+    assert succeeded == []
+    counts.update({"tried_elsewhere": len(attempts), "permitted_elsewhere": len(succeeded)})
+
+
+@pytest.fixture(scope="module")
+def actions() -> list[str]:
+    """Return all actions of the services that the bundle uses, and of those that a thief would try."""
+    session = environment.session()
+    models = [
+        session.client(name).meta.service_model
+        for name in ("dynamodb", "dynamodbstreams", "iam", "kms", "lambda", "logs", "secretsmanager", "ssm", "sts")
+    ]
+    return [f"{model.signing_name}:{name}" for model in models for name in model.operation_names]
+
+
+def test_of_all_actions_of_the_services_around_a_role_allows_its_own_and_no_others(
+    function: str, lambdas: Lambdas, iam: "IAMClient", stack: Stack, actions: list[str]
+) -> None:
+    configuration = lambdas.client.get_function_configuration(FunctionName=lambdas.name(function))
+    table = f"arn:aws:dynamodb:{stack.region}:000000000000:table/{stack.table_name}"
+    log = configuration["LoggingConfig"]["LogGroup"]
+    allowed = set()
+    for resource in (table, f"arn:aws:logs:{stack.region}:000000000000:log-group:{log}:log-stream:x"):
+        results = iam.simulate_principal_policy(
+            PolicySourceArn=configuration["Role"], ActionNames=actions, ResourceArns=[resource]
+        )["EvaluationResults"]
+        assert len(results) == len(actions)
+        allowed |= {it["EvalActionName"] for it in results if it["EvalDecision"] == "allowed"}
+    assert allowed == {f"dynamodb:{name}" for name in ALLOWED[function]} | {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    counts.update({"simulated_actions": len(actions), "permitted_of_them": len(allowed)})
+
+
+def test_a_role_s_deployed_policies_are_the_simulated_ones(
+    function: str, lambdas: Lambdas, iam: "IAMClient", stack: Stack
+) -> None:
+    configuration = lambdas.client.get_function_configuration(FunctionName=lambdas.name(function))
+    role = configuration["Role"].rpartition("/")[2]
+    log = configuration["LoggingConfig"]["LogGroup"]
+    arns = {
+        "Table.Arn": f"arn:aws:dynamodb:{stack.region}:000000000000:table/{stack.table_name}",
+        f"{function}LogGroup.Arn": f"arn:aws:logs:{stack.region}:000000000000:log-group:{log}:*",
+    }
+    deployed: list[Any] = [
+        statement
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        for statement in cast("Any", iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])["Statement"]
+    ]
+    assert deployed == [
+        {**statement, "Resource": arns[statement["Resource"]["Fn::GetAtt"]]}
+        for statement in simulation.statements(f"{function}Role")
+    ]
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+
+
+def test_a_role_reaches_only_the_partitions_that_its_function_needs(function: str) -> None:
+    role = f"{function}Role"
+    cells = [(action, name) for action in simulation.ACTIONS for name in simulation.PARTITIONS]
+    reached = {
+        (action, name)
+        for action, name in cells
+        if permits(simulation.statements(role), action, simulation.PARTITIONS[name])
+    }
+    assert reached == simulation.MAY[role]
+    counts.update({"simulated_actions_by_key_prefix": len(cells), "permitted_by_key_prefix": len(reached)})

@@ -1,0 +1,222 @@
+"""Every kind of credential at every route of both APIs: what is opened is the caller's own, and nothing else shows.
+
+There are two shops, two customers of the first and one of the second, and each has texts and ids that nobody else has.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product as combinations
+from typing import Any, Final
+
+import pytest
+
+from storefront.domain.product import Product
+from storefront.store.catalogue import product_to_item
+from storefront.tokens import Shop, Token
+from tests import figures
+from tests.e2e.clients import (
+    FORBIDDEN,
+    ITEM_NOT_FOUND,
+    REGISTERED,
+    ROUTES,
+    SLASHES,
+    UNAUTHENTICATED,
+    Customer,
+    Http,
+    Reply,
+    Visitor,
+    sensitive,
+    unique,
+)
+from tests.e2e.database import Database
+
+PAST: Final = 1_700_000_000
+"""Seconds since 1970, long ago."""
+VISITORS: Final = ["the first shop's API key", "the second shop's API key"]
+CUSTOMERS: Final = [
+    "a customer of the first shop", "another customer of the first shop", "a customer of the second shop",
+]  # fmt: skip
+STRANGERS: Final = [
+    "an expired API key", "a revoked API key", "an expired token", "a revoked token", "an API key of no shop",
+    "a token of no shop", "an unknown key", "an API key of another scheme", "a token of another scheme",
+    "a token in upper case", "a token with more behind", "two tokens", "a customer's id", "a hashid",
+    "nothing but the word", "an empty header", "no header",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """What belongs to one tenant: a search engine's session, or a customer's cart with one item of this product."""
+
+    of: Visitor | Customer
+    marks: frozenset[str]
+    """What is this tenant's alone, and may be in no other's answer."""
+    product: int = 0
+    item: int = 0
+
+
+@dataclass(frozen=True)
+class World:
+    """Every tenant's place, and the Authorization header of every stranger; none for no header."""
+
+    places: dict[str, Place]
+    strangers: dict[str, str | None]
+    http: dict[str, Http]
+    database: Database
+
+    def stored(self, but: str | None) -> dict[str, Any]:
+        """Return what is stored for every tenant but one."""
+        return {name: self._row(place) for name, place in self.places.items() if name != but}
+
+    def _row(self, place: Place) -> Any:
+        if isinstance(place.of, Customer):
+            return self.database.cart(place.of.owner)
+        return self.database.session(place.of.hashid, place.of.session)
+
+    def holds_others_data(self, text: str, caller: str | None) -> bool:
+        """Tell whether a text holds what belongs to another tenant than the caller."""
+        return any(mark in text for name, place in self.places.items() if name != caller for mark in place.marks)
+
+
+def session_of(database: Database, http: Http, shop: Shop) -> Place:
+    """Make a visitor with an item in the search session's cart that nobody else has."""
+    (hashid,) = shop.search_engines
+    title = sensitive(unique("Marzipan"))
+    visitor = Visitor(http, database.issue(Token("api_key", shop.name)), hashid, unique("session")[:32])
+    assert visitor.put("42", title=title, amount=9) == REGISTERED
+    return Place(visitor, frozenset({visitor.token, hashid, visitor.session, title}))
+
+
+def cart_of(database: Database, http: Http, shop: Shop, product: int) -> Place:
+    """Make a customer with a product in the cart that nobody else has."""
+    owner, token = database.new_owner(shop.name)
+    customer = Customer(http, token, owner)
+    ref, name, image, note = (unique(text) for text in ("ref", "Lamp", "image", "please gift-wrap"))
+    lamp = Product(product, ref, name, f"https://img.example/{image}", 1_000, 7, None, active=True)
+    database.put([product_to_item(shop.name, lamp)])
+    (item,) = customer.add(product, quantity=2, notes=sensitive(note)).body["items"]
+    marks = frozenset({owner.customer, token, note, ref, name, image, str(item["id"])})
+    return Place(customer, marks, product, item["id"])
+
+
+@pytest.fixture(scope="module")
+def world(database: Database, search_http: Http, shop_http: Http) -> World:
+    """Open two shops, fill their carts, and issue every kind of credential that opens nothing."""
+    shops = [
+        database.open_shop(Shop(unique(name), search_engines=frozenset({secrets.token_hex(16)})))
+        for name in ("first", "second")
+    ]
+    places = {name: session_of(database, search_http, shop) for name, shop in zip(VISITORS, shops, strict=True)}
+    for number, (name, shop) in enumerate(zip(CUSTOMERS, (shops[0], *shops), strict=True)):
+        places[name] = cart_of(database, shop_http, shop, 101 + number)
+    visitor, customer = places[VISITORS[0]].of, places[CUSTOMERS[0]].of
+    assert isinstance(visitor, Visitor)
+    assert isinstance(customer, Customer)
+    mine, first = customer.owner.customer, customer.owner.shop
+    headers = [
+        *(
+            f"Token {database.issue(token)}"
+            for token in (
+                Token("api_key", first, expires_at=PAST),
+                Token("api_key", first, revoked=True),
+                Token("customer", first, mine, expires_at=PAST),
+                Token("customer", first, mine, revoked=True),
+                Token("api_key", unique("no-shop")),
+                Token("customer", unique("no-shop"), mine),
+            )
+        ),
+        f"Token {database.issue_nothing()}",
+        f"Bearer {visitor.token}",
+        f"Bearer {customer.token}",
+        f"Token {customer.token.upper()}",
+        f"Token {customer.token}0",
+        f"Token {customer.token}, Token {visitor.token}",
+        f"Token {mine}",
+        f"Token {visitor.hashid}",
+        "Token",
+        "",
+        None,
+    ]
+    strangers = dict(zip(STRANGERS, headers, strict=True))
+    return World(places, strangers, {"search": search_http, "shop": shop_http}, database)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One request. ``owner`` is the tenant whom the path names; none where the token alone says whose data it is."""
+
+    api: str
+    method: str
+    path: str
+    owner: str | None
+
+    def refusal(self, caller: str | None) -> Reply | None:
+        """Return how the contract refuses a tenant, or a stranger; nothing where the request is permitted."""
+        if self.api == "search":
+            return None if caller == self.owner else FORBIDDEN
+        if caller not in CUSTOMERS:
+            return UNAUTHENTICATED
+        return None if self.owner in (None, caller) else ITEM_NOT_FOUND
+
+
+def cells(world: World) -> Iterator[Cell]:
+    """List every route of both APIs, in every spelling, about every tenant whom it can name."""
+    for name, place in world.places.items():
+        if isinstance(place.of, Visitor):
+            for method, hashid in combinations(("PUT", "PATCH", "DELETE"), (place.of.hashid, place.of.hashid.upper())):
+                yield Cell("search", method, replace(place.of, hashid=hashid).path, name)
+    for (method, path), slash in combinations(ROUTES.values(), SLASHES):
+        for owner in CUSTOMERS if "{item}" in path else [None]:
+            item = world.places[owner].item if owner else 0
+            yield Cell("shop", method, path.format(item=item) + slash, owner)
+
+
+counts: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cells_are_counted() -> Iterator[None]:
+    """Record how many cells there were."""
+    yield
+    figures.record("isolation", "pytest tests/e2e/test_isolation.py", **counts)
+
+
+def faults(world: World, caller: str | None, header: str | None) -> list[str]:
+    """Send every cell with one credential; return what was not as it must be."""
+    found = []
+    own = world.places[caller] if caller else None
+    cart = world.database.cart(own.of.owner) if own and isinstance(own.of, Customer) else None
+    others = world.stored(but=caller)
+    for cell in cells(world):
+        if cart:
+            world.database.put([cart])  # what the cell before changed
+        body = {"id": "42", "index": "product", "title": "x", "product": own.product if own else 101, "quantity": 1}
+        headers = {} if header is None else {"Authorization": header}
+        reply = world.http[cell.api].send(cell.method, cell.path, headers=headers, json=body)
+        refusal = cell.refusal(caller)
+        leaks = world.holds_others_data(f"{dict(reply.headers)} {reply.body!r}", caller)
+        as_expected = reply == refusal if refusal else reply.status == 200
+        counts.update({
+            "cells": 1,
+            "permitted": refusal is None,
+            "refused": refusal is not None,
+            "answers_that_differ": not as_expected,
+            "answers_with_others_data": leaks,
+        })  # fmt: skip
+        if leaks or not as_expected:
+            found.append(f"{cell}: {reply}")
+    if world.stored(but=caller) != others:
+        found.append("what is another's was changed")
+    return found
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_what_opens_nothing_opens_nothing_anywhere(world: World, stranger: str) -> None:
+    assert faults(world, None, world.strangers[stranger]) == []
+
+
+@pytest.mark.parametrize("tenant", [*VISITORS, *CUSTOMERS])
+def test_a_credential_opens_its_own_data_and_no_others(world: World, tenant: str) -> None:
+    assert faults(world, tenant, f"Token {world.places[tenant].of.token}") == []
