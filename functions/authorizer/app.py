@@ -6,11 +6,11 @@ Every judgement is an answer, a refusal too, because an answer is kept and an ex
 be read raises, which the gateway answers with 503.
 """
 
-import json
 import time
 from typing import Any
 
-from storefront import METRICS_NAMESPACE, tokens
+from storefront import log, tokens
+from storefront.log import Metric
 from storefront.store.table import connect
 from storefront.store.tokens import TokenStore
 
@@ -52,31 +52,17 @@ def answer(caller: str, effect: str, resources: list[str], context: dict[str, st
 
 
 def report(caller: str, principal: tokens.Principal | None, function_request_id: str) -> None:
-    """Log a judgement and its metrics in one line of the embedded metric format, without a library's cold start."""
-    metrics: dict[str, tuple[str, int | list[float]]] = {
-        "Judgements": ("Count", 1),
-        "Denials": ("Count", int(principal is None)),
-    }
+    """Log a judgement and its metrics."""
+    metrics = [Metric("Judgements", "Count", [1]), Metric("Denials", "Count", [int(principal is None)])]
     if latencies:
-        metrics["DatabaseLatency"] = ("Milliseconds", latencies)
-    line = {
-        "_aws": {
-            "Timestamp": time.time_ns() // 1_000_000,
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": METRICS_NAMESPACE,
-                    "Dimensions": [["service"]],
-                    "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _) in metrics.items()],
-                }
-            ],
-        },
-        "level": "INFO",
-        "message": "judged",
-        "service": "authorizer",
-        "function_request_id": function_request_id,
-        "caller": caller,
-        "kind": principal.kind if principal else None,
-        "shop": principal.shop if principal else None,
-        **{name: value for name, (_, value) in metrics.items()},
-    }
-    print(json.dumps(line))  # noqa: T201 - the function's log
+        metrics.append(Metric("DatabaseLatency", "Milliseconds", latencies))
+    log.write(
+        "authorizer",
+        "INFO",
+        metrics,
+        message="judged",
+        function_request_id=function_request_id,
+        caller=caller,
+        kind=principal.kind if principal else None,
+        shop=principal.shop if principal else None,
+    )
