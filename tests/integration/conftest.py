@@ -16,15 +16,17 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
+import botocore.session
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.hooks import BaseEventHooks
 from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 
 from storefront import tokens
 from storefront.domain.cart import Owner
 from storefront.domain.product import Product
-from storefront.store import keys
+from storefront.store import keys, table
 from storefront.store.catalogue import product_to_item
 from storefront.store.tokens import shop_to_item, token_to_items
 from storefront.web import edge
@@ -81,19 +83,19 @@ class Database:
     after: Callable[[str], None] | None = None
     alter: Callable[[str, dict[str, Any]], None] | None = None
 
-    def watch(self, session: boto3.Session) -> None:
-        """Come between a session and the engine."""
-        session.events.register("before-call.dynamodb", self._called)
-        session.events.register("after-call.dynamodb", self._returning)
-        session.events.register_first("before-send.dynamodb", cast("Callable[..., None]", self._sending))
+    def watch(self, events: BaseEventHooks) -> None:
+        """Come between a session, by its events, and the engine."""
+        events.register("before-call.dynamodb", self._called)
+        events.register("after-call.dynamodb", self._returning)
+        events.register_first("before-send.dynamodb", cast("Callable[..., None]", self._sending))
         if self.url:
             engine = URLLib3Session()
 
             def ask(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
                 return None if request.url == NOBODY else engine.send(request)
 
-            session.events.register("before-send", cast("Callable[..., None]", ask))  # where moto listens otherwise
-        session.events.register_last("before-send", self._sent)  # once the engine has answered
+            events.register("before-send", cast("Callable[..., None]", ask))  # where moto listens otherwise
+        events.register_last("before-send", self._sent)  # once the engine has answered
 
     def reset(self) -> None:
         self.calls.clear()
@@ -240,7 +242,7 @@ def _session(_engine_url: str) -> Iterator[tuple[dict[str, ModuleType], Clock, D
     """Load the functions once, as a warm Lambda has them."""
     clock, database = Clock(), Database(_engine_url)
     with pytest.MonkeyPatch.context() as patch, nullcontext() if _engine_url else mock_aws():
-        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "POWERTOOLS_LOG_LEVEL"):
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "LOG_LEVEL"):
             patch.delenv(name, raising=False)
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", _engine_url)
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -248,12 +250,12 @@ def _session(_engine_url: str) -> Iterator[tuple[dict[str, ModuleType], Clock, D
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.setenv("TABLE_NAME", TABLE)
         patch.setattr(edge, "clock", clock)
-        boto3.setup_default_session()
-        database.watch(cast("boto3.Session", boto3.DEFAULT_SESSION))
+        session = botocore.session.get_session()
+        database.watch(session.get_component("event_emitter"))
+        patch.setattr(table, "get_session", lambda: session)
         apps = {name: _import(name) for name in FUNCTIONS}
         patch.setattr(apps["authorizer"], "time", SimpleNamespace(**vars(time) | {"time": lambda: clock() / 1000}))
         yield apps, clock, database
-        patch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 def _import(function: str) -> ModuleType:

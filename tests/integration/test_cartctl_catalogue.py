@@ -36,7 +36,7 @@ def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     """Put an operator before a shop, with another beside it that sells a product of the same id."""
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     operator = Operator(monkeypatch, capsys)
-    bundle.database.watch(operator.deployment.session)
+    bundle.database.watch(operator.deployment.session.events)
     shops = ShopStore(operator.deployment.table, connection.clock)
     shops.create(Shop("one"))
     shops.create(Shop("two"))

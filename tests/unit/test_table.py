@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import (
@@ -17,6 +16,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
+from botocore.session import get_session
 
 from storefront.domain.errors import Ambiguous, Unavailable
 from storefront.store.keys import Key
@@ -34,7 +34,7 @@ REFUSED_CONNECTION = EndpointConnectionError(endpoint_url=URL)
 class Wire:
     """Stands where HTTP would: gives each attempt the next answer, and remembers what was sent."""
 
-    answers: list[Exception | tuple[int, dict[str, Any]]] = field(default_factory=list)
+    answers: list[Exception | tuple[int, dict[str, Any] | str]] = field(default_factory=list)
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     observed: list[tuple[str, float]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -46,7 +46,8 @@ class Wire:
         if isinstance(answer, Exception):
             raise answer
         status, body = answer
-        raw = SimpleNamespace(stream=lambda: iter([json.dumps(body).encode()]))
+        text = body if isinstance(body, str) else json.dumps(body)
+        raw = SimpleNamespace(stream=lambda: iter([text.encode()]))
         headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
         return AWSResponse(URL, status, headers, raw)
 
@@ -85,19 +86,16 @@ def _environment() -> Iterator[None]:
         patch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         patch.setenv("TABLE_NAME", "table")
         patch.setenv("DATABASE_TIMEOUT_SECONDS", "2")
-        patch.setattr(boto3, "DEFAULT_SESSION", boto3.Session())
         yield
 
 
 @pytest.fixture
-def table(_environment: None, wire: Wire) -> Iterator[Table]:
+def table(_environment: None, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Table:
     """Return the table as the functions open it, with the wire in the place of HTTP."""
-    session = boto3.DEFAULT_SESSION
-    assert session
-    handler = cast("Callable[..., None]", wire)  # the stubs know of no handler that answers
-    session.events.register("before-send.dynamodb", handler)
-    yield connect(lambda operation, milliseconds: wire.observed.append((operation, milliseconds)))
-    session.events.unregister("before-send.dynamodb", handler)
+    session = get_session()
+    session.register("before-send.dynamodb", cast("Callable[..., None]", wire))  # the stubs know of no answer
+    monkeypatch.setattr("storefront.store.table.get_session", lambda: session)
+    return connect(lambda operation, milliseconds: wire.observed.append((operation, milliseconds)))
 
 
 def expression() -> Expression:
@@ -391,3 +389,29 @@ def test_what_is_empty_is_left_out() -> None:
 
     assert write.update() == {"UpdateExpression": "REMOVE #n0", "ExpressionAttributeNames": {"#n0": "old"}}
     assert "ConditionExpression" not in write.condition()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is read
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_item_is_read_as_it_was_sent_every_type_of_it(table: Table, wire: Wire) -> None:
+    item = {
+        "pk": {"S": "pk ä🎁"},
+        "number": {"N": "12345678901234567890.5"},
+        "numbers": {"NS": ["1", "2"]},
+        "texts": {"SS": ["a", "b"]},
+        "flag": {"BOOL": False},
+    }
+    wire.answers = [(200, {"Item": item}), OK]
+
+    assert table.get(KEY) == item
+    assert table.get(KEY) is None
+
+
+def test_an_answer_that_is_no_json_is_a_fault_and_never_an_absent_item(table: Table, wire: Wire) -> None:
+    wire.answers = [(200, '{"Item": {"pk": {"S"')]
+
+    with pytest.raises(ValueError, match="Expecting"):
+        table.get(KEY)

@@ -3,16 +3,17 @@
 Items are DynamoDB's own attribute values (``{"S": "text"}``, ``{"N": "1"}``), which spares every call a conversion.
 """
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.session import get_session
 
 from storefront.domain.errors import Ambiguous, Unavailable
 from storefront.store.keys import Key
@@ -45,6 +46,8 @@ _UNAVAILABLE: Final = frozenset({
     "Throttling",
     "TransactionInProgressException",
 })  # fmt: skip
+_ITEMS: Final = ("GetItem", "BatchGetItem", "Query", "Scan", "UpdateItem", "PutItem", "DeleteItem", "BatchWriteItem")
+"""Calls that answer with items; others may answer with times, which botocore reads."""
 _PASSING: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
 """Reasons for which a transaction was cancelled that pass by themselves."""
 _NOT_SENT: Final = (ConnectTimeoutError, EndpointConnectionError)
@@ -92,6 +95,8 @@ class Table:
         self._attempts = attempts
         for operation in ("UpdateItem", "PutItem", "DeleteItem"):
             client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", _never_repeat_ambiguously)
+        for operation in _ITEMS:
+            client.meta.events.register(f"before-parse.dynamodb.{operation}", _read_plainly)
 
     def get(self, key: Key) -> Item | None:
         """Read one item, consistently."""
@@ -357,8 +362,15 @@ def connect(observe: Callable[[str, float], None] = lambda _operation, _millisec
         read_timeout=float(os.environ.get("DATABASE_TIMEOUT_SECONDS", "1")),
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         tcp_keepalive=True,
+        parameter_validation=False,  # DynamoDB checks them too, and what is sent here never comes from a client unread
+        user_agent="serverless-cart",  # botocore would put one together anew for every call
     )
-    return Table(os.environ["TABLE_NAME"], boto3.client("dynamodb", config=config), observe)
+    name = os.environ["TABLE_NAME"]
+    # botocore's own session: boto3's would load S3's transfers and all of its resources with it.
+    client = cast("DynamoDBClient", get_session().create_client("dynamodb", config=config))
+    # Signs a call that is never sent, so that no first request has to look for the endpoint and the credentials.
+    client.generate_presigned_url("get_item", Params={"TableName": name, "Key": key_attributes(Key("-", "-"))})
+    return Table(name, client, observe)
 
 
 def key_of(item: Mapping[str, Any]) -> Key:
@@ -375,6 +387,16 @@ def _back_off(attempt: int) -> None:
     """Wait before a further attempt at what DynamoDB left unprocessed: 50 ms, then twice that each time."""
     if attempt:
         time.sleep(min(0.025 * 2**attempt, LONGEST_WAIT))
+
+
+def _read_plainly(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_context: object) -> None:
+    """Read an answer as the JSON that it is, where botocore would look at each value of it.
+
+    It changes nothing but binary values, of which the table has none. Errors stay botocore's to read.
+    """
+    if response_dict["status_code"] < 300:
+        customized_response_dict.update(json.loads(response_dict["body"]))
+        response_dict["body"] = b"{}"
 
 
 def _never_repeat_ambiguously(

@@ -1,0 +1,162 @@
+"""The layers as they are built: what they weigh, and that what is left of botocore does what it has to on AWS."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from bench.sizes import LAYERS, of
+from local import settings
+
+NAMES = ("DependenciesLayer", "StorefrontLayer")
+
+CALL = """
+import json, os, sys, time
+from types import SimpleNamespace
+from botocore.awsrequest import AWSResponse
+from storefront.domain.errors import Unavailable
+from storefront.store.keys import Key
+from storefront.store.table import ConditionFailed, Expression, connect
+
+time.sleep = lambda _seconds: None
+table = connect()
+sent = []
+refused = lambda code, **more: (400, {"__type": "com.amazonaws.dynamodb.v20120810#" + code, **more})
+throttled = refused("ThrottlingException")
+answers = [throttled, (200, {"Item": {"pk": {"S": "found"}}}),
+           refused("ConditionalCheckFailedException", Item={"pk": {"S": "stood"}}), *[throttled] * 3]
+
+
+def answer(request, **_):
+    sent.append({"url": request.url, "authorization": request.headers["Authorization"].decode(),
+                 "token": request.headers["X-Amz-Security-Token"].decode()})
+    status, body = answers.pop(0)
+    raw = SimpleNamespace(stream=lambda: iter([json.dumps(body).encode()]))
+    return AWSResponse(request.url, status, {}, raw)
+
+
+table._client.meta.events.register("before-send.dynamodb", answer)
+found = table.get(Key("pk", "sk"))
+change = Expression()
+change.set("a", {"S": "b"})
+try:
+    table.update(Key("pk", "sk"), change)
+except ConditionFailed as failed:
+    stood = failed.item
+try:
+    table.get(Key("pk", "sk"))
+except Unavailable:
+    unavailable = True
+import botocore
+print(json.dumps({"found": found, "stood": stood, "unavailable": unavailable, "sent": sent, "from": botocore.__file__}))
+"""
+
+
+@pytest.fixture(scope="module")
+def credentials_url() -> Iterator[str]:
+    """Hand out credentials as Lambda does under SnapStart."""
+    answer = {
+        "AccessKeyId": "CONTAINERKEY",
+        "SecretAccessKey": "secret",
+        "Token": "session-token",
+        "Expiration": "2100-01-01T00:00:00Z",
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            allowed = self.headers["Authorization"] == "lambda-gave-it"
+            self.send_response(200 if allowed else 403)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer if allowed else {}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer((settings.HOST, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://{settings.HOST}:{server.server_port}/credentials"
+        server.shutdown()
+        thread.join()
+
+
+def call(region: str, environment: dict[str, str]) -> Any:
+    """Call the table from the built layers, in an environment as Lambda's, with the wire cut."""
+    path = [str(settings.BUILD / name / "python") for name in reversed(NAMES)]
+    done = subprocess.run(  # noqa: S603 - our own code, and no shell
+        [str((settings.EMULATOR / "python").resolve()), "-S", "-c", CALL],
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": os.pathsep.join(path),
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "TABLE_NAME": "table",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=settings.BUILD,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "dynamodb.eu-west-1.amazonaws.com"),
+        ("us-gov-west-1", "dynamodb.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "dynamodb.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_the_pruned_client_finds_endpoint_and_credentials_repeats_and_reads_errors(
+    credentials_url: str, region: str, host: str
+) -> None:
+    answered = call(
+        region,
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_url, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "lambda-gave-it"},
+    )
+
+    assert answered["from"].startswith(str(settings.BUILD))
+    assert (answered["found"], answered["stood"]) == ({"pk": {"S": "found"}}, {"pk": {"S": "stood"}})
+    assert answered["unavailable"]
+    assert {sent["url"] for sent in answered["sent"]} == {f"https://{host}/"}
+    assert all("Credential=CONTAINERKEY/" in sent["authorization"] for sent in answered["sent"])
+    assert all(f"/{region}/dynamodb/aws4_request" in sent["authorization"] for sent in answered["sent"])
+    assert {sent["token"] for sent in answered["sent"]} == {"session-token"}
+    assert len(answered["sent"]) == 2 + 1 + 3
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_pruned_client_takes_the_credentials_of_the_environment() -> None:
+    own = {"AWS_ACCESS_KEY_ID": "OWNKEY", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "own-token"}
+
+    answered = call("eu-west-1", own)
+
+    assert all("Credential=OWNKEY/" in sent["authorization"] for sent in answered["sent"])
+    assert {sent["token"] for sent in answered["sent"]} == {"own-token"}
+
+
+@pytest.mark.usefixtures("stack")
+def test_both_layers_keep_to_their_bound() -> None:
+    zipped = {name: of(settings.BUILD / name)["zipped"] for name in NAMES}
+
+    assert sum(zipped.values()) <= LAYERS, zipped
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_layer_holds_the_bytecode_of_all_its_modules(name: str) -> None:
+    sources = list((settings.BUILD / name).rglob("*.py"))
+    version = settings.EMULATOR.joinpath("python").resolve().name.removeprefix("python").replace(".", "")
+
+    assert sources
+    bare = [it for it in sources if not (it.parent / "__pycache__" / f"{it.stem}.cpython-{version}.pyc").exists()]
+    assert bare == []

@@ -1,0 +1,108 @@
+"""What a function's memory holds once it is initialised, because a snapshot of it may be started many times over."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import ROOT, load
+from tests.unit.test_architecture import FUNCTIONS, PACKAGE, SOURCES, imports
+
+BEGIN = """
+import json, os, sys, threading
+sys.path.insert(0, sys.argv[1])
+import app
+"""
+
+HELD = """
+from pathlib import Path
+held = [str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+sockets = [name for name in held if name.startswith("socket:")]
+print(json.dumps({"sockets": sockets, "threads": threading.active_count()}))
+"""
+
+RESTORED = """
+from types import SimpleNamespace
+from botocore.awsrequest import AWSResponse
+
+event = json.load(sys.stdin)
+context = SimpleNamespace(aws_request_id="c0ffee", get_remaining_time_in_millis=lambda: 20_000)
+
+
+def answer(request, **_):
+    sent = request.headers["amz-sdk-invocation-id"].decode()
+    values = json.loads(request.body)["ExpressionAttributeValues"]
+    os.write(out, json.dumps({"invocation": sent, "values": values}).encode() + b"\\n")
+    raw = SimpleNamespace(stream=lambda: iter([b'{"Attributes": {}}']))
+    return AWSResponse("http://database.invalid", 200, {}, raw)
+
+
+app.sessions._table._client.meta.events.register("before-send.dynamodb", answer)
+out = os.dup(1)
+os.dup2(2, 1)
+import time
+at_rest = time.time_ns
+for copy in (1, 2):
+    child = os.fork()
+    if not child:
+        time.time_ns = lambda: at_rest() + copy * 3 * 86_400 * 10**9
+        os._exit(0 if app.handler(event, context)["statusCode"] == 200 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def run(function: str, code: str, event: object = None) -> str:
+    """Run code in a Python of its own, behind a function's initialisation, and return what it prints."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(PACKAGE.parent),
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "TABLE_NAME": "table",
+        "PYTHONDONTWRITEBYTECODE": "1",  # a function's folder is deployed as it is
+    }
+    done = subprocess.run(  # noqa: S603 - our own code, and no shell
+        [sys.executable, "-c", BEGIN + code, str(ROOT / "functions" / function)],
+        env=environment,
+        input=json.dumps(event),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "events",  # which holds no code
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a process's open files are listed on Linux alone")
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_holds_no_connection_and_no_thread_once_it_is_initialised(function: str) -> None:
+    assert json.loads(run(function, HELD)) == {"sockets": [], "threads": 1}
+
+
+def test_two_copies_of_a_snapshot_share_no_id_and_no_time() -> None:
+    event: dict[str, Any] = load("stats_cart/put_body")
+    first, second = (json.loads(line) for line in run("stats_cart", RESTORED, event).splitlines())
+
+    assert first["invocation"] != second["invocation"]
+    times = [
+        {int(value["N"]) for value in copy["values"].values() if "N" in value and int(float(value["N"])) > 10**9}
+        for copy in (first, second)
+    ]
+    assert times[0]
+    assert times[0] & times[1] == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_snapshot_holds_nothing_random(function: str) -> None:
+    """A restored copy would go on with the same random numbers; what the operating system gives is never the same."""
+    sources = [*SOURCES, ROOT / "functions" / function / "app.py"]
+
+    assert [str(file) for file in sources if {"random", "uuid"} & set(imports(file))] == []
+    users = [str(file.relative_to(PACKAGE)) for file in SOURCES if "secrets" in set(imports(file))]
+    assert users == ["tokens.py"]  # which makes keys for the operators, and none at import
