@@ -13,6 +13,7 @@ from storefront.store.carts import CartStore, cart_from_item, cart_to_item
 from storefront.store.keys import Key
 from storefront.store.table import Item
 from tests.builders import NOW, OWNER, cart, item, product, reading
+from tests.item_size import size_of
 from tests.unit.memory import MemoryTable
 
 
@@ -45,29 +46,6 @@ def largest_cart() -> Cart:
     ]
     keys = {f"{number:016}": RememberedKey("f" * 11, NOW - number) for number in range(limits.REMEMBERED_KEYS)}
     return cart(*lines, keys=keys, version=NOW, selections=Selections(*[limits.LARGEST_INTEGER] * 3))
-
-
-def size_of(row: Item) -> int:
-    """Count an item's bytes by DynamoDB's own rules.
-
-    Names and texts count as UTF-8; a number one byte for two significant digits and one more; a set, like a list, three
-    bytes, and one for each element beside its own.
-    """
-
-    def of(kind: str, value: Any) -> int:
-        size: int
-        match kind:
-            case "S":
-                size = len(value.encode())
-            case "N":
-                size = (len(value.lstrip("-").strip("0")) + 1) // 2 + 1 + value.startswith("-")
-            case "NS":
-                size = 3 + sum(1 + of("N", number) for number in value)
-            case _:
-                raise AssertionError(kind)
-        return size
-
-    return sum(len(name.encode()) + of(*next(iter(value.items()))) for name, value in row.items())
 
 
 def test_an_item_s_size_is_counted_as_dynamodb_counts_it() -> None:

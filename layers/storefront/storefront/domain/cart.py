@@ -245,8 +245,11 @@ def _warnings(item: Item, product: Product, shown: Product) -> list[CartWarning]
 
 def stale_products(cart: Cart, readings: Mapping[int, Reading], now: int, age: int) -> list[Product]:
     """List the cart's products whose newest reading is at least ``age`` seconds old at ``now`` (milliseconds)."""
-    newest = {
-        product_id: max(item.reading, readings.get(product_id, item.reading), key=lambda reading: reading.read_at)
-        for product_id, item in cart.items.items()
-    }
-    return [reading.product for reading in newest.values() if now - reading.read_at >= age * 1000]
+    stale = []
+    for product_id, item in cart.items.items():
+        newest = item.reading
+        if product_id in readings and readings[product_id].read_at > newest.read_at:
+            newest = readings[product_id]
+        if now - newest.read_at >= age * 1000:
+            stale.append(newest.product)
+    return stale

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self, TypeVar
 
@@ -29,6 +29,7 @@ NO_ITEM: Final = -1
 _VISIBLE: Final = re.compile(rf"[!-~]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
 _DIGITS: Final = 20
 _QUOTED: Final = re.compile(r'"[^"]*"')
+_EPOCH: Final = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 _ITEM_ID: Final = re.compile(r"[0-9]{1,16}")
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -266,5 +267,4 @@ def _iso(milliseconds: int | None) -> str | None:
     """Write a time as ISO 8601 in UTC."""
     if milliseconds is None:
         return None
-    seconds = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{seconds:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return f"{(_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec='milliseconds')}Z"
