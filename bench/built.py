@@ -1,0 +1,34 @@
+"""What is deployed: the layers and functions as `sam build` makes them for this host, out of everybody else's reach."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local import deploy, settings
+from local.emulator import held
+from tests.template import TEMPLATE
+
+
+@contextmanager
+def built() -> Iterator[Path]:
+    """Build, and yield a folder with a copy of every layer and function by its name in the template.
+
+    Raises `LocalCloudError`.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with held(settings.STATE / "build.lock"):
+            deploy.build("http://127.0.0.1", folder / "build.log")  # which asks nobody there
+            for name in of_type("AWS::Serverless::LayerVersion"):
+                shutil.copytree(settings.BUILD / name, folder / name)
+        for name in of_type("AWS::Serverless::Function"):
+            source = settings.ROOT / TEMPLATE["Resources"][name]["Properties"]["CodeUri"]
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))  # as git has it
+        yield folder
+
+
+def of_type(kind: str) -> list[str]:
+    """Name the template's resources of a type."""
+    return [name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == kind]

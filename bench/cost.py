@@ -1,0 +1,69 @@
+"""Dollars per million requests of an operation, from its time and its units and the published prices (prices.toml)."""
+
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.units import Units
+from tests.template import TEMPLATE
+
+PRICES: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
+MILLION: Final = 10**6
+MEGABYTES: Final[int] = TEMPLATE["Globals"]["Function"]["MemorySize"]
+FUNCTIONS: Final = {
+    "authorizer": "AuthorizerFunction",
+    "stats_cart": "StatsCartFunction",
+    "cart": "CartFunction",
+    "cart_items": "CartItemsFunction",
+    "cart_item": "CartItemFunction",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Dollars per million requests, by whom they are paid to."""
+
+    gateway: float
+    function: float
+    table: float
+    logs: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.gateway + self.function + self.table + self.logs
+
+
+def memory_of(function: str) -> int:
+    """Return the megabytes that the template gives a function."""
+    megabytes: int = TEMPLATE["Resources"][FUNCTIONS[function]]["Properties"].get("MemorySize", MEGABYTES)
+    return megabytes
+
+
+def cost(function: str, processor_ms: float, units: Units, logged: int) -> Cost:
+    """Return what a million requests cost that take the whole processor so long and log so many bytes.
+
+    The gateway does not charge for the authorizer.
+    """
+    megabytes = memory_of(function)
+    milliseconds = processor_ms / share_of(megabytes) + units.calls * PRICES["supposed"]["call_milliseconds"]
+    return Cost(
+        gateway=0.0 if function == "authorizer" else PRICES["gateway"]["request"] * MILLION,
+        function=lambda_charge(megabytes, milliseconds) * MILLION,
+        table=(units.read * PRICES["dynamodb"]["read_unit"] + units.write * PRICES["dynamodb"]["write_unit"]) * MILLION,
+        logs=logged * PRICES["logs"]["gigabyte"] * MILLION / 2**30,
+    )
+
+
+def share_of(megabytes: int) -> float:
+    """Return the share of a processor that so much memory buys."""
+    whole: int = PRICES["lambda"]["megabytes_of_a_processor"]
+    return min(1.0, megabytes / whole)
+
+
+def lambda_charge(megabytes: int, milliseconds: float) -> float:
+    """Return what Lambda charges for one invocation."""
+    gigabyte_seconds = math.ceil(milliseconds) / 1000 * megabytes / 1024
+    return float(PRICES["lambda"]["request"] + gigabyte_seconds * PRICES["lambda"]["gigabyte_second"])

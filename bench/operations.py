@@ -1,0 +1,181 @@
+"""The operations that are measured: for each an event as API Gateway sends it, and what lies in the table before it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from storefront import tokens
+from storefront.domain.cart import Cart, Owner
+from storefront.domain.cart import Item as Line
+from storefront.domain.identity import item_id
+from storefront.domain.product import Product, Reading
+from storefront.domain.session import ItemKey, Session
+from storefront.store import keys
+from storefront.store.carts import cart_to_item
+from storefront.store.catalogue import product_to_item
+from storefront.store.table import Item
+from storefront.store.tokens import shop_to_item, token_to_items
+from tests.builders import HASHID, NOW, SECOND, SHOP, Event, altered, load
+
+SIZES: Final = (1, 5, 20, 100)
+"""Items of a cart, or of a search session's, when the operation has been carried out; before it where it takes away."""
+FRESH: Final = NOW - 10 * SECOND
+"""When a price was read that need not be read anew."""
+AGED: Final = NOW - 90 * SECOND
+"""When a price was read that must be."""
+FIRST: Final = 100_000
+"""The lowest id of the products."""
+API_KEY: Final = "0" * 40
+"""The key of the authorizer's event."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One request in one state of the table.
+
+    ``size`` counts items, ``None`` where it makes no difference; ``rows`` are its own; ``wanted`` is what is asked of
+    it, where anything is; ``calls`` are those that docs/table.md promises.
+    """
+
+    name: str
+    function: str
+    event: Event
+    calls: int
+    size: int | None = None
+    rows: Sequence[Item] = field(repr=False, default=())
+    at_most: float | None = None
+    write_units: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Return the name that no other operation has."""
+        return self.name if self.size is None else f"{self.name}, {self.size}"
+
+
+def shared_rows(products: int = max(SIZES)) -> list[Item]:
+    """Return what all operations find in the table: the shop, its token, so many products."""
+    shop = tokens.Shop(SHOP, frozenset({HASHID}))
+    return [
+        shop_to_item(shop),
+        *token_to_items(tokens.digest(API_KEY), tokens.Token("api_key", SHOP)),
+        *(product_to_item(SHOP, _product(number)) for number in range(products)),
+    ]
+
+
+def operations() -> list[Operation]:
+    """Return all of them, in the order in which they are reported."""
+    return [
+        Operation("authorizer", "authorizer", load("authorizer/api_key_with_zone"), calls=2),
+        *_session_operations(),
+        *(operation for size in SIZES for operation in _cart_operations(size)),
+    ]
+
+
+def _session_operations() -> Iterator[Operation]:
+    """Put one item in a search session's cart, take a part of it out, empty the cart."""
+    put = altered(load("stats_cart/put_body"), path={"session_id": "put"})
+    yield Operation(
+        "stats PUT", "stats_cart", put, 1, rows=_session("put", 1, ItemKey("product", "MUG-7")),
+        at_most=1.25, write_units=1,
+    )  # fmt: skip
+    patch = altered(load("stats_cart/patch"), path={"session_id": "patch"}, body={"id": "MUG-7", "index": "product"})
+    rows = _session("patch", 1, ItemKey("product", "MUG-7"))
+    yield Operation("stats PATCH", "stats_cart", patch, 1, rows=rows, write_units=1)
+    for size in SIZES:
+        id_ = f"delete-{size}"
+        delete = altered(load("stats_cart/delete"), path={"session_id": id_})
+        calls = 1 + math.ceil(size / 25)
+        yield Operation("stats DELETE", "stats_cart", delete, calls, size, _session(id_, size), write_units=size)
+
+
+def _cart_operations(size: int) -> Iterator[Operation]:
+    """Read and change a customer's cart of so many items."""
+    bound = {5: 1.25, 100: 1.5}.get(size)
+    # Added is the cart's last product, which is not in it yet.
+    body = {"product": FIRST + size - 1, "quantity": 2}
+
+    event = _of(load("cart_items/post"), f"add-{size}", body=body)
+    yield Operation("cart add", "cart_items", event, 2, size, _cart(f"add-{size}", size - 1), bound)
+
+    event = _of(load("cart/get"), f"read-{size}")
+    yield Operation("cart read", "cart", event, 1, size, _cart(f"read-{size}", size), bound)
+
+    path = {"id": str(item_id(Owner(SHOP, f"revise-{size}"), FIRST))}
+    event = _of(load("cart_item/patch_quantity"), f"revise-{size}", path=path, body={"quantity": 3})
+    yield Operation("item revise", "cart_item", event, 3, size, _cart(f"revise-{size}", size))
+
+    path = {"id": str(item_id(Owner(SHOP, f"remove-{size}"), FIRST))}
+    event = _of(load("cart_item/delete"), f"remove-{size}", path=path)
+    yield Operation("item remove", "cart_item", event, 2, size, _cart(f"remove-{size}", size))
+
+    event = _of(load("cart/patch"), f"select-{size}", body={"address": 7})
+    yield Operation("cart select", "cart", event, 2, size, _cart(f"select-{size}", size))
+
+    event = _of(load("cart/delete"), f"clear-{size}")
+    yield Operation("cart clear", "cart", event, 2, size, _cart(f"clear-{size}", size))
+
+    event = _of(load("cart/get"), f"aged-read-{size}")
+    yield Operation("cart read, aged", "cart", event, 2, size, _cart(f"aged-read-{size}", size, AGED))
+
+    if size > 1:
+        event = _of(load("cart_items/post"), f"aged-add-{size}", body=body)
+        yield Operation("cart add, aged", "cart_items", event, 3, size, _cart(f"aged-add-{size}", size - 1, AGED))
+
+
+def _of(event: Event, customer: str, **changes: Any) -> Event:  # noqa: ANN401 - JSON is anything
+    """Return the event as it comes from another customer, without terms."""
+    return altered(event, authorizer={"customer": customer}, **changes)
+
+
+def _product(number: int) -> Product:
+    """Return a product of common size: some 180 bytes in a cart's line."""
+    return Product(
+        id=FIRST + number,
+        ref=f"MUG-STONE-{number:04d}",
+        name=f"Stoneware mug with a handle, glazed, colour {number}",
+        image=f"https://img.shop.example/catalogue/products/{FIRST + number}/front-640.webp",
+        price=1490 + number,
+        discount=250,
+        stock=500,
+        active=True,
+    )
+
+
+def _cart(customer: str, size: int, read_at: int = FRESH) -> list[Item]:
+    """Return a cart of so many items, one in five with notes; nothing where there are none."""
+    lines = {
+        FIRST + number: Line(
+            product_id=FIRST + number,
+            quantity=1 + number % 3,
+            notes="" if number % 5 else "Please wrap it as a gift",
+            added_at=FRESH + number,
+            updated_at=FRESH + number,
+            reading=Reading(_product(number), read_at),
+        )
+        for number in range(size)
+    }
+    cart = Cart(version=FRESH, created_at=FRESH, updated_at=FRESH, items=lines)
+    return [cart_to_item(Owner(SHOP, customer), cart, FRESH)] if size else []
+
+
+def _session(id_: str, size: int, first: ItemKey | None = None) -> list[Item]:
+    """Return the items of a search session's cart."""
+    names = [first or ItemKey("product", "0"), *(ItemKey("product", str(number)) for number in range(1, size))]
+    return [
+        {
+            "pk": {"S": key.pk},
+            "sk": {"S": key.sk},
+            "index": {"S": name.index},
+            "id": {"S": name.id},
+            "title": {"S": "Stoneware mug with a handle, glazed"},
+            "price": {"N": "14.9"},
+            "amount": {"N": "4"},
+            "clicks": {"N": "2"},
+            "added_at": {"N": str(FRESH)},
+            "updated_at": {"N": str(FRESH)},
+            "expires_at": {"N": str(NOW // 1000 + 3600)},
+        }
+        for name in names
+        for key in [keys.session_item(Session(HASHID, id_), name)]
+    ]

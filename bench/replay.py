@@ -1,0 +1,185 @@
+"""A DynamoDB that answers each request as the real engine answered it the first time.
+
+Its requests go to DynamoDB Local once, with the units that they consume; the same bytes are then answered from memory.
+So an operation can be repeated without end in the same state of the table, and what is timed holds none of the engine's
+own noise, which is larger than what we add to it. It runs in a process of its own, as the database does.
+"""
+
+import http.client
+import json
+import multiprocessing
+import socketserver
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from local import settings
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan"})
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call of the database: what it asked and was answered, its units, and the bytes of both bodies."""
+
+    operation: str
+    parameters: dict[str, Any]
+    answer: dict[str, Any]
+    units: float
+    sent: int
+    received: int
+
+    @property
+    def reads(self) -> bool:
+        """Tell whether the units are read units."""
+        return self.operation in READS
+
+
+class Replay:
+    """The parent's end of the process. Its address is where the functions find their database."""
+
+    def __init__(self, pipe: "Connection[Any, Any]") -> None:
+        """Wait for the process, which tells its port first."""
+        self._pipe = pipe
+        self.address = f"http://{settings.HOST}:{pipe.recv()}"
+
+    def exchanges(self) -> list[Exchange]:
+        """Return the calls since the last question."""
+        self._pipe.send(("exchanges", None))
+        calls: list[Exchange] = self._pipe.recv()
+        return calls
+
+    def seal(self, wait: float) -> None:
+        """Answer from memory alone from now on, each time after so many seconds."""
+        self._pipe.send(("seal", wait))
+        self._pipe.recv()
+
+
+@contextmanager
+def running(engine: str) -> Iterator[Replay]:
+    """Run the process in front of the engine at this address."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, engine), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield Replay(ours)
+    finally:
+        ours.close()
+        process.join()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A request that was put to the engine, and the bytes of its answer."""
+
+    exchange: Exchange
+    answer: bytes
+
+
+class _Memory(socketserver.ThreadingTCPServer):
+    """What was asked and answered."""
+
+    daemon_threads = True
+
+    def __init__(self, engine: str) -> None:
+        super().__init__((settings.HOST, 0), _Conversation)
+        self.engine = engine
+        self.lock = Lock()
+        self.answers: dict[tuple[bytes, bytes], _Known] = {}
+        self.exchanges: list[Exchange] = []
+        self.sealed = False
+        self.wait = 0.0
+
+    def answer(self, target: bytes, body: bytes, authorization: bytes) -> bytes:
+        """Answer from memory, or ask the engine where memory is not sealed yet."""
+        if self.wait:
+            time.sleep(self.wait)
+        known = self.answers.get((target, body))
+        if self.sealed:
+            return known.answer if known else _UNKNOWN
+        with self.lock:
+            if known is None:
+                # Two clients may write the same parameters in another order.
+                canonical = json.dumps(json.loads(body), sort_keys=True).encode()
+                known = self.answers.get((target, canonical)) or self._ask(
+                    target.decode(), body, authorization.decode()
+                )
+                self.answers[target, canonical] = self.answers[target, body] = known
+            self.exchanges.append(known.exchange)
+        return known.answer
+
+    def _ask(self, target: str, body: bytes, authorization: str) -> "_Known":
+        """Put a request to the engine, and see what it costs."""
+        parameters = json.loads(body)
+        connection = http.client.HTTPConnection(urlsplit(self.engine).netloc)
+        connection.request(
+            "POST",
+            "/",
+            json.dumps({**parameters, "ReturnConsumedCapacity": "TOTAL"}),
+            {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0", "Authorization": authorization},
+        )
+        response = connection.getresponse()
+        said = json.loads(response.read())
+        connection.close()
+        capacity = said.pop("ConsumedCapacity", [])
+        units = sum(table["CapacityUnits"] for table in (capacity if isinstance(capacity, list) else [capacity]))
+        text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        exchange = Exchange(target.rpartition(".")[2], parameters, said, units, len(body), len(text))
+        return _Known(exchange, _message(f"{response.status} {response.reason}", text))
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    """One connection that is kept alive."""
+
+    disable_nagle_algorithm = True
+    server: _Memory
+
+    def handle(self) -> None:
+        """Answer request after request until the client hangs up."""
+        while self.rfile.readline():
+            headers = {}
+            while (line := self.rfile.readline()) != b"\r\n":
+                name, _, value = line.partition(b":")
+                headers[name.lower()] = value.strip()
+            body = self.rfile.read(int(headers[b"content-length"]))
+            self.wfile.write(self.server.answer(headers[b"x-amz-target"], body, headers[b"authorization"]))
+
+
+def _serve(pipe: "Connection[Any, Any]", engine: str) -> None:
+    """Serve until the parent closes its end."""
+    with _Memory(engine) as memory:
+        Thread(target=memory.serve_forever, daemon=True).start()
+        pipe.send(memory.server_address[1])
+        while True:
+            try:
+                word, wait = pipe.recv()
+            except EOFError:
+                break
+            if word == "seal":
+                memory.sealed, memory.wait = True, wait
+            exchanges, memory.exchanges = memory.exchanges, []
+            pipe.send(exchanges)
+        memory.shutdown()
+
+
+def _message(status: str, body: bytes) -> bytes:
+    """Write an answer with the headers that DynamoDB sends."""
+    head = (
+        f"HTTP/1.1 {status}\r\nServer: Server\r\nDate: Fri, 21 Nov 2025 12:34:56 GMT\r\n"
+        f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n"
+        f"x-amzn-RequestId: {'Q' * 52}\r\nx-amz-crc32: {zlib.crc32(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+_UNKNOWN: Final = _message("400 Bad Request", b'{"__type":"ValidationException","message":"never asked before"}')

@@ -1,0 +1,113 @@
+"""Scale: at which rate each kind of key throttles first, by DynamoDB's published limits.
+
+One partition serves 3,000 read units and 1,000 write units a second. Adaptive capacity soon gives a hot key a partition
+of its own, and splits a hot item collection by its sort keys; one item is never split. So a key pattern throttles first
+where its hottest item, or the partition value that has not been split yet, comes to that.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.table import Table
+
+from bench.growth import cart, product
+from storefront.domain.cart import Owner
+from storefront.store import keys
+from storefront.store.carts import cart_to_item
+from storefront.store.catalogue import product_to_item
+from tests.builders import NOW, SHOP
+from tests.item_size import read_units, size_of, write_units
+from tests.template import TEMPLATE
+
+READS: Final = 3_000
+WRITES: Final = 1_000
+"""Units a second of one partition."""
+CACHE: Final[int] = TEMPLATE["Parameters"]["AuthorizerCacheSeconds"]["Default"]
+"""Seconds that the gateway keeps the authorizer's answer for a token."""
+PRODUCTS: Final = 10_000
+"""Products of the shop that is simulated; how often each is asked for follows Zipf's law, as popularity does."""
+REQUESTS: Final = 200_000
+"""Requests that are simulated."""
+CARTS: Final = (1, 5, 20, 100)
+"""Items of a cart."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A key pattern: what its hottest key takes of each request in read and write units, and how often it is one.
+
+    ``share`` is how many of the requests reach that key.
+    """
+
+    name: str
+    per: str
+    request: str
+    reads: int = 0
+    writes: int = 0
+    share: float = 1.0
+
+    @property
+    def throttled_at(self) -> float:
+        """Requests a second from which the key is throttled."""
+        bounds = [limit / units for limit, units in ((READS, self.reads), (WRITES, self.writes)) if units]
+        return min(bounds) / self.share
+
+
+def measure() -> dict[str, Any]:
+    """Return, for each pattern, the rate at which it throttles first, the lowest first."""
+    found = sorted(patterns(), key=lambda pattern: pattern.throttled_at)
+    return {
+        "patterns": [
+            {"name": it.name, "per": it.per, "request": it.request, "throttled_at": round(it.throttled_at)}
+            for it in found
+        ]
+    }
+
+
+def table(measured: dict[str, Any]) -> Table:
+    """Show what `measure` returned."""
+    shown = Table(title="Where throttling begins", caption="requests a second to one shop, session or customer")
+    for column in ("key", "of one", "request"):
+        shown.add_column(column)
+    shown.add_column("throttles at", justify="right")
+    for it in measured["patterns"]:
+        shown.add_row(it["name"], it["per"], it["request"], f"{it['throttled_at']:,}/s")
+    return shown
+
+
+def patterns() -> Iterator[Pattern]:
+    """List the key patterns of docs/table.md, each with what the hottest of its keys has to bear."""
+    yield Pattern("TOKEN", "token", "any, while the gateway keeps no answers", reads=1)
+    yield Pattern(
+        "SHOP", "shop", f"any, from a customer who comes back each {CACHE} s", reads=1, share=1 / (CACHE or 1)
+    )
+    yield Pattern("SHOP", "shop", "any, each with a token that the gateway does not know yet", reads=1)
+    yield Pattern("TOKENS", "shop", "a token is issued: its entry in the shop's list", writes=1)
+    one_product = read_units(size_of(product_to_item(SHOP, product(1))))
+    by_partition, by_product = popularity()
+    yield Pattern("PRODUCT", "shop", "cart add, the hottest of 16 partitions", reads=one_product, share=by_partition)
+    yield Pattern("PRODUCT", "shop", "cart add, the most popular product", reads=one_product, share=by_product)
+    yield Pattern("PRODUCT", "product", "cart add of this one product", reads=one_product)
+    yield Pattern("PRODUCT", "shop", "catalogue import, products evenly", writes=1, share=1 / keys.CATALOGUE_PARTITIONS)
+    for items in CARTS:
+        size = size_of(cart_to_item(Owner(SHOP, "customer"), cart(range(items)), NOW))
+        yield Pattern("CART", "customer", f"cart read, {items} items", reads=read_units(size))
+        yield Pattern(
+            "CART", "customer", f"cart add, {items} items", reads=read_units(size), writes=write_units(size, size)
+        )
+    yield Pattern("SESSION", "session", "stats PUT, one item or many", writes=1)
+
+
+def popularity() -> tuple[float, float]:
+    """Simulate adds of products, and return the shares of the hottest partition and of the hottest product."""
+    chance = random.Random(0)  # noqa: S311 - the same requests every time
+    weights = [1 / rank for rank in range(1, PRODUCTS + 1)]
+    ids = chance.sample(range(1, 10 * PRODUCTS), PRODUCTS)
+    asked = Counter(chance.choices(ids, weights, k=REQUESTS))
+    partitions: Counter[str] = Counter()
+    for id_, times in asked.items():
+        partitions[keys.product(SHOP, id_).pk] += times
+    return max(partitions.values()) / REQUESTS, max(asked.values()) / REQUESTS

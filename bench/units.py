@@ -1,0 +1,72 @@
+"""Calls and units of each operation, as DynamoDB Local reports them and as the sizes of the items say.
+
+The engine counts nothing for an item that is not there, which DynamoDB does; in everything else the two must agree, and
+the sizes are what counts.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.bundle import Run
+from bench.operations import shared_rows
+from bench.replay import Exchange
+from storefront.store.table import Item
+from tests.item_size import READ_UNIT, read_units, size_of, write_units
+
+
+@dataclass(frozen=True)
+class Units:
+    """What an operation costs of the table."""
+
+    calls: int
+    read: int
+    write: int
+
+
+def measure(run: Run) -> Units:
+    """Count. Raises `RuntimeError` where the engine and the sizes disagree."""
+    before = {(row["pk"]["S"], row["sk"]["S"]): row for row in (*shared_rows(), *run.operation.rows)}
+    units = Units(len(run.exchanges), 0, 0)
+    for call in run.exchanges:
+        counted, absent = _by_size(call, before)
+        if counted - absent != call.units:
+            raise RuntimeError(f"{run.operation.title}: {call.operation} {counted} by size, {call.units} by the engine")
+        units = Units(
+            units.calls,
+            units.read + (counted if call.reads else 0),
+            units.write + (0 if call.reads else counted),
+        )
+    return units
+
+
+def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, int]:
+    """Return the units of a call, and how many of them are for items that are not there."""
+    match call.operation:
+        case "GetItem":
+            return _reading([call.answer.get("Item")])
+        case "BatchGetItem":
+            (asked,) = call.parameters["RequestItems"].values()
+            (found,) = call.answer["Responses"].values()
+            return _reading([*found, *[None] * (len(asked["Keys"]) - len(found))])
+        case "Query":
+            rows = [
+                row
+                for (pk, _), row in before.items()
+                if {"S": pk} in call.parameters["ExpressionAttributeValues"].values()
+            ]
+            return math.ceil(sum(map(size_of, rows)) / READ_UNIT), 0
+        case "UpdateItem":
+            key = call.parameters["Key"]
+            old = before.get((key["pk"]["S"], key["sk"]["S"]), {})
+            return write_units(size_of(old), size_of(call.answer["Attributes"])), 0
+        case "BatchWriteItem":
+            (requests,) = call.parameters["RequestItems"].values()
+            keys = [request["DeleteRequest"]["Key"] for request in requests]
+            return sum(write_units(size_of(before[key["pk"]["S"], key["sk"]["S"]]), 0) for key in keys), 0
+    raise RuntimeError(f"no rule for {call.operation}")
+
+
+def _reading(items: Sequence[Item | None]) -> tuple[int, int]:
+    """Return the units of reading items one by one, and of those that are not there."""
+    return sum(read_units(size_of(item)) if item else 1 for item in items), items.count(None)
