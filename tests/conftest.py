@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start a stack of the tests' own; nothing of it is left behind."""
     with cloud.running(port=0, state=tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's figures to the process that started it (pytest-xdist)."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = figures.taken()
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the figures of a worker that has ended (pytest-xdist)."""
+    figures.take(node.workeroutput["figures"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

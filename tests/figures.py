@@ -27,6 +27,18 @@ def record(section: str, command: str, **figures: int | str) -> None:
     _file(section).write_text(json.dumps({"section": section, "commands": kept}, indent=2) + "\n")
 
 
+def taken() -> dict[str, dict[str, dict[str, int | str]]]:
+    """Return what this process has recorded, by section and command, for `take` in another."""
+    return _recorded
+
+
+def take(recorded: dict[str, dict[str, dict[str, int | str]]]) -> None:
+    """Take over what another process of the run has recorded, and kept."""
+    for section, commands in recorded.items():
+        for command, figures in commands.items():
+            _recorded.setdefault(section, {}).setdefault(command, {}).update(figures)
+
+
 def recorded() -> list[str]:
     """Return what this run has recorded, one line a section and command."""
     return [
