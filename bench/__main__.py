@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bundle, chart, cold, memory, report, sizes, units, warm
+from bench import bundle, chart, cold, growth, memory, report, scale, sizes, units, warm
 from bench.cost import cost
 from bench.report import Row
 from local.errors import LocalCloudError
@@ -46,6 +46,21 @@ def everything(
 def memory_sizes() -> None:
     """Time functions at the share of a processor that each memory size buys (Linux, as root)."""
     console.print(memory.table(memory.measure()))
+
+
+@app.command("growth")
+def growth_of_tables() -> None:
+    """Time an add and a read against the size of the table, and of the cart. Ends non-zero where a table's counts."""
+    measured = growth.measure()
+    console.print(growth.table(measured))
+    if not measured["met"]:
+        raise SystemExit(1)
+
+
+@app.command("scale")
+def hot_keys() -> None:
+    """Say at which rate to one shop, session or customer each key throttles first."""
+    console.print(scale.table(scale.measure()))
 
 
 def _rows(rounds: int) -> list[Row]:
