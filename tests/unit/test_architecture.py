@@ -133,9 +133,8 @@ MODULES = {"authorizer": 15, "stats_cart": 25, "cart": 88, "cart_items": 88, "ca
 BARE_CLIENT = "import botocore.session; botocore.session.get_session().create_client('dynamodb')"
 
 
-@cache
-def loaded(code: str) -> frozenset[str]:
-    """Run code in a Python of its own, as a function's cold start would, and name the modules that it leaves loaded."""
+def run_cold(code: str, *arguments: str, stdin: str = "") -> str:
+    """Run code in a Python of its own, as a function's cold start would, and return what it prints."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(PACKAGE.parent),
@@ -147,14 +146,21 @@ def loaded(code: str) -> frozenset[str]:
         "PYTHONDONTWRITEBYTECODE": "1",  # a function's folder is deployed as it is
     }
     run = subprocess.run(  # noqa: S603 - our own code, and no shell
-        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"],
+        [sys.executable, "-c", code, *arguments],
         env=environment,
+        input=stdin,
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT / "events",  # which holds no code
     )
-    return frozenset(json.loads(run.stdout))
+    return run.stdout
+
+
+@cache
+def loaded(code: str) -> frozenset[str]:
+    """Run code and name the modules that it leaves loaded."""
+    return frozenset(json.loads(run_cold(f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))")))
 
 
 def loaded_by(function: str) -> frozenset[str]:

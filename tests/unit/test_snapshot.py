@@ -1,16 +1,13 @@
 """What a function's memory holds once it is initialised, because a snapshot of it may be started many times over."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.builders import ROOT, load
-from tests.unit.test_architecture import FUNCTIONS, PACKAGE, SOURCES, imports
+from tests.unit.test_architecture import FUNCTIONS, PACKAGE, SOURCES, imports, run_cold
 
 BEGIN = """
 import json, os, sys, threading
@@ -57,26 +54,7 @@ for copy in (1, 2):
 
 def run(function: str, code: str, event: object = None) -> str:
     """Run code in a Python of its own, behind a function's initialisation, and return what it prints."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(PACKAGE.parent),
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "TABLE_NAME": "table",
-        "PYTHONDONTWRITEBYTECODE": "1",  # a function's folder is deployed as it is
-    }
-    done = subprocess.run(  # noqa: S603 - our own code, and no shell
-        [sys.executable, "-c", BEGIN + code, str(ROOT / "functions" / function)],
-        env=environment,
-        input=json.dumps(event),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT / "events",  # which holds no code
-    )
-    return done.stdout
+    return run_cold(BEGIN + code, str(ROOT / "functions" / function), stdin=json.dumps(event))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a process's open files are listed on Linux alone")
