@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from bench import bundle, chart, cold, growth, memory, report, scale, sizes, units, warm
-from bench.cost import cost
+from bench.cost import cost, snapshots
 from bench.report import Row
 from local.errors import LocalCloudError
 
@@ -30,8 +30,11 @@ def everything(
     report.show(rows, console)
     starts, weights = cold.measure(), sizes.measure()
     console.print(cold.table(starts))
+    console.print(
+        "With SnapStart: ${month:.2f} a month, ${million_starts:.2f} per million starts".format(**snapshots())
+    )
     console.print(sizes.table(weights))
-    report.keep(rows, {"cold": starts, "sizes": weights})
+    report.keep(rows, {"cold": starts, "snapstart_dollars": snapshots(), "sizes": weights})
     chart.draw(rows)
     misses = report.missed(rows)
     misses += [f"{name}: its cold start" for name, start in starts.items() if not start["met"]]

@@ -11,6 +11,8 @@ from tests.template import TEMPLATE
 
 PRICES: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
 MILLION: Final = 10**6
+MONTH: Final = 30 * 24 * 3600
+"""Seconds."""
 MEGABYTES: Final[int] = TEMPLATE["Globals"]["Function"]["MemorySize"]
 FUNCTIONS: Final = {
     "authorizer": "AuthorizerFunction",
@@ -67,3 +69,15 @@ def lambda_charge(megabytes: int, milliseconds: float) -> float:
     """Return what Lambda charges for one invocation."""
     gigabyte_seconds = math.ceil(milliseconds) / 1000 * megabytes / 1024
     return float(PRICES["lambda"]["request"] + gigabyte_seconds * PRICES["lambda"]["gigabyte_second"])
+
+
+def snapshots() -> dict[str, float]:
+    """Return the dollars that SnapStart costs: a month for the snapshots of all functions, and a million cold starts.
+
+    Starts are of the largest function.
+    """
+    gigabytes = [memory_of(function) / 1024 for function in FUNCTIONS]
+    return {
+        "month": sum(gigabytes) * MONTH * PRICES["snapstart"]["kept_gigabyte_second"],
+        "million_starts": max(gigabytes) * PRICES["snapstart"]["restored_gigabyte"] * MILLION,
+    }

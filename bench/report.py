@@ -60,12 +60,32 @@ def show(rows: Sequence[Row], console: Console) -> None:
     times.add_column("operation, items")
     for name in ("p50 ms", "floor", "p99 ms", "floor", "cpu p50 ms", "floor", "p99", "floor", "ratio", "target"):
         times.add_column(name, justify="right")
-    spent = Table(title=f"Calls, units and dollars per million ({PRICES['region']}, {PRICES['date']})")
+    spent = Table(
+        title=f"Calls, units and dollars per million ({PRICES['region']}, {PRICES['date']})",
+        caption="floors: the same calls by a function that does nothing else and logs nothing",
+    )
     spent.add_column("operation, items")
-    for name in ("calls", "read units", "write units", "gateway", "function", "table", "logs", "total", "floor"):
+    for name in (
+        "calls",
+        "read units",
+        "write units",
+        "gateway",
+        "function",
+        "floor",
+        "table",
+        "logs",
+        "total",
+        "floor",
+    ):
         spent.add_column(name, justify="right")
     for row in rows:
-        operation, warm, floor, cost = row.run.operation, row.warm.handler, row.warm.floor, row.cost
+        operation, warm, floor, cost, least = (
+            row.run.operation,
+            row.warm.handler,
+            row.warm.floor,
+            row.cost,
+            row.cost_floor,
+        )
         ratio = f"{row.warm.ratio:.2f}"
         times.add_row(
             operation.title,
@@ -77,8 +97,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
         spent.add_row(
             operation.title,
             *map(str, (row.units.calls, row.units.read, row.units.write)),
-            *(f"{dollars:.2f}" for dollars in (cost.gateway, cost.function, cost.table, cost.logs, cost.total)),
-            f"{row.cost_floor.total:.2f}",
+            *(f"{dollars:.2f}" for dollars in (cost.gateway, cost.function, least.function)),
+            *(f"{dollars:.2f}" for dollars in (cost.table, cost.logs, cost.total, least.total)),
         )
     console.print(times)
     console.print(spent)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
+ALIAS = "live"
 FUNCTIONS = ("Authorizer", "StatsCart", "Cart", "CartItems", "CartItem")
 _ECHO_CREDENTIALS = """
 import os
@@ -88,16 +89,21 @@ class Lambdas:
 
     @contextmanager
     def with_variables(self, function: str, **changed: str) -> Iterator[None]:
-        """Let a function have another environment."""
+        """Let the version of a function that the APIs call have another environment."""
         name = self.name(function)
+        served = self.client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
         variables = self.client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         self._configure(name, {**variables, **changed})
+        version = self.client.publish_version(FunctionName=name)["Version"]
+        self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
         try:
             yield
         finally:
+            self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=served)
+            self.client.delete_function(FunctionName=name, Qualifier=version)
             self._configure(name, variables)
 
     def _configure(self, name: str, variables: dict[str, str]) -> None:
-        """Give a function this environment."""
+        """Give what is published next this environment."""
         self.client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         self.client.get_waiter("function_updated_v2").wait(FunctionName=name)

@@ -155,6 +155,69 @@ def test_one_forbidden_key_among_others_forbids_the_whole_request(
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+# Versions and their snapshots
+# ----------------------------------------------------------------------------------------------------------------------
+
+EVERY = TEMPLATE["Globals"]["Function"]
+PARAMETERS = TEMPLATE["Parameters"]
+
+
+def references(part: Any) -> set[str]:
+    """Collect what a part of the template refers to, but for what belongs to a resource (``Fn::GetAtt``)."""
+    if isinstance(part, list):
+        return set().union(*map(references, part))
+    if not isinstance(part, dict):
+        return set()
+    if "Ref" in part:
+        return {part["Ref"]}
+    return set().union(*map(references, part.values()))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_another_value_of_what_a_function_refers_to_publishes_a_version(name: str) -> None:
+    """CloudFormation puts a new version where one had another description, and SAM where a layer has other content."""
+    properties = {**EVERY, **FUNCTIONS[name]}
+    configured = references({key: value for key, value in properties.items() if key not in {"Events", "LoggingConfig"}})
+    layers = resources("AWS::Serverless::LayerVersion")
+    described = re.findall(r"\$\{(\w+)\}", properties["VersionDescription"]["Fn::Sub"])
+
+    assert sorted(described) == sorted(configured - set(layers))
+    assert properties["AutoPublishAliasAllProperties"] is True
+    assert all(layer["PublishLambdaVersion"] is True for layer in layers.values())
+
+
+def test_a_version_s_description_fits_lambda_s_256_characters() -> None:
+    longest = {
+        "Table": f"{'stack' * 26:.128}-Table-0123456789ABC",
+        "DynamoDBEndpoint": "http://host.docker.internal:65535",
+        **{
+            name: max(it["AllowedValues"], key=len)
+            for name, it in PARAMETERS.items()
+            if it["Type"] == "String" and "AllowedValues" in it
+        },
+        **{name: str(it["MaxValue"]) for name, it in PARAMETERS.items() if "MaxValue" in it},
+    }
+    text = FUNCTIONS["CartFunction"]["VersionDescription"]["Fn::Sub"]
+
+    assert len(re.sub(r"\$\{(\w+)\}", lambda found: longest[found[1]], text)) <= 256
+
+
+def test_the_apis_call_a_version_that_goes_with_its_snapshot_when_another_serves() -> None:
+    assert (EVERY["AutoPublishAlias"], EVERY["VersionDeletionPolicy"]) == ("live", "Delete")
+
+
+def test_snapshots_are_off_unless_asked_for_and_not_for_a_python_that_knows_none() -> None:
+    parameter = PARAMETERS["SnapStart"]
+    rule = TEMPLATE["Rules"]["SnapStartRuntime"]
+
+    assert EVERY["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+    assert (parameter["Default"], parameter["AllowedValues"]) == ("None", ["None", "PublishedVersions"])
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "PublishedVersions"]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Runtime"}, "python3.11"]}]}
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 # APIs
 # ----------------------------------------------------------------------------------------------------------------------
 
@@ -240,7 +303,10 @@ def test_every_request_is_judged_and_for_at_most_a_minute(api: str) -> None:
 
     assert auth["DefaultAuthorizer"] in auth["Authorizers"]
     assert authorizer["FunctionPayloadType"] == "TOKEN"
-    assert authorizer["FunctionArn"] == {"Fn::GetAtt": "AuthorizerFunction.Arn"}
+    assert authorizer["FunctionArn"] == {"Fn::Sub": "${AuthorizerFunction.Arn}:live"}
+    assert TEMPLATE["Resources"][api]["DependsOn"] == "AuthorizerFunctionAliaslive", (
+        "the gateway is permitted to call it"
+    )
     assert authorizer["Identity"]["Header"] == "Authorization"
     assert authorizer["Identity"]["ReauthorizeEvery"] == {"Ref": "AuthorizerCacheSeconds"}
     parameter = TEMPLATE["Parameters"]["AuthorizerCacheSeconds"]

@@ -1,0 +1,78 @@
+"""Deployments that change values of parameters alone, and what `sam local` reads of what was built."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from local import deploy, environment, settings
+from local.errors import LocalCloudError
+from local.stack import Stack
+from storefront.domain.product import Product
+from tests.e2e.clients import Customer
+from tests.e2e.lambdas import ALIAS, FUNCTIONS, Lambdas
+
+QUANTITY: Final = 3
+SNAPSHOTS: Final = "None" if environment.RUNTIME == "python3.11" else "PublishedVersions"
+READ: Final = """
+import json, sys
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+
+stacks, _ = SamLocalStackProvider.get_stacks(sys.argv[1])
+routes = ApiProvider(stacks).api.routes
+print(json.dumps({route.path: [route.function_name, route.authorizer_object.lambda_name] for route in routes}))
+"""
+
+
+@pytest.fixture(scope="module")
+def _deployed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Deploy with other values, and afterwards with the template's own again."""
+    log = tmp_path_factory.mktemp("deploy") / "deploy.log"
+    deploy.deploy(stack.endpoint_url, log, {"ItemQuantity": str(QUANTITY), "SnapStart": SNAPSHOTS})
+    yield
+    deploy.deploy(stack.endpoint_url, log, {"ItemQuantity": "9999", "SnapStart": "None"})
+
+
+@pytest.mark.usefixtures("_deployed")
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_the_apis_call_is_the_one_version_and_as_the_parameters_have_it(lambdas: Lambdas, function: str) -> None:
+    name = lambdas.name(function)
+    pages = lambdas.client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+    (version,) = (one for page in pages for one in page["Versions"] if one["Version"] != "$LATEST")
+
+    assert lambdas.client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] == version["Version"]
+    assert version["Environment"]["Variables"]["ITEM_QUANTITY"] == str(QUANTITY)
+    assert version["SnapStart"]["ApplyOn"] == SNAPSHOTS
+    assert version["State"] == "Active"
+
+
+@pytest.mark.usefixtures("_deployed")
+def test_a_limit_that_was_changed_holds(customer: Customer, lamp: Product) -> None:
+    assert customer.add(lamp.id, quantity=QUANTITY).status == 200
+    assert customer.add(lamp.id).body["error"] == "cart is full"
+
+
+def test_a_snapshot_of_a_python_that_knows_none_is_refused_before_anything_changes(
+    stack: Stack, tmp_path: Path
+) -> None:
+    with pytest.raises(LocalCloudError, match=r"SnapStart needs Runtime python3\.12 or later"):
+        deploy.deploy(stack.endpoint_url, tmp_path / "log", {"Runtime": "python3.11", "SnapStart": "PublishedVersions"})
+
+
+@pytest.mark.usefixtures("stack")
+def test_sam_local_finds_every_route_s_function_and_authorizer() -> None:
+    built = settings.BUILD / "template.yaml"
+    run = subprocess.run(  # noqa: S603 - SAM's own code
+        [str(settings.SAM.with_name("python")), "-c", READ, str(built)], capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(run.stdout) == {
+        "/6/{hashid}/stats/cart/{session_id}": ["StatsCartFunction", "AuthorizerFunction"],
+        "/api/shop/cart": ["CartFunction", "AuthorizerFunction"],
+        "/api/shop/cart/items": ["CartItemsFunction", "AuthorizerFunction"],
+        "/api/shop/cart/items/{id}": ["CartItemFunction", "AuthorizerFunction"],
+    }
