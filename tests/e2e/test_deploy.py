@@ -47,7 +47,7 @@ def test_what_the_apis_call_is_the_one_version_and_as_the_parameters_have_it(lam
     assert lambdas.client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] == version["Version"]
     assert version["Environment"]["Variables"]["ITEM_QUANTITY"] == str(QUANTITY)
     assert version["SnapStart"]["ApplyOn"] == SNAPSHOTS
-    assert version["State"] == "Active"
+    lambdas.client.get_waiter("published_version_active").wait(FunctionName=name, Qualifier=version["Version"])
 
 
 @pytest.mark.usefixtures("_deployed")
