@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 4566
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
-ON_ENGINE = $(if $(FULL),tests/integration,tests/integration/test_faults.py $(wildcard tests/integration/test_cartctl_[cst]*.py))
+ON_ENGINE = $(if $(FULL),tests/integration,tests/integration/test_faults.py $(wildcard tests/integration/test_cartctl_[st]*.py))
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
 

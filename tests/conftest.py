@@ -1,11 +1,13 @@
 """What every kind of test shares: on which engine it runs, its seed, the local cloud's stack, and its figures."""
 
+import functools
 import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from local import cloud, dynamodb_local
 from local.stack import Stack
@@ -54,6 +56,15 @@ def full(pytestconfig: pytest.Config) -> bool:
 def command(pytestconfig: pytest.Config, *, full: bool) -> str:
     """Return the command of make that makes such a run, for the figures."""
     return "make test" + "-engine" * bool(pytestconfig.getoption("--dynamodb-local")) + " FULL=1" * full
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_each_file_once() -> Iterator[None]:
+    """Keep what botocore reads of services and endpoints, which it does anew for every session that a test begins."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = functools.cache(JSONFileLoader().load_file)
+        patch.setattr(JSONFileLoader, "load_file", lambda _, file_path: read(file_path))
+        yield
 
 
 @pytest.fixture(scope="session")

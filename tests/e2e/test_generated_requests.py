@@ -20,7 +20,7 @@ from tests import figures
 from tests.builders import ROOT
 from tests.e2e.clients import INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
 
-EXAMPLES: Final = 25
+EXAMPLES: Final = 18
 """Drawn for each operation, and as many sequences; what covers each keyword of a schema comes on top."""
 FULL_EXAMPLES: Final = 150
 LEAST: Final = 500
