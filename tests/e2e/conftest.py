@@ -18,8 +18,8 @@ from tests.e2e.clients import NOTE, Customer, Http, Shopper, Visitor, sensitive,
 from tests.e2e.database import Database
 from tests.e2e.lambdas import Lambdas
 
-LAST = ("test_concurrency.py", "test_changes.py", "test_logs.py")
-"""Files that run last: the first leaves many functions running, the others look back on what went before."""
+LAST = ("test_concurrency.py", "test_changes.py", "test_logs.py", "test_deploy.py")
+"""Files that run last: one leaves many functions running, two look back on what went before, the last deploys anew."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
