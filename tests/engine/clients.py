@@ -1,7 +1,7 @@
 """What asks for a history's operations in this process, past HTTP and the functions."""
 
-from storefront.domain.cart import Addition, CartChanged, Owner, PricedCart, Revision
-from storefront.domain.errors import Refusal
+from storefront.domain.cart import Addition, Owner, PricedCart, Revision
+from storefront.domain.errors import CartChanged, Refusal
 from storefront.domain.identity import item_id
 from storefront.service.cart import CartService, Outcome, Terms
 from storefront.service.port import UsedKey

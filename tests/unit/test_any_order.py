@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, CartChanged, PricedCart, Revision
+from storefront.domain.cart import Addition, PricedCart, Revision
 from storefront.domain.errors import (
     Ambiguous,
+    CartChanged,
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,

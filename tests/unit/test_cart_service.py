@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, CartChanged, RememberedKey, Revision, Selections
+from storefront.domain.cart import Addition, Cart, RememberedKey, Revision, Selections
 from storefront.domain.errors import (
     Ambiguous,
+    CartChanged,
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,

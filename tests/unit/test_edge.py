@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from storefront.domain import errors as refusals
-from storefront.domain.cart import Cart, CartChanged, price
-from storefront.domain.errors import Ambiguous, InvalidProduct, MissingSessionFields, Refusal, Unavailable
+from storefront.domain.cart import Cart, price
+from storefront.domain.errors import Ambiguous, CartChanged, InvalidProduct, MissingSessionFields, Refusal, Unavailable
 from storefront.web import errors, search_api, shop_api
 from storefront.web.edge import Api, endpoint
 from storefront.web.request import Request

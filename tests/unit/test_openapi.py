@@ -17,9 +17,10 @@ from pydantic import BaseModel
 
 from docs.build_page import page
 from storefront.domain import limits
-from storefront.domain.cart import NOT_FOR_SALE, CartChanged, PricedCart, price
+from storefront.domain.cart import NOT_FOR_SALE, PricedCart, price
 from storefront.domain.errors import (
     BannedAddress,
+    CartChanged,
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, CartChanged, Revision, Selections, price
-from storefront.domain.errors import InvalidRequest, ItemNotFound
+from storefront.domain.cart import Addition, Cart, Revision, Selections, price
+from storefront.domain.errors import CartChanged, InvalidRequest, ItemNotFound
 from storefront.domain.identity import item_id
 from storefront.domain.product import Product
 from storefront.service.cart import Outcome, Terms

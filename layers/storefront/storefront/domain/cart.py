@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from storefront.domain import limits
-from storefront.domain.errors import CartFull, IdempotencyKeyReused, InsufficientStock, InvalidProduct, Refusal
+from storefront.domain.errors import CartFull, IdempotencyKeyReused, InsufficientStock, InvalidProduct
 from storefront.domain.product import Product, Reading
 
 NOT_FOR_SALE: Final = {"product": ["no such product, or it is not for sale"]}
@@ -193,15 +193,6 @@ class PricedCart:
     def total(self) -> int:
         """What the cart costs."""
         return self.subtotal - self.discount
-
-
-class CartChanged(Refusal):
-    """The request names another version of the cart than the ``current`` one."""
-
-    def __init__(self, current: PricedCart) -> None:
-        """Carry the current cart, for its entity tag."""
-        super().__init__()
-        self.current = current
 
 
 def price(owner: Owner, cart: Cart, readings: Mapping[int, Reading], shown: Mapping[int, Product]) -> PricedCart:

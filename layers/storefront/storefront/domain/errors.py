@@ -1,6 +1,10 @@
 """What a request can be refused for. The web edge gives each its status and its words (contract: both error tables)."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what refuses a search session's event, or a token, has no use for a cart
+    from storefront.domain.cart import PricedCart
 
 
 class Refusal(Exception):
@@ -70,6 +74,15 @@ class CartFull(Refusal):
 
 class ItemNotFound(Refusal):
     """There is no such item in this customer's cart."""
+
+
+class CartChanged(Refusal):
+    """The request names another version of the cart than the ``current`` one."""
+
+    def __init__(self, current: "PricedCart") -> None:
+        """Carry the current cart, for its entity tag."""
+        super().__init__()
+        self.current = current
 
 
 class IdempotencyKeyReused(Refusal):

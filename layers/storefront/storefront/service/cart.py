@@ -5,18 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from storefront.domain import limits
-from storefront.domain.cart import (
-    NOT_FOR_SALE,
-    Addition,
-    Cart,
-    CartChanged,
-    Owner,
-    PricedCart,
-    Revision,
-    price,
-    stale_products,
-)
-from storefront.domain.errors import Ambiguous, InvalidProduct, ItemNotFound, Unavailable
+from storefront.domain.cart import NOT_FOR_SALE, Addition, Cart, Owner, PricedCart, Revision, price, stale_products
+from storefront.domain.errors import Ambiguous, CartChanged, InvalidProduct, ItemNotFound, Unavailable
 from storefront.domain.identity import item_id
 from storefront.domain.product import Product, Reading
 from storefront.service.port import CartStore, Change, Conflict, UsedKey

@@ -6,11 +6,12 @@ customer can never name another key.
 
 import hashlib
 import zlib
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
-from storefront.domain.cart import Owner
-from storefront.domain.session import ItemKey, Session
+if TYPE_CHECKING:  # no function needs all that has a key, and a cold start pays for every class that it makes
+    from storefront.domain.cart import Owner
+    from storefront.domain.session import ItemKey, Session
 
 CATALOGUE_PARTITIONS: Final = 16
 """Partitions over which a shop's catalogue is spread: each takes 1,000 writes a second, and all are read to list it."""
@@ -94,17 +95,17 @@ def sessions(hashid: str) -> str:
     return f"SESSION#{hashid}#"
 
 
-def cart(owner: Owner) -> Key:
+def cart(owner: "Owner") -> Key:
     """Return the key of a customer's cart."""
     return Key(f"{carts(owner.shop)}{_part(owner.customer)}", "CART")
 
 
-def session(of: Session) -> str:
+def session(of: "Session") -> str:
     """Return the partition of a search session's cart."""
     return f"{sessions(of.hashid)}{_part(of.id)}"
 
 
-def session_item(of: Session, item: ItemKey) -> Key:
+def session_item(of: "Session", item: "ItemKey") -> Key:
     """Return the key of an item in a search session's cart.
 
     A sort key holds 1,024 bytes and an id alone can be more, so index and id are digested, the index's length in front

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from storefront.domain.cart import CartChanged
 from storefront.domain.errors import (
     BannedAddress,
+    CartChanged,
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from storefront.domain import limits
-from storefront.domain.cart import Addition, CartChanged, Owner, PricedCart, PricedItem, Revision
-from storefront.domain.errors import InvalidRequest, ItemNotFound, Refusal
+from storefront.domain.cart import Addition, Owner, PricedCart, PricedItem, Revision
+from storefront.domain.errors import CartChanged, InvalidRequest, ItemNotFound, Refusal
 from storefront.domain.identity import cart_id, item_id
 from storefront.service.cart import Outcome, Terms
 from storefront.service.port import UsedKey
