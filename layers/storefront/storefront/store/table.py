@@ -5,6 +5,7 @@ Items are DynamoDB's own attribute values (``{"S": "text"}``, ``{"N": "1"}``), w
 
 import json
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,7 @@ class Table:
         self._client = client
         self._observe = observe
         self._attempts = attempts
+        client.meta.events.register_first("needs-retry.dynamodb", _draw_anew)
         for operation in ("UpdateItem", "PutItem", "DeleteItem"):
             client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", _never_repeat_ambiguously)
         for operation in _ITEMS:
@@ -397,6 +399,16 @@ def _read_plainly(response_dict: dict[str, Any], customized_response_dict: dict[
     if response_dict["status_code"] < 300:
         customized_response_dict.update(json.loads(response_dict["body"]))
         response_dict["body"] = b"{}"
+
+
+def _draw_anew(response: tuple[Any, Any] | None, caught_exception: Exception | None, **_context: object) -> None:
+    """Let the random part of the wait before a repetition be one's own.
+
+    Functions that start from one snapshot (SnapStart) have the state of Python's random numbers in common, and would
+    come again all at once.
+    """
+    if caught_exception is not None or (response is not None and response[0].status_code >= 300):
+        random.seed()
 
 
 def _never_repeat_ambiguously(
