@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from storefront.domain import limits
 from tests.figures import record
@@ -311,6 +311,15 @@ def _is_right(event: Event, state: State) -> bool:
         return False
     told = state.told(event.operation) if outcome in ("done", "replay") else None
     return event.answer.contents == told
+
+
+def assert_whole(row: Mapping[str, Any]) -> None:
+    """See that a stored cart, by its attributes, has every part of each of its lines and none of another."""
+    held = {name.partition("#")[2] for name in row if name.startswith("qty#")}
+    for part in ("line", "added", "changed"):
+        assert {name.partition("#")[2] for name in row if name.startswith(f"{part}#")} == held
+    assert {name.partition("#")[2] for name in row if name.startswith("notes#")} <= held
+    assert set(row.get("products", {"NS": []})["NS"]) == held
 
 
 def record_outcomes(
