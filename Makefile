@@ -43,7 +43,7 @@ test-engine: prepare ## Test stores, functions and concurrency on DynamoDB Local
 reliability: ## Run all of that at full size, and the soak, and write the figures into docs/reliability.md
 	$(MAKE) test test-engine FULL=1
 	$(MAKE) soak
-	.venv/bin/python docs/reliability.py
+	.venv/bin/python -m docs.reliability
 
 soak: prepare ## Put mixed load on a local cloud and watch its memory (MINUTES=10)
 	@.venv/bin/python -m tests.e2e.soak --minutes $(MINUTES)

@@ -1,23 +1,19 @@
 # ruff: noqa: INP001 - a command, not a package
-"""Write the figures that tests have kept (tests/figures.py) into the tables of docs/reliability.md."""
+"""Write the figures that tests have kept into the tables of docs/reliability.md (`make reliability`)."""
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-FIGURES = ROOT / ".local" / "figures"
+from tests.builders import ROOT
+from tests.figures import kept_figures
+
 DOCUMENT = ROOT / "docs" / "reliability.md"
 MARKED = re.compile(r"(<!-- figures: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
     """Replace each table of which this checkout has kept figures; the others stay as they are."""
-    kept = {}
-    for file in FIGURES.glob("*.json"):
-        section = json.loads(file.read_text())
-        kept[section["section"]] = section["commands"]
+    kept = kept_figures()
     text = DOCUMENT.read_text()
     places = [name for _, name, _ in MARKED.findall(text)]
     missing = sorted(kept.keys() - set(places))

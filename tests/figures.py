@@ -1,15 +1,15 @@
 """Figures that tests measure: printed at the end of a run, and kept for docs/reliability.md."""
 
 import json
+import os
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tests.builders import ROOT
 
 KEPT = ROOT / ".local" / "figures"
-"""One file a section: for each command the day it last ran, and what it measured."""
+"""One file a section and command, so that commands may run side by side: the day, and what it measured."""
 
 _recorded: dict[str, dict[str, dict[str, int | str]]] = {}
 
@@ -21,10 +21,12 @@ def record(section: str, command: str, **figures: int | str) -> None:
     """
     ours = _recorded.setdefault(section, {}).setdefault(command, {})
     ours |= {name.replace("_", " "): figure for name, figure in figures.items()}
-    kept = kept_figures().get(section, {})
-    kept[command] = {"date": datetime.now(UTC).date().isoformat(), "figures": ours}
+    kept = {"section": section, "command": command, "date": datetime.now(UTC).date().isoformat(), "figures": ours}
     KEPT.mkdir(parents=True, exist_ok=True)
-    _file(section).write_text(json.dumps({"section": section, "commands": kept}, indent=2) + "\n")
+    file = KEPT / f"{re.sub('[^a-z0-9]+', '-', f'{section} {command}'.lower())}.json"
+    written = file.with_suffix(f".{os.getpid()}")
+    written.write_text(json.dumps(kept, indent=2) + "\n")
+    written.replace(file)  # at once: whoever reads meanwhile finds the one or the other, whole
 
 
 def taken() -> dict[str, dict[str, dict[str, int | str]]]:
@@ -50,10 +52,7 @@ def recorded() -> list[str]:
 
 def kept_figures() -> dict[str, dict[str, Any]]:
     """Return what this and earlier runs have kept: by section and command, the ``date`` and the ``figures``."""
-    kept = [json.loads(file.read_text()) for file in sorted(KEPT.glob("*.json"))]
-    return {it["section"]: it["commands"] for it in kept}
-
-
-def _file(section: str) -> Path:
-    """Return where a section's figures are kept."""
-    return KEPT / f"{re.sub('[^a-z0-9]+', '-', section.lower())}.json"
+    sections: dict[str, dict[str, Any]] = {}
+    for kept in sorted((json.loads(file.read_text()) for file in KEPT.glob("*.json")), key=lambda it: it["command"]):
+        sections.setdefault(kept["section"], {})[kept["command"]] = {it: kept[it] for it in ("date", "figures")}
+    return sections
