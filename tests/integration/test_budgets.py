@@ -1,11 +1,17 @@
 """What each operation may cost: calls, units and bytes, whatever else the machine does (`make bench` has the times)."""
 
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 
 from bench.operations import Operation, operations, shared_rows
 from storefront.store import keys
 from storefront.store.table import Table
-from tests.builders import HASHID, SHOP
+from tests.builders import HASHID, ROOT, SHOP, load
+from tests.cold import run_cold
 from tests.integration.conftest import TABLE, Bundle
 from tests.item_size import size_of, write_units
 
@@ -54,3 +60,64 @@ def test_an_item_takes_few_bytes_of_its_cart(bundle: Bundle) -> None:
     (row,) = [item for item in items if item["pk"]["S"].startswith(keys.carts(SHOP))]
     assert len(row["products"]["NS"]) == SIZE
     assert size_of(row) <= SIZE * LINE_BYTES
+
+
+class Nothing(BaseHTTPRequestHandler):
+    """A database with nothing in it, and where whatever is written says nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        answer = b'{"Responses": {}, "Attributes": {}}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture(scope="module")
+def nothing() -> Iterator[str]:
+    """Run such a database and return its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+FIRST = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = sys.argv[2]
+event = json.load(sys.stdin)
+out, sys.stdout = sys.stdout, sys.stderr
+import app
+
+class context:
+    aws_request_id = "c0ffee"
+    get_remaining_time_in_millis = staticmethod(lambda: 20_000)
+
+ready = set(sys.modules)
+status = app.handler(event, context).get("statusCode", 200)
+json.dump([status, sorted(set(sys.modules) - ready)], out)
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "status"),
+    [
+        ("authorizer", "unknown_key", 200),
+        ("stats_cart", "put_body", 200),
+        ("cart", "get", 200),
+        ("cart_items", "post", 400),
+        ("cart_item", "patch_quantity", 404),
+    ],
+)
+def test_a_first_request_finds_everything_loaded(nothing: str, function: str, event: str, status: int) -> None:
+    """Lambda gives an init a whole processor, and a request the share of its memory."""
+    said = run_cold(FIRST, str(ROOT / "functions" / function), nothing, stdin=json.dumps(load(f"{function}/{event}")))
+
+    assert json.loads(said) == [status, []]

@@ -8,7 +8,8 @@ import pytest
 
 from storefront.store.table import ATTEMPTS
 from tests.builders import ROOT, load
-from tests.unit.test_architecture import FUNCTIONS, PACKAGE, SOURCES, imports, run_cold
+from tests.cold import run_cold
+from tests.unit.test_architecture import FUNCTIONS, PACKAGE, SOURCES, imports
 
 BEGIN = """
 import json, os, sys, threading

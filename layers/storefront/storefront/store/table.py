@@ -3,6 +3,7 @@
 Items are DynamoDB's own attribute values (``{"S": "text"}``, ``{"N": "1"}``), which spares every call a conversion.
 """
 
+import codecs
 import json
 import os
 import random
@@ -370,8 +371,10 @@ def connect(observe: Callable[[str, float], None] = lambda _operation, _millisec
     name = os.environ["TABLE_NAME"]
     # botocore's own session: boto3's would load S3's transfers and all of its resources with it.
     client = cast("DynamoDBClient", get_session().create_client("dynamodb", config=config))
-    # Signs a call that is never sent, so that no first request has to look for the endpoint and the credentials.
+    # Signs a call that is never sent, so that no first request has to look for the endpoint and the credentials, and
+    # loads what a first connection spells its host's name with.
     client.generate_presigned_url("get_item", Params={"TableName": name, "Key": key_attributes(Key("-", "-"))})
+    codecs.lookup("idna")
     return Table(name, client, observe)
 
 
