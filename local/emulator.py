@@ -128,9 +128,16 @@ class Emulator:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that nobody listens on, and that the system gives to nobody else for a while.
+
+    It keeps a port of its own choice back from who asks for any, while a connection that was ended from there is
+    remembered (some 60 seconds); whoever asks for this very port gets it.
+    """
     with socket.create_server((settings.HOST, 0)) as server:
         port: int = server.getsockname()[1]
+        with socket.create_connection((settings.HOST, port)):
+            connection, _ = server.accept()
+            connection.close()
         return port
 
 

@@ -5,6 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local import settings
+from local.emulator import free_port
+
 
 def test_it_listens_on_loopback_alone(dynamodb_local_url: str) -> None:
     """127.0.0.2 is this machine too (on Linux), and only who listens on every address answers there."""
@@ -13,3 +16,11 @@ def test_it_listens_on_loopback_alone(dynamodb_local_url: str) -> None:
     socket.create_connection(("127.0.0.1", address.port), timeout=5).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", address.port), timeout=5)
+
+
+def test_its_port_is_kept_for_it_until_it_listens() -> None:
+    """Other runs beside it open ports all the time, and an engine takes seconds to start."""
+    port = free_port()
+    with socket.socket() as another, pytest.raises(OSError, match="in use"):
+        another.bind((settings.HOST, port))
+    socket.create_server((settings.HOST, port)).close()
