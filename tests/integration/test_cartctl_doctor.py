@@ -179,7 +179,8 @@ def doctor(
     stacks.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
     client = bundle.client
     words = TEMPLATE["Resources"]["Table"]["Properties"]
-    client.update_table(TableName=TABLE, DeletionProtectionEnabled=True)
+    stream: Any = {"StreamEnabled": True, **words["StreamSpecification"]}
+    client.update_table(TableName=TABLE, DeletionProtectionEnabled=True, StreamSpecification=stream)
     client.update_continuous_backups(
         TableName=TABLE, PointInTimeRecoverySpecification=words["PointInTimeRecoverySpecification"]
     )
