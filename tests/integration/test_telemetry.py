@@ -83,9 +83,12 @@ def test_a_fault_is_reported_by_kind_and_place_and_its_text_nowhere(
 
     assert (answer.status, answer.body) == (500, {"error": "internal server error"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    fault = next(line for line in shop.log_lines() if line.get("message") == "fault")
+    fault, answered = (
+        next(line for line in shop.log_lines() if line.get("message") == message) for message in ("fault", "answered")
+    )
     assert (fault["level"], fault["fault"]) == ("ERROR", "KeyError")
     assert fault["frames"][-1].endswith(" burst")
+    assert (answered["status"], answered["reason"]) == (500, answer.body["error"])
     assert "TOP-SECRET" not in shop.logged() + answer.text
     assert metrics(shop, "Faults") == [{"value": [1.0], "service": function}]
 

@@ -51,21 +51,18 @@ def endpoint(api: Api, telemetry: Telemetry, routes: Mapping[str, Route]) -> Cal
 
     def handler(event: Event, context: Context) -> dict[str, Any]:
         telemetry.begin(event["requestContext"]["requestId"], context.aws_request_id)
-        reason = None
         try:
             response = _serve(api, routes, event, context)
         except Refusal as refusal:
             response, reason = _refuse(api, refusal)
             telemetry.refused(reason)
         except Unavailable:
-            reason = errors.UNAVAILABLE
-            response = Response(503, to_json({"error": reason}), {"Retry-After": "1"})
-            telemetry.refused(reason)
+            response = Response(503, to_json({"error": errors.UNAVAILABLE}), {"Retry-After": "1"})
+            telemetry.refused(errors.UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 - a fault of ours is reported, and told to nobody outside
-            reason = errors.FAULT
-            response = Response(500, to_json({"error": reason}))
+            response = Response(500, to_json({"error": errors.FAULT}))
             telemetry.faulted(error)
-        telemetry.answered(event["httpMethod"], event["resource"], response.status, reason)
+        telemetry.answered(event["httpMethod"], event["resource"], response.status)
         return response.to_proxy()
 
     return handler

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 
 from storefront import log
 from storefront.log import Metric
+from storefront.web.errors import FAULT
 
 
 class Telemetry:
@@ -26,6 +27,7 @@ class Telemetry:
         self._calls = 0
         self._latencies: list[float] = []
         self._counted: list[Metric] = []
+        self._reason: str | None = None
 
     def observe_call(self, _operation: str, milliseconds: float) -> None:
         """Record one call of the database."""
@@ -39,13 +41,15 @@ class Telemetry:
         """Count one of what the shop cares about."""
         self._counted.append(Metric(name, "Count", [1.0]))
 
-    def refused(self, _reason: str) -> None:
-        """Count a refusal by its reason, which `answered` tells: the contract's error, of which there are few."""
+    def refused(self, reason: str) -> None:
+        """Count a refusal by its reason: the contract's error, of which there are few."""
+        self._reason = reason
         self._counted.append(Metric("Refusals", "Count", [1.0], by="reason"))
 
     def faulted(self, error: BaseException) -> None:
         """Report a fault of ours by its kind and place; its text is left out, because it may quote the request."""
         self.count("Faults")
+        self._reason = FAULT
         frames = [
             f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
         ]
@@ -54,14 +58,14 @@ class Telemetry:
             fields["code"] = error.response["Error"]["Code"]
         log.write(self._service, "ERROR", [], **fields, **self._ids)
 
-    def answered(self, method: str, route: str, status: int, reason: str | None) -> None:
-        """End a request."""
+    def answered(self, method: str, route: str, status: int) -> None:
+        """End a request, and say why where it was refused or failed."""
         self.count("Requests")
         if self._latencies:
             self._counted.append(self._latency())
         fields: dict[str, object] = {"message": "answered", "method": method, "route": route, "status": status}
-        if reason is not None:
-            fields["reason"] = reason
+        if self._reason is not None:
+            fields["reason"] = self._reason
         log.write(self._service, "INFO", self._counted, **fields, database_calls=self._calls, **self._ids)
 
     def _latency(self) -> Metric:
