@@ -305,92 +305,104 @@ def unavailable(answer: Answer) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Struck:
+    """A request that met a fault: the call that it met, and whether that was the last; ``told`` says which fault."""
+
+    told: str
+    fault: Fault
+    attempts: int
+    operation: str
+    last: bool
+    answer: Answer
+
+
+class Trial:
+    """A request that was carried out once, soundly, and then meets every fault, each with the table as it was."""
+
+    def __init__(self, shop: Bundle, case: Case, headers: dict[str, str] | None = None) -> None:
+        self._shop, self._case, self._headers = shop, case, (headers,) if headers else ()
+        self._rows = Rows(shop)
+        case.stands(shop)
+        self.before = self.rows()
+        self.sound = self.send()
+        assert (self.sound.status, shop.database.calls) == (200, case.calls)
+        self.after = self.rows()
+        assert (self.before != self.after) is case.is_change
+
+    def send(self) -> Answer:
+        return self._case.send(self._shop, *self._headers)
+
+    def rows(self) -> dict[tuple[str, str], Item]:
+        return self._rows.read()
+
+    def meet(self, injections: Injections, waits: list[float], measured: list[float]) -> Iterator[Struck]:
+        """Send it again for each injection; it is measured once whoever iterates has found it right."""
+        calls = self._case.calls
+        for kind, fault, place, attempts in injections(calls):
+            told = f"{kind}, {attempts} times, at call {place}"
+            self._rows.put_back(self.before)
+            waits.clear()
+            injector = Injector(self._shop, fault, place, attempts)
+            answer = self.send()
+            self._shop.database.reset()
+            seconds = injector.seconds + sum(waits)
+            assert seconds < FUNCTION_TIMEOUT, told
+            yield Struck(told, fault, attempts, calls[place], place == len(calls) - 1, answer)
+            measured.append(seconds)
+
+
 @pytest.mark.parametrize(
     ("name", "key"), [(name, key) for name, case in CASES.items() for key in ("", "k") if case.is_change or not key]
 )
 def test_a_request_for_a_cart_is_carried_out_once_or_not_at_all(
     shop: Bundle, injections: Injections, waits: list[float], measured: list[float], name: str, *, key: str
 ) -> None:
-    case, rows = CASES[name], Rows(shop)
-    headers = ({"Idempotency-Key": key},) if key else ()
-    case.stands(shop)
-    before = rows.read()
-    sound = case.send(shop, *headers)
-    assert (sound.status, shop.database.calls) == (200, case.calls)
-    after = rows.read()
-    assert (before != after) is case.is_change
+    trial = Trial(shop, CASES[name], {"Idempotency-Key": key} if key else None)
 
-    for kind, fault, place, attempts in injections(case.calls):
-        operation, last = case.calls[place], place == len(case.calls) - 1
-        told = f"{kind}, {attempts} times, at call {place}"
-        rows.put_back(before)
-        waits.clear()
-        injector = Injector(shop, fault, place, attempts)
-
-        answer = case.send(shop, *headers)
-
-        shop.database.reset()
-        seconds = injector.seconds + sum(waits)
-        assert seconds < FUNCTION_TIMEOUT, told
+    for struck in trial.meet(injections, waits, measured):
+        told, fault, answer, is_write = struck.told, struck.fault, struck.answer, struck.operation in WRITES
         borne = ATTEMPTS
-        if fault.ambiguous and operation in WRITES:
+        if fault.ambiguous and is_write:
             borne = LASTING if key else 0  # a key tells whether the write was applied
-        absorbed = attempts < borne
-        applied = absorbed or (fault.applied and operation in WRITES and last)
+        absorbed = struck.attempts < borne
+        applied = absorbed or (fault.applied and is_write and struck.last)
         if absorbed:
-            assert (answer.status, answer.body) == (200, sound.body), told
+            assert (answer.status, answer.body) == (200, trial.sound.body), told
             assert "Idempotency-Replayed" not in answer.headers, told
         else:
             assert unavailable(answer), told
-        assert rows.read() == (after if applied else before), told
+        assert trial.rows() == (trial.after if applied else trial.before), told
         if key:
-            again = case.send(shop, *headers)
+            again = trial.send()
             assert (again.status, again.headers.get("Idempotency-Replayed")) in (
                 {(200, "true"), (404, None)}
                 if applied and name.startswith("revise")
                 else {(200, "true" if applied else None)}
             ), told
-            assert rows.read() == after, told
-        measured.append(seconds)
+            assert trial.rows() == trial.after, told
 
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_a_session_s_event_is_carried_out_once_or_not_at_all(
     shop: Bundle, injections: Injections, waits: list[float], measured: list[float], name: str
 ) -> None:
-    case, rows = EVENTS[name], Rows(shop)
-    case.stands(shop)
-    before = rows.read()
-    sound = case.send(shop)
-    assert (sound.status, shop.database.calls) == (200, case.calls)
-    after = rows.read()
-    assert before != after
+    trial = Trial(shop, EVENTS[name])
 
-    for kind, fault, place, attempts in injections(case.calls):
-        operation, last = case.calls[place], place == len(case.calls) - 1
-        told = f"{kind}, {attempts} times, at call {place}"
-        rows.put_back(before)
-        waits.clear()
-        injector = Injector(shop, fault, place, attempts)
-
-        answer = case.send(shop)
-
-        shop.database.reset()
-        seconds = injector.seconds + sum(waits)
-        assert seconds < FUNCTION_TIMEOUT, told
-        absorbed = attempts < ATTEMPTS and not (fault.ambiguous and operation in WRITES)
-        if absorbed:
-            assert (answer.status, answer.body) == (200, sound.body), told
-            assert rows.read() == after, told
-        elif name == "empty":
-            assert unavailable(answer), told
-            assert after.keys() <= rows.read().keys() <= before.keys(), told
-            assert case.send(shop).status == 200, told
-            assert rows.read() == after, "emptying may be repeated"
+    for struck in trial.meet(injections, waits, measured):
+        told, fault, is_write = struck.told, struck.fault, struck.operation in WRITES
+        if struck.attempts < ATTEMPTS and not (fault.ambiguous and is_write):
+            assert (struck.answer.status, struck.answer.body) == (200, trial.sound.body), told
+            assert trial.rows() == trial.after, told
+            continue
+        assert unavailable(struck.answer), told
+        if name == "empty":
+            assert trial.after.keys() <= trial.rows().keys() <= trial.before.keys(), told
+            assert trial.send().status == 200, told
+            assert trial.rows() == trial.after, "emptying may be repeated"
         else:
-            assert unavailable(answer), told
-            assert rows.read() == (after if fault.applied and operation in WRITES and last else before), told
-        measured.append(seconds)
+            applied = fault.applied and is_write and struck.last
+            assert trial.rows() == (trial.after if applied else trial.before), told
 
 
 @pytest.mark.parametrize("name", ["api_key_with_zone", "customer_token", "unknown_key"])
