@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,8 +24,8 @@ Cartctl = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def cartctl(stack: Stack) -> Cartctl:
-    """Start a command as a shell does."""
+def cartctl(stack: Stack) -> Iterator[Cartctl]:
+    """Start commands as a shell does; none outlives its test."""
     aws = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -35,18 +36,26 @@ def cartctl(stack: Stack) -> Cartctl:
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CARTCTL_"))}
 
-    def start(*arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "cartctl", *arguments],
-            cwd=ROOT,
-            env={**inherited, **aws, "PYTHONPATH": str(ROOT / "layers" / "storefront")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    with ExitStack() as cleanup:
 
-    return start
+        def start(*arguments: str) -> "subprocess.Popen[str]":
+            process = cleanup.enter_context(
+                subprocess.Popen(  # noqa: S603 - our own command
+                    [sys.executable, "-m", "cartctl", *arguments],
+                    cwd=ROOT,
+                    env={**inherited, **aws, "PYTHONPATH": str(ROOT / "layers" / "storefront")},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            cleanup.callback(process.kill)
+            return process
+
+        # In the background of a script, tests would be deaf to it, and so would all that they start.
+        cleanup.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+        yield start
 
 
 def ended(process: "subprocess.Popen[str]", stdin: str = "") -> tuple[int, str, str]:
