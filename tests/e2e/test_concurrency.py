@@ -30,19 +30,7 @@ from tests.e2e.clients import (
 )
 from tests.e2e.database import Database
 from tests.e2e.lambdas import Lambdas
-from tests.engine.history import (
-    CARTS,
-    STOCK,
-    Answer,
-    Contents,
-    Operation,
-    assert_whole,
-    check,
-    operations,
-    play,
-    record_outcomes,
-)
-from tests.engine.history import ITEMS as HELD_ITEMS
+from tests.engine import history
 
 THREADS = 6
 T = TypeVar("T")
@@ -172,7 +160,7 @@ class HttpClient:
 
     customers: list[Customer]
 
-    def __call__(self, operation: Operation, version: int | None) -> Answer:
+    def __call__(self, operation: history.Operation, version: int | None) -> history.Answer:
         """Send an operation and read the answer."""
         customer = self.customers[operation.cart]
         headers = {"Idempotency-Key": operation.key} if operation.key else {}
@@ -181,7 +169,7 @@ class HttpClient:
         reply = self._send(customer, operation, headers)
         if reply.status >= 400:
             known = reply.version if reply == CHANGED else None
-            return Answer(reply.body["error"], known)
+            return history.Answer(reply.body["error"], known)
         outcome = "replay" if reply.headers.get("Idempotency-Replayed") == "true" else "done"
         if "items" in reply.body:
             assert_adds_up(reply.body)
@@ -189,9 +177,9 @@ class HttpClient:
         else:
             lines, address = [reply.body], None
         held = {line["product"]["id"]: (line["quantity"], line["notes"]) for line in lines}
-        return Answer(outcome, reply.version, Contents(held, address))
+        return history.Answer(outcome, reply.version, history.Contents(held, address))
 
-    def _send(self, customer: Customer, operation: Operation, headers: dict[str, str]) -> Reply:
+    def _send(self, customer: Customer, operation: history.Operation, headers: dict[str, str]) -> Reply:
         item = item_id(customer.owner, operation.product)
         said = {"quantity": operation.quantity, "notes": operation.notes}
         body = {name: it for name, it in said.items() if it is not None}
@@ -216,7 +204,7 @@ def few_items(lambdas: Lambdas) -> Iterator[None]:
     with ExitStack() as functions:
         for function in ("Cart", "CartItems", "CartItem"):
             functions.enter_context(
-                lambdas.with_variables(function, CART_ITEMS=str(HELD_ITEMS), DATABASE_TIMEOUT_SECONDS="5")
+                lambdas.with_variables(function, CART_ITEMS=str(history.ITEMS), DATABASE_TIMEOUT_SECONDS="5")
             )
         yield
 
@@ -227,9 +215,9 @@ def test_every_acknowledged_change_of_shared_carts_is_there_exactly_once(
 ) -> None:
     count, clients = (2_048, 32) if full else (256, 8)
     shop = database.open_shop(Shop(unique("shared"))).name
-    for number, stock in STOCK.items():
+    for number, stock in history.STOCK.items():
         database.sell(shop, product_id=number, stock=stock, discount=100)
-    owners = [database.new_owner(shop) for _ in range(CARTS)]
+    owners = [database.new_owner(shop) for _ in range(history.CARTS)]
     with ExitStack() as connections:
 
         def client() -> HttpClient:
@@ -241,20 +229,24 @@ def test_every_acknowledged_change_of_shared_carts_is_there_exactly_once(
         for customer in first.customers:  # so that no crowd of requests starts a crowd of authorizers
             assert customer.add(0).body["error"] == "invalid product"
         # And no crowd of functions: where all start at once, a slow machine lets a client wait for minutes.
-        idle = [Operation(0, "add", 0, 1), Operation(0, "annotate", 0, notes=""), Operation(0, "read")]
+        idle = [
+            history.Operation(0, "add", 0, 1),
+            history.Operation(0, "annotate", 0, notes=""),
+            history.Operation(0, "read"),
+        ]
         for crowd in range(8, clients + 1, 8):
             for operation in idle:
-                play([[operation]] * crowd, client)
-        history = play(operations(seed, count, clients), client)
-        left = {cart: first(Operation(cart, "read"), None) for cart in range(CARTS)}
+                history.play([[operation]] * crowd, client)
+        events = history.play(history.operations(seed, count, clients), client)
+        left = {cart: first(history.Operation(cart, "read"), None) for cart in range(history.CARTS)}
 
-    outcomes = check(history, left)
-    assert len(history) == count
+    outcomes = history.check(events, left)
+    assert len(events) == count
     for owner, _ in owners:
         row = database.cart(owner)
         assert row is not None
-        assert_whole(row)
-    record_outcomes(command, f"the local cloud, by {clients} clients", history, outcomes, seed)
+        history.assert_whole(row)
+    history.record_outcomes(command, f"the local cloud, by {clients} clients", events, outcomes, seed)
 
 
 def assert_adds_up(cart: dict[str, Any]) -> None:

@@ -18,19 +18,8 @@ from storefront.store.sessions import SessionStore
 from storefront.store.table import Table
 from storefront.web.edge import clock
 from tests.builders import HASHID, SHOP, product
+from tests.engine import history
 from tests.engine.clients import ServiceClient, owner_of
-from tests.engine.history import (
-    CARTS,
-    CLIENTS,
-    ITEMS,
-    STOCK,
-    Operation,
-    assert_whole,
-    check,
-    operations,
-    play,
-    record_outcomes,
-)
 from tests.template import make_table
 
 if TYPE_CHECKING:
@@ -44,7 +33,7 @@ NAME = "concurrency"
 def client(dynamodb_local_url: str) -> "DynamoDBClient":
     """Connect to the engine; nothing is repeated, and what is slow is waited for."""
     settings = Config(
-        proxies={}, max_pool_connections=CLIENTS, read_timeout=60, retries={"total_max_attempts": 1}
+        proxies={}, max_pool_connections=history.CLIENTS, read_timeout=60, retries={"total_max_attempts": 1}
     )  # fmt: skip
     return boto3.Session("testing", "testing", region_name="eu-west-1").client(
         "dynamodb", endpoint_url=dynamodb_local_url, config=settings
@@ -56,7 +45,7 @@ def table(client: "DynamoDBClient") -> Iterator[Table]:
     """Make a table in which the products are for sale."""
     make_table(client, NAME)
     table = Table(NAME, client)
-    items = [product_to_item(SHOP, product(number, stock=stock)) for number, stock in STOCK.items()]
+    items = [product_to_item(SHOP, product(number, stock=stock)) for number, stock in history.STOCK.items()]
     table.write_many({"PutRequest": {"Item": item}} for item in items)
     yield table
     client.delete_table(TableName=NAME)
@@ -65,23 +54,23 @@ def table(client: "DynamoDBClient") -> Iterator[Table]:
 def test_every_acknowledged_change_of_shared_carts_is_there_exactly_once(
     table: Table, client: "DynamoDBClient", seed: int, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "CART_ITEMS", ITEMS)
+    monkeypatch.setattr(limits, "CART_ITEMS", history.ITEMS)
     ask = ServiceClient(table)
 
-    history = play(operations(seed, COUNT), lambda: ask)
+    events = history.play(history.operations(seed, COUNT), lambda: ask)
 
-    left = {cart: ask(Operation(cart, "read"), None) for cart in range(CARTS)}
-    outcomes = check(history, left)
-    assert len(history) == COUNT
+    left = {cart: ask(history.Operation(cart, "read"), None) for cart in range(history.CARTS)}
+    outcomes = history.check(events, left)
+    assert len(events) == COUNT
     assert outcomes.keys() >= {
         "done", "replay", "item not found", "cart has changed", "idempotency key reused", "insufficient stock",
         "cart is full",
     }, "every kind of answer was put to the test"  # fmt: skip
-    for cart in range(CARTS):
-        key = keys.cart(owner_of(Operation(cart, "read")))
+    for cart in range(history.CARTS):
+        key = keys.cart(owner_of(history.Operation(cart, "read")))
         row = client.get_item(TableName=NAME, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}})["Item"]
-        assert_whole(row)
-    record_outcomes(command, f"DynamoDB Local, by {CLIENTS} clients", history, outcomes, seed)
+        history.assert_whole(row)
+    history.record_outcomes(command, f"DynamoDB Local, by {history.CLIENTS} clients", events, outcomes, seed)
 
 
 def test_every_event_of_a_session_s_item_counts_once(table: Table, client: "DynamoDBClient") -> None:
@@ -96,7 +85,7 @@ def test_every_event_of_a_session_s_item_counts_once(table: Table, client: "Dyna
 
     for item in items:
         sessions.add(session, Put(item, "Mug", 1_000, None))  # so that no removal finds too little
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with ThreadPoolExecutor(history.CLIENTS) as pool:
         list(pool.map(send, range(960)))
 
     found = client.query(

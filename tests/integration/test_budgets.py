@@ -1,4 +1,4 @@
-"""What each operation may cost: calls, units and bytes, whatever else the machine does (`make bench` has the times)."""
+"""What each operation may cost on any machine: calls, units, bytes and modules (`make bench` measures times)."""
 
 import json
 from collections.abc import Iterator
