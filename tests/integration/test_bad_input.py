@@ -82,11 +82,12 @@ def test_a_session_id_is_a_name_and_nothing_else(bundle: Bundle, spelled: str, s
     "id_", ["%0A", "..%2F..%2Fcart", "%2A", "%23", "CART%23demo", "%ED%A0%80", "\ud800", "1" * 9_000]
 )
 @pytest.mark.parametrize("name", ["cart_item/patch_both", "cart_item/delete"])
-def test_an_item_id_that_is_none_is_not_found(shop: Bundle, name: str, id_: str) -> None:
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["", "with a key"])
+def test_an_item_id_that_is_none_is_not_found(shop: Bundle, name: str, id_: str, headers: dict[str, str]) -> None:
     add(shop)
     row = shop.cart_row()
 
-    answer = shop.send("cart_item", altered(load(name), path={"id": id_}))
+    answer = shop.send("cart_item", altered(load(name), path={"id": id_}, headers=headers))
 
     assert (answer.status, answer.body) == (404, {"error": "item not found"})
     assert shop.cart_row() == row

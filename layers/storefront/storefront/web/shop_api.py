@@ -201,8 +201,9 @@ def _fingerprint(request: Request, body: BaseModel) -> str:
 
 
 def _digest(text: str, size: int) -> str:
-    """Digest a text to so many bytes, in URL-safe base 64."""
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:size]).rstrip(b"=").decode()
+    """Digest a text to so many bytes, in URL-safe base 64; a path may hold what is no text to UTF-8."""
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest[:size]).rstrip(b"=").decode()
 
 
 def _versions(if_match: str) -> frozenset[int] | None:
