@@ -16,11 +16,11 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-prepare: ## Make the virtual environments that are missing or out of date
-	@$(PYTHON) local/prepare.py
+prepare: ## Create the virtual environments that are missing or out of date
+	@$(PYTHON) tools/prepare.py
 
 cartctl: ## Install the operators' tool, and say how to call it
-	@$(PYTHON) local/prepare.py .venv
+	@$(PYTHON) tools/prepare.py .venv
 	@echo 'Installed .venv/bin/cartctl. To call it as cartctl in this shell: export PATH="$(CURDIR)/.venv/bin:$$PATH"'
 
 start: prepare ## Run the product on this machine until Ctrl-C (PORT=4566)
@@ -43,10 +43,10 @@ test-engine: prepare ## Test stores, functions and concurrency on DynamoDB Local
 reliability: ## Run all of that at full size, and the soak, and write the figures into docs/reliability.md
 	$(MAKE) test test-engine FULL=1
 	$(MAKE) soak
-	.venv/bin/python -m docs.reliability
+	.venv/bin/python -m tools.reliability
 
 soak: prepare ## Put mixed load on a local cloud and watch its memory (MINUTES=10)
-	@.venv/bin/python -m tests.e2e.soak --minutes $(MINUTES)
+	@.venv/bin/python -m tools.soak --minutes $(MINUTES)
 
 bench: prepare ## Measure every operation against its floor: time, calls, units, dollars
 	@.venv/bin/python -m bench
@@ -55,14 +55,14 @@ lint: prepare ## Check style, security, types, the template and the packages
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy .
-	@.venv/bin/python requirements/audit.py
+	@.venv/bin/python -m tools.audit
 	@echo "sam validate --lint"
 	@AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint
 
-docs: prepare ## Make a page of docs/openapi.yaml that one can browse
-	@.venv/bin/python docs/build_page.py
+docs: prepare ## Build a browsable HTML page of docs/openapi.yaml
+	@.venv/bin/python -m tools.build_page
 
-format: prepare ## Format the code and mend what can be mended
+format: prepare ## Format the code and apply the fixes of ruff
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
@@ -72,5 +72,5 @@ lock: prepare ## Pin all packages with hashes (UPGRADE=1 takes the newest)
 	done
 
 clean: down ## Stop the local cloud and remove everything that can be made again
-	@rm -rf .local .venv .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .local .venv build *.egg-info .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

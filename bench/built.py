@@ -1,4 +1,4 @@
-"""What is deployed: the layers and functions as `sam build` makes them for this host, out of everybody else's reach."""
+"""The layers and functions as `sam build` makes them for this host, copied so that no other build changes them."""
 
 import shutil
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local import deploy, settings
 from local.emulator import held
-from tests.template import TEMPLATE
+from tools.support.template import TEMPLATE, resources_of_type
 
 
 @contextmanager
@@ -20,15 +20,10 @@ def built() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with held(settings.STATE / "build.lock"):
-            deploy.build("http://127.0.0.1", folder / "build.log")  # which asks nobody there
-            for name in of_type("AWS::Serverless::LayerVersion"):
+            deploy.build("http://127.0.0.1", folder / "build.log")  # no request is sent there
+            for name in resources_of_type("AWS::Serverless::LayerVersion"):
                 shutil.copytree(settings.BUILD / name, folder / name)
-        for name in of_type("AWS::Serverless::Function"):
+        for name in resources_of_type("AWS::Serverless::Function"):
             source = settings.ROOT / TEMPLATE["Resources"][name]["Properties"]["CodeUri"]
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))  # as git has it
         yield folder
-
-
-def of_type(kind: str) -> list[str]:
-    """Name the template's resources of a type."""
-    return [name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == kind]

@@ -1,4 +1,4 @@
-"""The bundle over a table of its own: every operation carried out once on DynamoDB Local, repeatable from then on."""
+"""The functions over a table: every operation is carried out once on DynamoDB Local, and can be repeated after that."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,29 +1,32 @@
-"""Cold starts: each function as it is deployed, against a function that imports boto3 and makes a DynamoDB client.
+"""Cold starts: each function as it is deployed, against a function that imports boto3 and creates a DynamoDB client.
 
-Every start is a process of its own, which reads the built layers from a folder that it cannot write to. All functions
-take turns, so that whatever else the machine does falls on each. What is compared is processor time, because a start
-waits for nobody, and of each function the least third of its starts: what else the machine does can only add to them.
+The bare function has boto3 as pip installs it, in our versions and compiled as our layers are. A second one with the
+same code uses our pruned layer, which shows how much of a ratio is due to pruning.
+
+Each start is a new process, which reads the built layers from a folder that it cannot write to. All functions take
+turns, so that other work of the machine slows all of them. The ratios compare processor time, because a start waits
+for nothing, and only the fastest third of each function's starts, because other work can only add to them.
 """
 
 import json
 import os
-import shutil
+import re
 import statistics
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Final
 
 from rich.table import Table
 
 from bench import functions, operations
-from bench.built import built, of_type
+from bench.built import built
 from bench.engine import new_table
 from local import dynamodb_local, settings
-from tests.builders import NOW
-from tests.template import TEMPLATE
+from local.errors import LocalCloudError
+from tools.support.events import NOW
+from tools.support.template import FUNCTIONS, resources_of_type
 
 BARE: Final = "bare"
 BARE_CODE: Final = """\
@@ -35,11 +38,17 @@ client = boto3.client("dynamodb")
 def handler(event, context):
     return client.get_item(TableName="table", Key={"pk": {"S": "-"}, "sk": {"S": "-"}}, ConsistentRead=True)
 """
-BARE_PACKAGES: Final = ("boto3", "s3transfer")
-"""What the bare function has beside our layer of packages."""
-AT_MOST: Final = {"AuthorizerFunction": 1.1}
+BARE_PACKAGES: Final = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
+"""The packages of the bare function: boto3 and what it requires, in the versions of our layer."""
+PRUNED: Final = "bare, pruned"
+"""The same code on our own layer of packages."""
+REQUIREMENTS: Final = settings.ROOT / "layers" / "dependencies" / "requirements.txt"
+AT_MOST: Final = {"AuthorizerFunction": 1.2}
 AT_MOST_OTHERS: Final = 1.5
 """A start's processor time, as a multiple of the bare function's."""
+
+Starts = list[dict[str, Any]]
+"""What the child reports of each start of a function."""
 
 CHILD: Final = """\
 import json, sys, time
@@ -49,6 +58,8 @@ out, sys.stdout = sys.stdout, sys.stderr
 
 
 class context:
+    function_name, memory_limit_in_mb = "function", 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
     aws_request_id = "c0ffee00-0000-4000-8000-000000000000"
     get_remaining_time_in_millis = staticmethod(lambda: 20_000)
 
@@ -68,43 +79,49 @@ done = now()
 assert answer.get("statusCode", 200) == 200, answer
 json.dump({"init": [b - a for a, b in zip(start, ready)], "first": [b - a for a, b in zip(began, done)],
            "modules": modules}, out)
+out.flush()  # at exit only what sys.stdout is then would be
 """
 """Imports a function as Lambda's runtime does, and gives it its first event."""
 
 
 def measure(rounds: int = 30) -> dict[str, Any]:
-    """Start every function so many times and return, for each, what that took and what it may take.
+    """Start every function this many times and return, for each, its times and its bound.
 
-    ``init_ms`` and ``first_ms`` are medians by the clock, ``*_cpu_ms`` means of the least third by the processor, and
-    ``*_ratio`` compares those with the bare function's. Raises `LocalCloudError`.
+    ``init_ms`` and ``first_ms`` are medians by the clock, ``*_cpu_ms`` means of the fastest third by the processor.
+    ``*_ratio`` compares those with the bare function's, ``*_ratio_to_pruned`` with the one's on the pruned layer.
+    Raises `LocalCloudError`.
     """
-    names = [BARE, *of_type("AWS::Serverless::Function")]
+    names = [BARE, PRUNED, *FUNCTIONS.values()]
     with built() as folder, dynamodb_local.running() as engine:
         _add_bare(folder)
         rows = [*operations.shared_rows(), *(row for one in operations.operations() for row in one.rows)]
         new_table(engine).write_many({"PutRequest": {"Item": row}} for row in rows)
-        starts: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        starts: dict[str, Starts] = {name: [] for name in names}
         with _unwritable(folder):
             for turn in range(rounds + 1):
                 for name in names if turn % 2 else reversed(names):
                     start = _start(folder, name, engine)
                     if turn:  # the first reads the disk
                         starts[name].append(start)
-    return {name: _summary(name, starts[name], starts[BARE]) for name in names}
+    return {name: _summary(name, starts[name], starts[BARE], starts[PRUNED]) for name in names}
 
 
 def table(measured: dict[str, Any]) -> Table:
     """Show what `measure` returned."""
-    shown = Table(title="Cold starts", caption="ratios: processor time of the least third, in bare functions")
+    shown = Table(
+        title="Cold starts",
+        caption="ratios: processor time of the fastest third, to boto3 as pip installs it",
+    )
     shown.add_column("function")
-    for title in ("init", "ratio", "at most", "first request", "ratio", "modules"):
+    for title in ("init", "ratio", "at most", "to pruned", "first request", "ratio", "modules"):
         shown.add_column(title, justify="right")
     for name, of in measured.items():
         shown.add_row(
             name,
             f"{of['init_ms']:.0f} ms",
             f"{of['init_ratio']:.2f}",
-            f"{of['at_most']:.1f}" if name != BARE else "",
+            "" if of["at_most"] is None else f"{of['at_most']:.1f}",
+            f"{of['init_ratio_to_pruned']:.2f}",
             f"{of['first_ms']:.1f} ms",
             f"{of['first_ratio']:.2f}",
             str(of["modules"]),
@@ -113,29 +130,28 @@ def table(measured: dict[str, Any]) -> Table:
     return shown
 
 
-def _summary(name: str, starts: list[dict[str, Any]], bare: list[dict[str, Any]]) -> dict[str, Any]:
-    """Reduce a function's starts to what they took."""
-    at_most = AT_MOST.get(name, AT_MOST_OTHERS)
+def _summary(name: str, starts: Starts, bare: Starts, pruned: Starts) -> dict[str, Any]:
+    """Summarize a function's starts."""
+    at_most = None if name in {BARE, PRUNED} else AT_MOST.get(name, AT_MOST_OTHERS)
     summary: dict[str, Any] = {"at_most": at_most, "modules": starts[0]["modules"]}
     for part in ("init", "first"):
         summary[f"{part}_ms"] = 1000 * statistics.median(start[part][0] for start in starts)
-        ours, floor = (_undisturbed([start[part][1] for start in of]) for of in (starts, bare))
+        ours, floor, pruned_floor = (_undisturbed([start[part][1] for start in of]) for of in (starts, bare, pruned))
         summary[f"{part}_cpu_ms"] = 1000 * ours
         summary[f"{part}_ratio"] = ours / floor
-    return {**summary, "met": name == BARE or summary["init_ratio"] <= at_most}
+        summary[f"{part}_ratio_to_pruned"] = ours / pruned_floor
+    return {**summary, "met": at_most is None or summary["init_ratio"] <= at_most}
 
 
 def _undisturbed(times: list[float]) -> float:
-    """Return the mean of the least third."""
+    """Return the mean of the fastest third."""
     return statistics.mean(sorted(times)[: len(times) // 3])
 
 
 def _start(folder: Path, name: str, engine: str) -> dict[str, Any]:
-    """Start a function in a process of its own and carry out its first request. Raises `CalledProcessError`."""
-    layers = of_type("AWS::Serverless::LayerVersion")
+    """Start a function in a new process and carry out its first request. Raises `CalledProcessError`."""
+    layers = {BARE: [BARE], PRUNED: ["DependenciesLayer"]}.get(name, resources_of_type("AWS::Serverless::LayerVersion"))
     path = [folder / name, *(folder / layer / "python" for layer in layers)]
-    if name == BARE:
-        path.append(folder / BARE / "python")
     run = subprocess.run(  # noqa: S603 - our own code, and no shell
         [_interpreter(), "-S", "-c", CHILD, str(NOW)],  # -S: packages come from the layers alone
         input=json.dumps(_event(name)),
@@ -156,35 +172,47 @@ def _start(folder: Path, name: str, engine: str) -> dict[str, Any]:
 
 
 def _event(name: str) -> Mapping[str, Any]:
-    """Return the first request of a function that is measured anyway."""
-    if name == BARE:
-        return {}
-    function = Path(TEMPLATE["Resources"][name]["Properties"]["CodeUri"]).name
-    return next(one.event for one in operations.operations() if one.function == function)
+    """Return the first event of a function among those of the measured operations."""
+    return next((one.event for one in operations.operations() if FUNCTIONS[one.function] == name), {})
 
 
 def _interpreter() -> str:
-    """Return the interpreter itself; a virtual environment's looks for packages of its own."""
+    """Return the interpreter itself; a virtual environment's would find the packages there."""
     return str(Path(settings.EMULATOR / "python").resolve())
 
 
 def _add_bare(folder: Path) -> None:
-    """Add the bare function: boto3 as it comes, compiled as our layers are, beside the same layer of packages."""
-    ours = next((folder / "DependenciesLayer" / "python").glob("botocore-*.dist-info")).name
-    if ours != f"botocore-{metadata.version('botocore')}.dist-info":
-        raise ValueError(f"boto3 {metadata.version('boto3')} here goes with another botocore than the layer's {ours}")
+    """Add the bare functions: one with boto3 as pip installs it, one for our pruned layer. Raises `LocalCloudError`."""
+    for name in (BARE, PRUNED):
+        (folder / name).mkdir()
+        (folder / name / "app.py").write_text(BARE_CODE)
     site = folder / BARE / "python"
-    for package in BARE_PACKAGES:
-        found = util.find_spec(package)
-        if found is None or found.origin is None:
-            raise ImportError(package)
-        shutil.copytree(Path(found.origin).parent, site / package, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / BARE / "app.py").write_text(BARE_CODE)
-    subprocess.run(  # noqa: S603 - as the layers' Makefiles do
-        [_interpreter(), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(site)],
-        env={"PATH": os.defpath},
-        check=True,
-    )
+    requirements = folder / "bare.txt"
+    requirements.write_text(_requirements_of(BARE_PACKAGES))
+    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps", "--require-hashes"]
+    install = ["pip", "install", *options, "--requirement", str(requirements), "--target", str(site)]
+    compile_ = ["compileall", "-q", "--invalidation-mode", "unchecked-hash", str(site)]
+    # Not the variables that steer Python: PYTHONPYCACHEPREFIX would put the bytecode elsewhere.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    for command in (install, compile_):  # as the layers' Makefiles do, but for the pruning
+        run = subprocess.run(  # noqa: S603 - our own commands, and no shell
+            [str(settings.EMULATOR / "python"), "-m", *command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode:
+            raise LocalCloudError(f"{command[0]} failed for the bare function:\n{run.stderr}")
+
+
+def _requirements_of(packages: Collection[str]) -> str:
+    """Return the lines of our layer's requirements that pin these packages, with their hashes."""
+    pins = re.split(r"^(?=[a-z])", REQUIREMENTS.read_text(), flags=re.MULTILINE)
+    wanted = [pin for pin in pins if pin.partition("==")[0] in packages]
+    if len(wanted) != len(packages):
+        raise ValueError(f"{REQUIREMENTS} does not pin all of {packages}")
+    return "".join(wanted)
 
 
 @contextmanager

@@ -7,20 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.units import Units
-from tests.template import TEMPLATE
+from tools.support.template import FUNCTIONS, TEMPLATE
 
 PRICES: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
 MILLION: Final = 10**6
 MONTH: Final = 30 * 24 * 3600
 """Seconds."""
 MEGABYTES: Final[int] = TEMPLATE["Globals"]["Function"]["MemorySize"]
-FUNCTIONS: Final = {
-    "authorizer": "AuthorizerFunction",
-    "stats_cart": "StatsCartFunction",
-    "cart": "CartFunction",
-    "cart_items": "CartItemsFunction",
-    "cart_item": "CartItemFunction",
-}
 
 
 @dataclass(frozen=True)

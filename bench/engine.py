@@ -2,12 +2,12 @@
 
 from bench.functions import TABLE
 from local import environment
-from storefront.store.table import Table
-from tests.template import make_table
+from serverless_cart.dynamodb.table import Table
+from tools.support.template import create_table
 
 
 def new_table(address: str, name: str = TABLE) -> Table:
     """Make the table from the template's own words."""
     client = environment.session().client("dynamodb", endpoint_url=address, config=environment.CLIENT)
-    make_table(client, name)
+    create_table(client, name)
     return Table(name, client)

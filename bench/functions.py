@@ -1,6 +1,6 @@
-"""The functions in this process, as a warm Lambda has them: their own environment, their own log, a clock that stands.
+"""The functions in this process, as a warm Lambda has them: with their own environment and log, and a stopped clock.
 
-The clock stands so that a request that is repeated is the same to the byte, and its answer may come from memory.
+The clock is stopped so that a repeated request is the same to the byte, and can be answered from memory.
 """
 
 import contextlib
@@ -10,27 +10,41 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TextIO, cast
 
-from storefront.web import edge
-from tests.builders import NOW, ROOT
+from serverless_cart import bootstrap, clock
+from tools.support.events import NOW
+from tools.support.paths import ROOT
+from tools.support.template import TEMPLATE
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 TABLE: Final = "table"
+_VARIABLES: Final = {
+    name: value["Ref"] for name, value in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].items()
+}
 ENVIRONMENT: Final = {
+    # The template's own variables, with the defaults of its parameters.
+    **{
+        name: str(TEMPLATE["Parameters"][parameter]["Default"])
+        for name, parameter in _VARIABLES.items()
+        if parameter in TEMPLATE["Parameters"]
+    },
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_REGION": "eu-west-1",
-    "DATABASE_TIMEOUT_SECONDS": "5",  # on a machine that may be busy with other things
+    "DATABASE_TIMEOUT_SECONDS": "5",  # the machine may be busy with other things
     "TABLE_NAME": TABLE,
 }
 
 
 class Context:
-    """What Lambda tells a function about its run."""
+    """The context of an invocation, as Lambda passes it to a function."""
 
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
     aws_request_id = "c0ffee00-0000-4000-8000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
@@ -63,13 +77,14 @@ def load(address: str, log: Log) -> dict[str, Handler]:
     for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
         del os.environ[name]
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=address)
-    edge.clock = lambda: NOW
+    for module in (clock, bootstrap):  # the second has a name for it already, which the functions use
+        vars(module)["clock"] = lambda: NOW
     with log.taking():  # the logger keeps what is stdout then
         return {file.parent.name: _handler(file.parent.name) for file in (ROOT / "functions").glob("*/app.py")}
 
 
 def _handler(function: str) -> Handler:
-    """Import a function's app.py under a name of its own."""
+    """Import a function's app.py under a unique name."""
     spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
     if spec is None or spec.loader is None:
         raise ImportError(function)

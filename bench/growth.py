@@ -12,14 +12,14 @@ from rich.table import Table as RichTable
 
 from bench.engine import new_table
 from local import dynamodb_local
-from storefront.domain.cart import Addition, Cart, Item, Owner
-from storefront.domain.product import Product, Reading
-from storefront.service.cart import CartService, Terms
-from storefront.store.carts import CartStore, cart_to_item
-from storefront.store.catalogue import product_to_item
-from storefront.store.table import Item as Row
-from storefront.store.table import Table
-from tests.builders import NOW, SHOP
+from serverless_cart.domain.cart import Cart, CartItem, ItemAddition, Owner
+from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_to_item
+from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.table import Table
+from serverless_cart.service.cart import CartService, Preconditions
+from tools.support.events import NOW, SHOP
 
 STORED: Final = (1, 1_000, 100_000)
 """Carts in a table, and as many products."""
@@ -36,7 +36,7 @@ Operation = Callable[[], object]
 def measure(rounds: int = 200) -> dict[str, Any]:
     """Return an add's and a read's median times, in milliseconds, by carts stored and by items in the cart.
 
-    ``ratios`` compares the largest table with the smallest: the median of the turns' ratios. ``met`` tells whether
+    ``ratios`` compares the largest table with the smallest: the median of the turns' ratios. ``met`` says whether
     they are flat. Raises `LocalCloudError`.
     """
     with dynamodb_local.running() as engine:
@@ -83,7 +83,7 @@ def _filled(engine: str, size: int) -> Table:
     return filled
 
 
-def _rows(numbers: range) -> Iterator[Row]:
+def _rows(numbers: range) -> Iterator[Item]:
     """Write a cart and a product for each number."""
     for number in numbers:
         yield cart_to_item(Owner(SHOP, f"customer-{number}"), cart([number + 1]), NOW)
@@ -96,16 +96,16 @@ def _operations(of: Table, items: int) -> dict[str, Operation]:
     rows = [cart_to_item(owner, cart(range(1, items + 1)), NOW)]
     rows += [product_to_item(SHOP, product(id_)) for id_ in range(1, items + 1)]
     of.write_many({"PutRequest": {"Item": row}} for row in rows)
-    service = CartService(CartStore(of, lambda: NOW), lambda: NOW)
+    service = CartService(DynamoDBCartStore(of, lambda: NOW), lambda: NOW)
     return {
-        "add": lambda: service.add(owner, Addition(1, 1, None), Terms()),
+        "add": lambda: service.add(owner, ItemAddition(1, 1, None), Preconditions()),
         "read": lambda: service.read(owner),
     }
 
 
 def cart(products: Iterable[int]) -> Cart:
     """Make a cart with one of each product."""
-    items = {id_: Item(id_, 1, "", NOW, NOW, Reading(product(id_), NOW)) for id_ in products}
+    items = {id_: CartItem(id_, 1, "", NOW, NOW, ProductSnapshot(product(id_), NOW)) for id_ in products}
     return Cart(version=NOW, created_at=NOW, updated_at=NOW, items=items)
 
 

@@ -22,7 +22,7 @@ from local.errors import LocalCloudError
 
 SIZES: Final = (128, 192, 256, 384, 512, 768, 1024, 1769)
 """Megabytes."""
-OPERATIONS: Final = ("authorizer", "stats PUT", "cart read, 5", "cart add, 5", "item revise, 5", "cart add, 100")
+OPERATIONS: Final = ("authorizer", "stats PUT", "cart read, 5", "cart add, 5", "item update, 5", "cart add, 100")
 ROUNDS: Final = 100
 PERIOD: Final = 20_000
 """Microseconds for which a quota is given."""
@@ -61,7 +61,7 @@ def table(measured: dict[str, Any]) -> Table:
 
 
 def _at(run: Run, megabytes: int) -> dict[str, Any]:
-    """Time one operation under the bound that stands."""
+    """Time one operation under the current bound."""
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -80,7 +80,7 @@ def _at(run: Run, megabytes: int) -> dict[str, Any]:
 
 @contextmanager
 def _group() -> Iterator[Path]:
-    """Put this process in a control group of its own."""
+    """Put this process in a new control group."""
     controller = next(folder for folder in _CONTROLLERS if folder.exists())
     group = controller / f"serverless-cart-{os.getpid()}"
     try:

@@ -5,23 +5,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from storefront import tokens
-from storefront.domain.cart import Cart, Owner
-from storefront.domain.cart import Item as Line
-from storefront.domain.identity import item_id
-from storefront.domain.product import Product, Reading
-from storefront.domain.session import ItemKey, Session
-from storefront.store import keys
-from storefront.store.carts import cart_to_item
-from storefront.store.catalogue import product_to_item
-from storefront.store.table import Item
-from storefront.store.tokens import shop_to_item, token_to_items
-from tests.builders import HASHID, NOW, SECOND, SHOP, Event, altered, load
+from serverless_cart import auth
+from serverless_cart.domain.cart import Cart, CartItem, Owner
+from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.carts import cart_to_item
+from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
+from tools.support.events import HASHID, NOW, SECOND, SHOP, Event, altered, load
 
 SIZES: Final = (1, 5, 20, 100)
 """Items of a cart, or of a search session's, when the operation has been carried out; before it where it takes away."""
 FRESH: Final = NOW - 10 * SECOND
-"""When a price was read that need not be read anew."""
+"""When a price was read that need not be read again."""
 AGED: Final = NOW - 90 * SECOND
 """When a price was read that must be."""
 FIRST: Final = 100_000
@@ -55,10 +55,10 @@ class Operation:
 
 def shared_rows(products: int = max(SIZES)) -> list[Item]:
     """Return what all operations find in the table: the shop, its token, so many products."""
-    shop = tokens.Shop(SHOP, frozenset({HASHID}))
+    shop = Shop(SHOP, frozenset({HASHID}))
     return [
         shop_to_item(shop),
-        *token_to_items(tokens.digest(API_KEY), tokens.Token("api_key", SHOP)),
+        *token_to_items(auth.digest(API_KEY), auth.Token("api_key", SHOP)),
         *(product_to_item(SHOP, _product(number)) for number in range(products)),
     ]
 
@@ -101,13 +101,13 @@ def _cart_operations(size: int) -> Iterator[Operation]:
     event = _of(load("cart/get"), f"read-{size}")
     yield Operation("cart read", "cart", event, 1, size, _cart(f"read-{size}", size), bound)
 
-    path = {"id": str(item_id(Owner(SHOP, f"revise-{size}"), FIRST))}
-    event = _of(load("cart_item/patch_quantity"), f"revise-{size}", path=path, body={"quantity": 3})
-    yield Operation("item revise", "cart_item", event, 3, size, _cart(f"revise-{size}", size))
+    path = {"id": str(item_id(Owner(SHOP, f"update-{size}"), FIRST))}
+    event = _of(load("cart_items/patch_quantity"), f"update-{size}", path=path, body={"quantity": 3})
+    yield Operation("item update", "cart_items", event, 3, size, _cart(f"update-{size}", size))
 
     path = {"id": str(item_id(Owner(SHOP, f"remove-{size}"), FIRST))}
-    event = _of(load("cart_item/delete"), f"remove-{size}", path=path)
-    yield Operation("item remove", "cart_item", event, 2, size, _cart(f"remove-{size}", size))
+    event = _of(load("cart_items/delete"), f"remove-{size}", path=path)
+    yield Operation("item remove", "cart_items", event, 2, size, _cart(f"remove-{size}", size))
 
     event = _of(load("cart/patch"), f"select-{size}", body={"address": 7})
     yield Operation("cart select", "cart", event, 2, size, _cart(f"select-{size}", size))
@@ -124,7 +124,7 @@ def _cart_operations(size: int) -> Iterator[Operation]:
 
 
 def _of(event: Event, customer: str, **changes: Any) -> Event:  # noqa: ANN401 - JSON is anything
-    """Return the event as it comes from another customer, without terms."""
+    """Return the event as it comes from another customer, without preconditions."""
     return altered(event, authorizer={"customer": customer}, **changes)
 
 
@@ -145,13 +145,13 @@ def _product(number: int) -> Product:
 def _cart(customer: str, size: int, read_at: int = FRESH) -> list[Item]:
     """Return a cart of so many items, one in five with notes; nothing where there are none."""
     lines = {
-        FIRST + number: Line(
+        FIRST + number: CartItem(
             product_id=FIRST + number,
             quantity=1 + number % 3,
             notes="" if number % 5 else "Please wrap it as a gift",
             added_at=FRESH + number,
             updated_at=FRESH + number,
-            reading=Reading(_product(number), read_at),
+            snapshot=ProductSnapshot(_product(number), read_at),
         )
         for number in range(size)
     }

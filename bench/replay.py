@@ -1,8 +1,8 @@
 """A DynamoDB that answers each request as the real engine answered it the first time.
 
 Its requests go to DynamoDB Local once, with the units that they consume; the same bytes are then answered from memory.
-So an operation can be repeated without end in the same state of the table, and what is timed holds none of the engine's
-own noise, which is larger than what we add to it. It runs in a process of its own, as the database does.
+So an operation can be repeated without end in the same state of the table, and the times have none of the engine's
+noise, which is larger than the time of our own code. It runs in a separate process, as the database does.
 """
 
 import http.client
@@ -39,7 +39,7 @@ class Exchange:
 
     @property
     def reads(self) -> bool:
-        """Tell whether the units are read units."""
+        """Whether the units are read units."""
         return self.operation in READS
 
 
@@ -47,7 +47,7 @@ class Replay:
     """The parent's end of the process. Its address is where the functions find their database."""
 
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
-        """Wait for the process, which tells its port first."""
+        """Wait for the process, which sends its port first."""
         self._pipe = pipe
         self.address = f"http://{settings.HOST}:{pipe.recv()}"
 

@@ -15,7 +15,7 @@ from bench.cost import PRICES, Cost
 from bench.units import Units
 from bench.warm import Warm
 from local import settings
-from tests.template import TEMPLATE
+from tools.support.template import TEMPLATE
 
 FIGURES: Final = settings.STATE / "bench.json"
 

@@ -1,8 +1,8 @@
 """Scale: at which rate each kind of key throttles first, by DynamoDB's published limits.
 
-One partition serves 3,000 read units and 1,000 write units a second. Adaptive capacity soon gives a hot key a partition
-of its own, and splits a hot item collection by its sort keys; one item is never split. So a key pattern throttles first
-where its hottest item, or the partition value that has not been split yet, comes to that.
+One partition serves 3,000 read units and 1,000 write units a second. Adaptive capacity soon gives a hot key a
+separate partition, and splits a hot item collection by its sort keys; one item is never split. So a key pattern
+throttles first where its hottest item, or the partition value that has not been split yet, reaches that.
 """
 
 import random
@@ -14,13 +14,13 @@ from typing import Any, Final
 from rich.table import Table
 
 from bench.growth import cart, product
-from storefront.domain.cart import Owner
-from storefront.store import keys
-from storefront.store.carts import cart_to_item
-from storefront.store.catalogue import product_to_item
-from tests.builders import NOW, SHOP
-from tests.item_size import read_units, size_of, write_units
-from tests.template import TEMPLATE
+from serverless_cart.domain.cart import Owner
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.carts import cart_to_item
+from serverless_cart.dynamodb.catalogue import product_to_item
+from tools.support.events import NOW, SHOP
+from tools.support.item_size import read_units, size_of, write_units
+from tools.support.template import TEMPLATE
 
 READS: Final = 3_000
 WRITES: Final = 1_000

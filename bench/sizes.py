@@ -1,35 +1,21 @@
 """Sizes: each layer and function, as it is sent to Lambda and as it lies there."""
 
-import zipfile
-from io import BytesIO
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rich.table import Table
 
-from bench.built import built, of_type
-
-LAYERS: Final = 15_000_000
-"""Bytes that both layers may have together, zipped."""
+from bench.built import built
+from tools.support.layer_size import LAYERS, size_of_folder
+from tools.support.template import resources_of_type
 
 
 def measure() -> dict[str, Any]:
-    """Build, and return the sizes in bytes, zipped and not; ``met`` tells whether the layers keep to their bound."""
+    """Build, and return the sizes in bytes, zipped and not; ``met`` says whether the layers are within their bound."""
     with built() as folder:
-        layers = {name: of(folder / name) for name in of_type("AWS::Serverless::LayerVersion")}
-        functions = {name: of(folder / name) for name in of_type("AWS::Serverless::Function")}
+        layers = {name: size_of_folder(folder / name) for name in resources_of_type("AWS::Serverless::LayerVersion")}
+        functions = {name: size_of_folder(folder / name) for name in resources_of_type("AWS::Serverless::Function")}
     zipped = sum(size["zipped"] for size in layers.values())
     return {"sizes": {**layers, **functions}, "layers": zipped, "at_most": LAYERS, "met": zipped <= LAYERS}
-
-
-def of(folder: Path) -> dict[str, int]:
-    """Return the size of a folder's files, zipped and not, in bytes."""
-    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.write(file, file.relative_to(folder))
-    return {"zipped": packed.tell(), "unzipped": sum(file.stat().st_size for file in files)}
 
 
 def table(measured: dict[str, Any]) -> Table:

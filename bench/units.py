@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from bench.bundle import Run
 from bench.operations import shared_rows
 from bench.replay import Exchange
-from storefront.store.table import Item
-from tests.item_size import READ_UNIT, read_units, size_of, write_units
+from serverless_cart.dynamodb.attributes import Item
+from tools.support.item_size import READ_UNIT, read_units, size_of, write_units
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Warm time: each handler against its floor, the same database calls by a bare client with nothing around them.
 
-Handler and floor take turns, so that whatever else the machine does falls on both; what counts is the ratio of their
-medians.
+Handler and floor take turns, so that other work of the machine slows both; the ratio of their medians counts. One
+operation follows the other, because a warm function finds its own code in the processor's caches.
 """
 
 import gc
@@ -55,9 +55,9 @@ def measure(bundle: Bundle, rounds: int) -> list[Warm]:
         bundle.database.seal(0.0)
         gc.collect()
         gc.freeze()  # what the bench itself holds is not to be looked through on a function's time
-        for turn in range(rounds):
-            for (handler, floor), times in zip(pairs, taken, strict=True):
-                order = ((handler, times[:2]), (floor, times[2:]))
+        for (handler, floor), times in zip(pairs, taken, strict=True):
+            order = ((handler, times[:2]), (floor, times[2:]))
+            for turn in range(rounds):
                 for carry, (clock, cpu) in order if turn % 2 else reversed(order):
                     _time(carry, clock, cpu)
     return [Warm(_times(clock, cpu), _times(floor_clock, floor_cpu)) for clock, cpu, floor_clock, floor_cpu in taken]

@@ -6,7 +6,8 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NoReturn
+from importlib import metadata
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -38,6 +39,22 @@ app.add_typer(cart.app, name="cart")
 app.add_typer(session.app, name="session")
 app.add_typer(catalogue.app, name="catalogue")
 app.command()(doctor.doctor)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - an option's
+    if value:
+        typer.echo(f"cartctl {metadata.version('serverless-cart')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that only cartctl itself has."""
 
 
 @cache

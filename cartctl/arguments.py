@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from cartctl.errors import CartctlError, ExitCode
-from storefront.domain import shop as rules
+from serverless_cart.domain import validation as rules
 
 _DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 24 * 3_600}
@@ -49,13 +49,17 @@ def settings_fit(*settings: frozenset[str]) -> None:
 
 
 ShopName = Annotated[
-    str, typer.Argument(metavar="SHOP", parser=checked(rules.shop_name), help="Name of the shop.", show_default=False)
+    str,
+    typer.Argument(metavar="SHOP", parser=checked(rules.parse_shop_name), help="Name of the shop.", show_default=False),
 ]
 Customer = Annotated[
     str,
     typer.Argument(
-        metavar="CUSTOMER", parser=checked(rules.customer), help="The customer's id in the shop.", show_default=False
+        metavar="CUSTOMER",
+        parser=checked(rules.parse_customer),
+        help="The customer's id in the shop.",
+        show_default=False,
     ),
 ]
-Label = Annotated[str, typer.Option(parser=checked(rules.label), help="What it is for, to recognise it by.")]
+Label = Annotated[str, typer.Option(parser=checked(rules.parse_label), help="What it is for, to recognise it by.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

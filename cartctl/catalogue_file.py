@@ -9,16 +9,16 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any, BinaryIO, Final, NoReturn
 
 from cartctl.errors import CartctlError
-from storefront.domain.product import Product
+from serverless_cart.domain.product import Product
 
-COLUMNS: Final = tuple(field.name for field in fields(Product))
+COLUMNS: Final = Product._fields
 OPTIONAL: Final[Mapping[str, Any]] = {"image": None, "discount": 0, "active": True}
 """Columns that a file may lack, and what is meant then. Not so the stock: without it everything would sell for ever."""
 REQUIRED: Final = tuple(name for name in COLUMNS if name not in OPTIONAL)

@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 
 from cartctl.catalogue_file import BadRow, GoodRow, Row
 from cartctl.connection import THREADS
-from storefront.domain.product import Product
-from storefront.store.catalogue import Catalogue
-from storefront.store.table import READ_BATCH
+from serverless_cart.domain.product import Product
+from serverless_cart.dynamodb.catalogue import Catalogue
+from serverless_cart.dynamodb.table import READ_BATCH
 
 LOOKED_AFTER: Final = 10.0
 """Seconds after which it is looked again whether the shop is open: deleting one waits longer with the products."""

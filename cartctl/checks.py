@@ -15,11 +15,12 @@ from typing import Any, Final, NamedTuple
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cartctl.connection import Deployment, clock
+from cartctl.connection import Deployment
 from cartctl.errors import CartctlError
 from cartctl.shell import DENIED, explained
-from storefront.domain.errors import Unavailable
-from storefront.store.shops import ShopStore
+from serverless_cart.clock import clock
+from serverless_cart.dynamodb.shops import ShopStore
+from serverless_cart.service.errors import Unavailable
 
 REFUSALS: Final = (ClientError, BotoCoreError, CartctlError, Unavailable, requests.RequestException)
 """What keeps a check from being made."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,15 +14,18 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ProfileNotFound
 
 from cartctl.errors import CartctlError, NotFoundError
-from storefront.store.table import Table
+from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
+from serverless_cart.dynamodb.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STACK: Final = "serverless-cart"
 """The name that samconfig.toml gives the stack."""
-LOCAL_CLOUD: Final = Path(__file__).resolve().parents[1] / ".local" / "stack.json"
-"""Where a running local cloud tells of itself."""
+CHECKOUT: Final = Path(__file__).resolve().parents[1]
+"""The checkout that this code runs from. If cartctl was installed elsewhere, this is no checkout."""
+LOCAL_CLOUD: Final = Path(".local") / "stack.json"
+"""The file in a checkout that describes its running local cloud."""
 OUTPUTS: Final = ("TableName", "SearchUrl", "ShopUrl")
 THREADS: Final = 16
 """Requests of one command that may be under way at once."""
@@ -62,6 +64,20 @@ class Deployment:
         """Return a parameter of the stack, ``default`` where the stack is too old to have it."""
         return int(self.parameters.get(parameter, default))
 
+    @property
+    def limits(self) -> Limits:
+        """The limits that the stack's parameters set."""
+        days, hours = 24 * 3600, 3600
+        contract = CONTRACT_LIMITS
+        return Limits(
+            cart_items=self.setting("CartItems", contract.cart_items),
+            item_quantity=self.setting("ItemQuantity", contract.item_quantity),
+            cart_lifetime=self.setting("CartLifetimeDays", contract.cart_lifetime // days) * days,
+            price_age=self.setting("PriceAgeSeconds", contract.price_age),
+            session_item_lifetime=self.setting("SessionItemLifetimeHours", contract.session_item_lifetime // hours)
+            * hours,
+        )
+
 
 def client_config(*, local: bool) -> Config:
     """Return how clients are set up; no proxy lies between this machine and itself."""
@@ -72,11 +88,6 @@ def client_config(*, local: bool) -> Config:
         connect_timeout=5,
         read_timeout=30,
     )
-
-
-def clock() -> int:
-    """Return the milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
@@ -95,10 +106,26 @@ def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
     )
 
 
-def on_this_machine(told: Path = LOCAL_CLOUD) -> Deployment:
-    """Find the local cloud that was brought up last. Raises `CartctlError` where none runs."""
+def local_cloud(checkout: Path = CHECKOUT) -> Path:
+    """Return the file that describes the local cloud: of this checkout, or of the one around the current directory.
+
+    Raises `CartctlError` if there is no such file around the current directory.
+    """
+    if (checkout / "samconfig.toml").exists():
+        return checkout / LOCAL_CLOUD
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / LOCAL_CLOUD).exists():
+            return folder / LOCAL_CLOUD
+    raise CartctlError(
+        f"No local cloud is running in {here} or above: change to a checkout of serverless-cart, and run make up."
+    )
+
+
+def on_this_machine(description: Path | None = None) -> Deployment:
+    """Find the local cloud that was started last. Raises `CartctlError` if none is running."""
     try:
-        stack: dict[str, Any] = json.loads(told.read_text())
+        stack: dict[str, Any] = json.loads((description or local_cloud()).read_text())
     except FileNotFoundError:
         raise CartctlError("No local cloud is running: make up starts one.") from None
     session = test_session(stack["region"])

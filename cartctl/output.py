@@ -25,7 +25,7 @@ class Output:
         self.as_json = as_json
         width = None if sys.stdout.isatty() else WIDE
         self.console = Console(width=width, highlight=False, emoji=False, soft_wrap=False)
-        self.passing = Console(stderr=True, highlight=False, emoji=False, quiet=quiet)
+        self.stderr = Console(stderr=True, highlight=False, emoji=False, quiet=quiet)
 
     def show(self, data: Any, for_people: Callable[[Console], None]) -> None:  # noqa: ANN401 - anything that is JSON
         """Show a command's result."""
@@ -55,9 +55,9 @@ class Output:
 
         self.show(data, table)
 
-    def say(self, line: str) -> None:
+    def status(self, line: str) -> None:
         """Tell a person something that is no part of the result."""
-        self.passing.print(escape(line), soft_wrap=True)
+        self.stderr.print(escape(line), soft_wrap=True)
 
 
 def text(value: object) -> str:

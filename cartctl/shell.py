@@ -21,7 +21,7 @@ from cartctl import connection
 from cartctl.connection import STACK, Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.output import Output
-from storefront.domain.errors import Unavailable
+from serverless_cart.service.errors import Unavailable
 
 PANEL: Final = "Which deployment, and how to show it"
 EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})

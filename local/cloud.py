@@ -17,7 +17,7 @@ from local.emulator import Emulator, free_port, held
 from local.errors import LocalCloudError
 from local.progress import step
 from local.stack import Stack
-from storefront.domain.errors import Unavailable
+from serverless_cart.service.errors import Unavailable
 
 SILENT: Final = Console(quiet=True)
 _NOTHING: Final[Mapping[str, str]] = {}

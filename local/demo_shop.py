@@ -9,7 +9,7 @@ from cartctl.errors import CartctlError
 from local import environment, settings
 from local.errors import LocalCloudError
 from local.stack import DemoShop, Deployment, SecondShop
-from storefront.store.catalogue import Catalogue
+from serverless_cart.dynamodb.catalogue import Catalogue
 
 FOLDER: Final = Path(__file__).parent / "demo"
 CUSTOMERS: Final = 8

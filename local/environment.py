@@ -19,7 +19,7 @@ _FOREIGN: Final = ("AWS_", "SAM_", "MAKE", "MFLAGS", "PYTHON", "VIRTUAL_ENV")
 that called us, or to our own virtual environment."""
 
 RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
-"""The emulator runs functions in its own interpreter; local/prepare.py makes its environment and ours with the same."""
+"""The emulator runs functions in its own interpreter; tools/prepare.py makes its environment and ours with the same."""
 ARCHITECTURE: Final = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from local import environment, settings
-from storefront.domain.product import Product
+from serverless_cart.domain.product import Product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,10 @@ class Stack(Deployment, DemoShop):
     def save(self, folder: Path) -> None:
         """Write `stack.json` and what `sam local` needs, which nobody else may read: they hold keys."""
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "stack.json", json.dumps(asdict(self), indent=2))
+        _write(
+            folder / "stack.json",
+            json.dumps({**asdict(self), "products": [product._asdict() for product in self.products]}, indent=2),
+        )
         variables = {"TABLE_NAME": self.table_name, "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url}
         _write(folder / "sam-local.json", json.dumps({"Parameters": variables}, indent=2))
         _write(folder / "sam-local.toml", _sam_local(folder / "sam-local.json", self.endpoint_url))

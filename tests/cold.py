@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 
-from tests.builders import ROOT
+from tools.support.paths import ROOT
 
 
 def run_cold(code: str, *arguments: str, stdin: str = "") -> str:
     """Run code in a Python of its own, as a function's cold start would, and return what it prints."""
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "layers" / "storefront"),
+        "PYTHONPATH": str(ROOT / "layers" / "application"),
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

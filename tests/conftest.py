@@ -11,7 +11,7 @@ from botocore.loaders import JSONFileLoader
 
 from local import cloud, dynamodb_local
 from local.stack import Stack
-from tests import figures
+from tools.support import figures
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, Final
 
-from tests.builders import ROOT
+from tools.support.paths import ROOT
 
 GUIDE: Final = ROOT / "docs" / "operate.md"
 TEXT: Final = GUIDE.read_text()

@@ -1,8 +1,5 @@
 """``cartctl cart``: what support staff see of a customer's cart, and may do with it."""
 
-import json
-from typing import Any
-
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -10,15 +7,14 @@ from rich.table import Table
 
 from cartctl.arguments import Customer, ShopName, Yes
 from cartctl.commands import shop as shops
-from cartctl.connection import clock
 from cartctl.errors import CartctlError
 from cartctl.output import moment
 from cartctl.shell import App, Invocation, confirm, invocation
-from storefront.domain import limits
-from storefront.domain.cart import Owner, PricedCart
-from storefront.service.cart import CartService, Terms
-from storefront.store.carts import CartStore
-from storefront.web.shop_api import cart_json
+from serverless_cart.clock import clock
+from serverless_cart.domain.cart import Owner, PricedCart
+from serverless_cart.dynamodb.carts import DynamoDBCartStore
+from serverless_cart.service.cart import CartService, Preconditions
+from serverless_cart.web.cart_json import cart_json
 
 app = App("Customers' carts, for support staff.")
 
@@ -41,24 +37,22 @@ def clear(context: typer.Context, shop: ShopName, customer: Customer, yes: Yes =
     cartctl cart clear my-shop customer-1
     """
     run = invocation(context)
-    registration = shops.find(run, shop)
-    if registration.leaving_since is not None:
+    shop_record = shops.find(run, shop)
+    if shop_record.deletion_requested_at is not None:
         raise CartctlError(f"The shop {shop} is being deleted: cartctl shop delete {shop} finishes that.")
     confirm(f"Empty the cart of {customer}?", yes=yes)
-    _show(run, _carts(run).clear(Owner(shop, customer), Terms()).cart, registration.shop.currency)
+    _show(run, _carts(run).clear(Owner(shop, customer), Preconditions()).cart, shop_record.shop.currency)
 
 
 def _carts(run: Invocation) -> CartService:
-    """Open the carts on the terms of the deployment: how long they live and how old a price may be."""
-    deployment = run.deployment
-    lifetime = deployment.setting("CartLifetimeDays", limits.CART_LIFETIME // (24 * 3600)) * 24 * 3600
-    price_age = deployment.setting("PriceAgeSeconds", limits.PRICE_AGE)
-    return CartService(CartStore(deployment.table, clock, lifetime), clock, price_age)
+    """Open the carts, with the deployment's limits."""
+    limits = run.deployment.limits
+    return CartService(DynamoDBCartStore(run.deployment.table, clock, limits), clock, limits)
 
 
 def _show(run: Invocation, priced: PricedCart, currency: str) -> None:
     """Show a cart."""
-    data: dict[str, Any] = json.loads(cart_json(priced))
+    data = cart_json(priced)
 
     def for_people(console: Console) -> None:
         unit = f"minor units of {currency}" if currency else "minor units"

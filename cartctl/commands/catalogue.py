@@ -21,10 +21,10 @@ from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from cartctl.output import Output
 from cartctl.shell import App, Invocation, invocation
-from storefront.domain import limits
-from storefront.domain.errors import Unavailable
-from storefront.domain.product import Product
-from storefront.store.catalogue import Catalogue
+from serverless_cart.domain import limits
+from serverless_cart.domain.product import Product
+from serverless_cart.dynamodb.catalogue import Catalogue
+from serverless_cart.service.errors import Unavailable
 
 app = App("The catalogue: the products of a shop, as CSV or as JSON Lines.")
 
@@ -94,7 +94,7 @@ def import_(
             gone = _pruned(run, work, yes=yes, dry=dry_run) if prune else None
     report.end()
     if dry_run:
-        run.out.say("It was a dry run: nothing was written.")
+        run.out.status("It was a dry run: nothing was written.")
     _summarise(run.out, shop, work.tally, gone, report.told, seconds=time.monotonic() - began, dry=dry_run)
     if work.tally.bad or (prune and not dry_run and work.tally.pruned != gone):
         raise typer.Exit(ExitCode.INCOMPLETE)
@@ -139,7 +139,7 @@ def show(
     context: typer.Context,
     shop: ShopName,
     product: Annotated[
-        list[int], typer.Argument(metavar="ID...", min=0, max=limits.LARGEST_INTEGER, help="Ids of products.")
+        list[int], typer.Argument(metavar="ID...", min=0, max=limits.MAX_SAFE_INTEGER, help="Ids of products.")
     ],
 ) -> None:
     """Show products as the table has them.
@@ -151,7 +151,7 @@ def show(
     ids = list(dict.fromkeys(product))
     found = Catalogue(run.deployment.table, shop).find(ids)
     run.out.rows(
-        [asdict(found[id_]) for id_ in ids if id_ in found],
+        [found[id_]._asdict() for id_ in ids if id_ in found],
         ("Id", "Ref", "Name", "Price", "Discount", "Stock", "For sale", "Image"),
         (_shown(found[id_]) for id_ in ids if id_ in found),
         nothing="None of them is there.",
@@ -168,7 +168,7 @@ def _shown(it: Product) -> tuple[object, ...]:
 
 def _look(run: Invocation, shop: str) -> None:
     """Look that a shop is there and open. Raises `CartctlError`."""
-    shops.refuse_leaving(shops.find(run, shop))
+    shops.check_not_deleting(shops.find(run, shop))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -202,13 +202,13 @@ class _Report:
             return
         self.told.append(row)
         if not self.out.as_json:
-            self.out.say(f"line {row.line}: {'; '.join(row.reasons)}")
+            self.out.status(f"line {row.line}: {'; '.join(row.reasons)}")
 
     def end(self) -> None:
         """Tell how many were not told one by one."""
         if self.left_out and not self.out.as_json:
             where = "they are in the file of errors" if self.file else "--errors FILE takes them all"
-            self.out.say(f"and {self.left_out} bad rows more: {where}.")
+            self.out.status(f"and {self.left_out} bad rows more: {where}.")
 
 
 @contextmanager
@@ -227,7 +227,7 @@ def _pruned(run: Invocation, work: Import, *, yes: bool, dry: bool) -> int | Non
     """Remove what the file does not name and return how many products that are; nothing where that is uncertain."""
     if work.tally.bad or not work.tally.rows:
         why = "rows were bad" if work.tally.bad else "the file has no products"
-        run.out.say(f"Nothing was pruned, because {why}.")
+        run.out.status(f"Nothing was pruned, because {why}.")
         return None
     gone = work.gone()
     if gone and not dry and (yes or _agreed(f"Remove {gone} products that are not in the file?")):
@@ -341,7 +341,7 @@ def _progress(
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]:,}"),
         TextColumn("{task.fields[rate]:,.0f} a second"), TimeRemainingColumn(),
-        console=out.passing, transient=True, disable=not (shown and out.passing.is_terminal),
+        console=out.stderr, transient=True, disable=not (shown and out.stderr.is_terminal),
     ) as progress:  # fmt: skip
         task: TaskID = progress.add_task(what, total=size, count=0, rate=0.0)
         yield done

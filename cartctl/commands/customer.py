@@ -17,9 +17,9 @@ from cartctl.arguments import Label, ShopName, checked, duration
 from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation, confirm, invocation
-from storefront.domain import shop as rules
-from storefront.store.token_list import TOGETHER
-from storefront.tokens import Token, key_of
+from serverless_cart.auth import Token, key_of
+from serverless_cart.domain import validation as rules
+from serverless_cart.dynamodb.token_registry import TOGETHER
 
 app = App("Customer tokens: each opens one customer's cart in the Shop API.")
 
@@ -29,7 +29,10 @@ COLUMNS: Final = ("customer", "token")
 AnyCustomer = Annotated[
     str | None,
     typer.Argument(
-        metavar="CUSTOMER", parser=checked(rules.customer), help="The customer's id in the shop.", show_default=False
+        metavar="CUSTOMER",
+        parser=checked(rules.parse_customer),
+        help="The customer's id in the shop.",
+        show_default=False,
     ),
 ]
 
@@ -75,7 +78,7 @@ def issue(
         {"token": key, **tokens.describe(listed)},
         {"Token": key, "Id": listed.id, "Customer": customer, "Label": label, "Expires": tokens.expires(listed)},
     )
-    run.out.say("Keep the token now: it is shown this once.")
+    run.out.status("Keep the token now: it is shown this once.")
 
 
 @app.command("list")
@@ -88,7 +91,7 @@ def list_(context: typer.Context, shop: ShopName, customer: AnyCustomer = None) 
     """
     run = invocation(context)
     shops.find(run, shop)
-    listed = tokens.token_list(run).customer_tokens(shop, customer)
+    listed = tokens.token_registry(run).customer_tokens(shop, customer)
     tokens.show_list(run, listed, "There are no customer tokens.")
 
 
@@ -116,7 +119,7 @@ def revoke(
     if stdin:
         chosen = tokens.from_stdin(run, shop, "customer")
     else:
-        listed = tokens.token_list(run).customer_tokens(shop, customer)
+        listed = tokens.token_registry(run).customer_tokens(shop, customer)
         chosen = tokens.by_ids(listed, id_) if id_ else [it for it in listed if not it.token.revoked]
     if len(chosen) > 1:
         confirm(f"Revoke all {len(chosen)} tokens of {customer}?", yes=yes)
@@ -128,7 +131,7 @@ def _issue_many(run: Invocation, like: Token, label: str, names: str, output: Pa
     with _reading(names) as lines, _writing(output) as (done, write):
         wanted, left_out = _customers(lines, done)
         issued = 0
-        with Progress(console=run.out.passing, transient=True, disable=not run.out.passing.is_terminal) as progress:
+        with Progress(console=run.out.stderr, transient=True, disable=not run.out.stderr.is_terminal) as progress:
             task = progress.add_task("Issuing", total=len(wanted))
             for start in range(0, len(wanted), TOGETHER):
                 chunk = [
@@ -153,7 +156,7 @@ def _customers(lines: IO[str], done: set[str]) -> tuple[list[str], int]:
             if not line.strip():
                 continue
             try:
-                name = rules.customer(line.strip())
+                name = rules.parse_customer(line.strip())
             except ValueError as error:
                 raise CartctlError(f"Line {number}: {error}. Nothing was issued.", ExitCode.USAGE) from None
             if name in done:

@@ -9,7 +9,7 @@ from cartctl.arguments import Label, ShopName, duration
 from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, invocation
-from storefront.tokens import Token
+from serverless_cart.auth import Token
 
 app = App("API keys: they open the Search API of a shop.")
 
@@ -53,7 +53,7 @@ def issue(
         {"key": key, **tokens.describe(listed)},
         {"API key": key, "Id": listed.id, "Label": label, "Expires": tokens.expires(listed)},
     )
-    run.out.say("Keep the key now: it is shown this once.")
+    run.out.status("Keep the key now: it is shown this once.")
 
 
 @app.command("list")
@@ -64,7 +64,7 @@ def list_(context: typer.Context, shop: ShopName) -> None:
     """
     run = invocation(context)
     shops.find(run, shop)
-    listed = tokens.token_list(run).api_keys(shop)
+    listed = tokens.token_registry(run).api_keys(shop)
     tokens.show_list(run, listed, f"{shop} has no API keys: cartctl key issue {shop} issues one.")
 
 
@@ -90,5 +90,5 @@ def revoke(
     if stdin:
         chosen = tokens.from_stdin(run, shop, "api_key")
     else:
-        chosen = tokens.by_ids(tokens.token_list(run).api_keys(shop), ids)
+        chosen = tokens.by_ids(tokens.token_registry(run).api_keys(shop), ids)
     tokens.revoke(run, chosen)

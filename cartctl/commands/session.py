@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from cartctl.arguments import checked
-from cartctl.connection import clock
 from cartctl.output import iso, moment
 from cartctl.shell import App, invocation
-from storefront.domain import shop as rules
-from storefront.domain.session import Session, SessionItem
-from storefront.store.sessions import SessionStore
+from serverless_cart.clock import clock
+from serverless_cart.domain import validation as rules
+from serverless_cart.domain.session import Session, SessionItem
+from serverless_cart.dynamodb.sessions import SessionStore
 
 app = App("Search sessions: the carts of visitors.")
 
@@ -19,7 +19,7 @@ app = App("Search sessions: the carts of visitors.")
 def show(
     context: typer.Context,
     hashid: Annotated[
-        str, typer.Argument(parser=checked(rules.search_engine), metavar="HASHID", help="The search engine.")
+        str, typer.Argument(parser=checked(rules.parse_search_engine), metavar="HASHID", help="The search engine.")
     ],
     session: Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, as the storefront chose it.")],
 ) -> None:
@@ -28,7 +28,7 @@ def show(
     cartctl session show 6a96504dc173514cab1e0198af92e6e9 4affa6
     """
     run = invocation(context)
-    items = SessionStore(run.deployment.table, clock).items(Session(hashid, session))
+    items = SessionStore(run.deployment.table, clock, run.deployment.limits).items(Session(hashid, session))
     run.out.rows(
         [_data(it) for it in items],
         ("Index", "Id", "Title", "Amount", "Clicks", "Price", "First", "Last", "Until"),

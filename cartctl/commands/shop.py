@@ -9,14 +9,15 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from cartctl.arguments import ShopName, Yes, checked, settings_fit
-from cartctl.connection import Deployment, clock
+from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, NotFoundError
 from cartctl.output import iso, moment
 from cartctl.shell import App, Invocation, confirm, invocation
-from storefront.domain import shop as rules
-from storefront.store.keys import Key
-from storefront.store.shops import EngineTaken, Registration, ShopChanged, ShopExists, ShopStore
-from storefront.tokens import Shop
+from serverless_cart.clock import clock
+from serverless_cart.domain import validation as rules
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.shops import EngineTaken, ShopChanged, ShopExists, ShopRecord, ShopStore
 
 app = App("Shops: their search engines, blocked networks, allowed origins and currency.")
 
@@ -25,13 +26,15 @@ LONGEST_REQUEST: Final = 30
 
 Engines = Annotated[
     list[str],
-    typer.Option("--engine", parser=checked(rules.search_engine), metavar="HASHID", help="Search engine; may repeat."),
+    typer.Option(
+        "--engine", parser=checked(rules.parse_search_engine), metavar="HASHID", help="Search engine; may repeat."
+    ),
 ]
 Blocked = Annotated[
     list[str],
     typer.Option(
         "--block",
-        parser=checked(rules.blocked_network),
+        parser=checked(rules.parse_blocked_network),
         metavar="CIDR",
         help="Network whose requests are refused; may repeat.",
     ),
@@ -40,17 +43,17 @@ Origins = Annotated[
     list[str],
     typer.Option(
         "--origin",
-        parser=checked(rules.allowed_origin),
+        parser=checked(rules.parse_allowed_origin),
         metavar="ORIGIN",
         help="Origin whose pages may call; any page may while none is named. May repeat.",
     ),
 ]
 Currency = Annotated[
-    str, typer.Option(parser=checked(rules.currency), metavar="LABEL", help="Currency of the prices, as in EUR.")
+    str, typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="Currency of the prices, as in EUR.")
 ]
 
 
-def find(run: Invocation, name: str) -> Registration:
+def find(run: Invocation, name: str) -> ShopRecord:
     """Return a shop's registration. Raises `NotFoundError`."""
     found = _store(run).find(name)
     if found is None:
@@ -109,7 +112,7 @@ def list_(context: typer.Context) -> None:
     """
     run = invocation(context)
     store = _store(run)
-    found = [registration for name in store.names() if (registration := store.find(name))]
+    found = [shop_record for name in store.names() if (shop_record := store.find(name))]
     run.out.rows(
         [_data(it) for it in found],
         ("Shop", "Search engines", "Blocked networks", "Allowed origins", "Currency", "Opened", "State"),
@@ -121,7 +124,7 @@ def list_(context: typer.Context) -> None:
                 len(it.shop.allowed_origins),
                 it.shop.currency,
                 moment(it.created_at),
-                "open" if it.leaving_since is None else "leaving",
+                "open" if it.deletion_requested_at is None else "deleting",
             )
             for it in found
         ),
@@ -136,18 +139,18 @@ def set_(
     engine: Engines = [],
     new_engine: Annotated[bool, typer.Option("--new-engine", help="Add a search engine with a new hashid.")] = False,
     remove_engine: Annotated[
-        list[str], typer.Option(parser=checked(rules.search_engine), metavar="HASHID", help="May repeat.")
+        list[str], typer.Option(parser=checked(rules.parse_search_engine), metavar="HASHID", help="May repeat.")
     ] = [],
     block: Blocked = [],
     unblock: Annotated[
-        list[str], typer.Option(parser=checked(rules.blocked_network), metavar="CIDR", help="May repeat.")
+        list[str], typer.Option(parser=checked(rules.parse_blocked_network), metavar="CIDR", help="May repeat.")
     ] = [],
     origin: Origins = [],
     remove_origin: Annotated[
-        list[str], typer.Option(parser=checked(rules.allowed_origin), metavar="ORIGIN", help="May repeat.")
+        list[str], typer.Option(parser=checked(rules.parse_allowed_origin), metavar="ORIGIN", help="May repeat.")
     ] = [],
     currency: Annotated[
-        str | None, typer.Option(parser=checked(rules.currency), metavar="LABEL", help="Empty for none.")
+        str | None, typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="Empty for none.")
     ] = None,
 ) -> None:
     """Change a shop's settings; what is not named stays. It takes effect within a minute, the authorizer's cache time.
@@ -157,9 +160,9 @@ def set_(
     cartctl shop set my-shop --origin https://www.my-shop.example --remove-origin https://old.example
     """
     run = invocation(context)
-    registration = find(run, name)
-    refuse_leaving(registration)
-    it = registration.shop
+    shop_record = find(run, name)
+    check_not_deleting(shop_record)
+    it = shop_record.shop
     shop = Shop(
         name=name,
         search_engines=_changed(
@@ -172,9 +175,9 @@ def set_(
         allowed_origins=_changed("origin", it.allowed_origins, origin, remove_origin),
         currency=it.currency if currency is None else currency,
     )
-    _check(shop, registration.engines)
+    _check(shop, shop_record.engines)
     try:
-        changed = registration if shop == it else _store(run).change(registration, shop)
+        changed = shop_record if shop == it else _store(run).change(shop_record, shop)
     except ShopChanged:
         raise CartctlError(f"Somebody else changed {name} just now: look at it and try again.") from None
     except EngineTaken as taken:
@@ -192,28 +195,28 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
         cartctl shop delete my-shop
     """
     run = invocation(context)
-    registration = find(run, name)
+    shop_record = find(run, name)
     confirm(f"Delete the shop {name} with all its tokens, products, carts and sessions? There is no way back.", yes=yes)
     store = _store(run)
     try:
-        registration = store.close(registration)
+        shop_record = store.close(shop_record)
     except ShopChanged:
         raise CartctlError(f"Somebody else changed {name} just now: look at it and try again.") from None
     removed = {}
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
-        TimeRemainingColumn(), console=run.out.passing, transient=True, disable=not run.out.passing.is_terminal,
+        TimeRemainingColumn(), console=run.out.stderr, transient=True, disable=not run.out.stderr.is_terminal,
     ) as progress:  # fmt: skip
-        tokens = ((0, page) for page in store.tokens_of(registration))
+        tokens = ((0, page) for page in store.tokens_of(shop_record))
         removed["tokens"] = _remove(store, progress, "Tokens", tokens) // 2
-        _wait(progress, "Waiting for requests under way", registration, run.deployment)
-        products = ((0, page) for page in store.products_of(registration))
+        _wait(progress, "Waiting for requests under way", shop_record, run.deployment)
+        products = ((0, page) for page in store.products_of(shop_record))
         removed["products"] = _remove(store, progress, "Products", products)
-        rest = store.carts_and_sessions_of(registration)
+        rest = store.carts_and_sessions_of(shop_record)
         removed["carts_and_session_items"] = _remove(
             store, progress, "Carts and search sessions", rest, of=_size_of(run.deployment)
         )
-        store.remove(registration)
+        store.remove(shop_record)
     run.out.fields(
         {"deleted": name, **removed},
         {"Deleted": name, **{kind.replace("_", " ").capitalize(): count for kind, count in removed.items()}},
@@ -234,12 +237,12 @@ def _remove(
     return removed
 
 
-def _wait(progress: Progress, what: str, closed: Registration, deployment: Deployment) -> None:
+def _wait(progress: Progress, what: str, closed: ShopRecord, deployment: Deployment) -> None:
     """Wait until no request that was let in before the shop was closed can be under way any more."""
-    assert closed.leaving_since is not None  # noqa: S101 - it was closed
+    assert closed.deletion_requested_at is not None  # noqa: S101 - it was closed
     quiet = deployment.setting("AuthorizerCacheSeconds", 60) + LONGEST_REQUEST
     task = progress.add_task(what, total=quiet, count="")
-    while (passed := (clock() - closed.leaving_since) / 1000) < quiet:
+    while (passed := (clock() - closed.deletion_requested_at) / 1000) < quiet:
         progress.update(task, completed=passed)
         time.sleep(min(0.5, quiet - passed))
     progress.update(task, completed=quiet)
@@ -264,10 +267,10 @@ def _check(shop: Shop, engines: frozenset[str] = frozenset()) -> None:
     settings_fit(shop.search_engines | engines, shop.blocked_networks, shop.allowed_origins)
 
 
-def refuse_leaving(registration: Registration) -> None:
+def check_not_deleting(shop_record: ShopRecord) -> None:
     """Refuse to work on a shop that has been closed. Raises `CartctlError`."""
-    if registration.leaving_since is not None:
-        name = registration.shop.name
+    if shop_record.deletion_requested_at is not None:
+        name = shop_record.shop.name
         raise CartctlError(f"The shop {name} is being deleted: cartctl shop delete {name} finishes that.")
 
 
@@ -281,7 +284,7 @@ def _store(run: Invocation) -> ShopStore:
     return ShopStore(run.deployment.table, clock)
 
 
-def _show(run: Invocation, it: Registration) -> None:
+def _show(run: Invocation, it: ShopRecord) -> None:
     """Show a shop."""
     run.out.fields(
         _data(it),
@@ -293,12 +296,12 @@ def _show(run: Invocation, it: Registration) -> None:
             "Currency": it.shop.currency,
             "Opened": moment(it.created_at),
             "Changed": moment(it.updated_at),
-            "State": "open" if it.leaving_since is None else "being deleted",
+            "State": "open" if it.deletion_requested_at is None else "being deleted",
         },
     )
 
 
-def _data(it: Registration) -> dict[str, Any]:
+def _data(it: ShopRecord) -> dict[str, Any]:
     """Describe a shop for a program."""
     return {
         "name": it.shop.name,
@@ -309,5 +312,5 @@ def _data(it: Registration) -> dict[str, Any]:
         "currency": it.shop.currency,
         "created_at": iso(it.created_at),
         "updated_at": iso(it.updated_at),
-        "leaving_since": iso(it.leaving_since),
+        "deletion_requested_at": iso(it.deletion_requested_at),
     }

@@ -1,68 +1,71 @@
 """The authorizer of both APIs: whose token it is, and which methods and paths it opens.
 
-API Gateway keeps the answer by token alone, so it is good for every route: the policy names all that this kind of
-principal may reach, and what depends on the request (the search engine, the address, the origin) the functions check.
-Every judgement is an answer, a refusal too, because an answer is kept and an exception is not. Only a table that cannot
-be read raises, which the gateway answers with 503.
+API Gateway caches the answer by token only, so it must hold for every route: the policy lists all that this kind of
+principal may call, and the functions check what depends on the request (search engine, address, origin). Every decision
+is an answer, a refusal too, because an answer is cached and an exception is not. Only a table that cannot be read
+raises, which the gateway answers with 503.
 """
 
-import time
 from typing import Any
 
-from storefront import log, tokens
-from storefront.log import Metric
-from storefront.store.table import connect
-from storefront.store.tokens import TokenStore
+from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import (
+    APIGatewayAuthorizerResponse,
+    APIGatewayAuthorizerTokenEvent,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from serverless_cart import auth, bootstrap, cold_start
+from serverless_cart.clock import clock
+from serverless_cart.environment import Environment
+from serverless_cart.telemetry import Telemetry
+
+METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 # Never a wildcard in front of the path: "*/6/*" would open PATCH /api/shop/cart/items/6/ to an API key.
-OPENS: dict[tokens.Kind, list[str]] = {
-    "api_key": [f"{method}/6/*" for method in ("GET", "PUT", "POST", "PATCH", "DELETE")],
-    "customer": [f"{method}/api/shop/*" for method in ("GET", "PUT", "POST", "PATCH", "DELETE")],
-}
+PATHS: dict[auth.Kind, str] = {"api_key": "/6/*", "customer": "/api/shop/*"}
 
-latencies: list[float] = []
-store = TokenStore(connect(lambda _operation, milliseconds: latencies.append(milliseconds)))
+telemetry = Telemetry("authorizer")
+tokens = bootstrap.token_store(Environment.load(), telemetry)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - the runtime's own object
-    """Judge the token of a request."""
-    latencies.clear()
-    key = tokens.key_of(event["authorizationToken"])
-    # No more of the digest than it takes to follow one caller through the log.
-    caller = tokens.digest(key)[:8] if key else "malformed"
-    principal = store.principal(tokens.digest(key), time.time()) if key else None
-    report(caller, principal, context.aws_request_id)
-    stage = "/".join(event["methodArn"].split("/")[:2])
-    if principal is None:
-        return answer(caller, "Deny", [f"{stage}/*"], {})
-    opened = [f"{stage}/{path}" for path in OPENS[principal.kind]]
-    return answer(caller, "Allow", opened, principal.to_context())
-
-
-def answer(caller: str, effect: str, resources: list[str], context: dict[str, str]) -> dict[str, Any]:
-    """Write a judgement as API Gateway takes it."""
-    return {
-        "principalId": caller,
-        "policyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}],
-        },
-        "context": context,
-    }
-
-
-def report(caller: str, principal: tokens.Principal | None, function_request_id: str) -> None:
-    """Log a judgement and its metrics."""
-    metrics = [Metric("Judgements", "Count", [1]), Metric("Denials", "Count", [int(principal is None)])]
-    if latencies:
-        metrics.append(Metric("DatabaseLatency", "Milliseconds", latencies))
-    log.write(
-        "authorizer",
-        "INFO",
-        metrics,
-        message="judged",
-        function_request_id=function_request_id,
+@telemetry.metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Decide about the token of a request."""
+    telemetry.begin(context.aws_request_id)
+    request = APIGatewayAuthorizerTokenEvent(event)
+    key = auth.key_of(request.authorization_token)
+    digest = auth.digest(key) if key else ""
+    principal = tokens.principal(digest, clock() / 1000) if key else None
+    # Enough of the digest to follow one caller through the log, and no more.
+    caller = digest[:8] or "malformed"
+    telemetry.count("Authorizations")
+    telemetry.count("Denials", int(principal is None))
+    telemetry.finish(
+        "authorized",
         caller=caller,
         kind=principal.kind if principal else None,
         shop=principal.shop if principal else None,
     )
+    return policy(request, caller, principal)
+
+
+def policy(request: APIGatewayAuthorizerTokenEvent, caller: str, principal: auth.Principal | None) -> dict[str, Any]:
+    """Return the decision as API Gateway takes it."""
+    arn = request.parsed_arn
+    response = APIGatewayAuthorizerResponse(
+        principal_id=caller,
+        region=arn.region,
+        aws_account_id=arn.aws_account_id,
+        api_id=arn.api_id,
+        stage=arn.stage,
+        context=principal.to_context() if principal else {},
+        partition=arn.partition,
+    )
+    if principal is None:
+        response.deny_all_routes()
+    else:
+        for method in METHODS:
+            response.allow_route(method, PATHS[principal.kind])
+    return response.asdict()
+
+
+cold_start.finish()

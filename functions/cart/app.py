@@ -1,32 +1,42 @@
 """GET, PATCH and DELETE of /api/shop/cart: the customer's cart, its selections, and emptying it."""
 
-from storefront.service.cart import CartService, Outcome
-from storefront.store.carts import CartStore
-from storefront.store.table import connect
-from storefront.web.edge import clock, endpoint
-from storefront.web.request import Request
-from storefront.web.response import Response
-from storefront.web.shop_api import API, cart_answer, owner_of, selections_of, terms_of, unless_known
-from storefront.web.telemetry import Telemetry
+from aws_lambda_powertools.event_handler import Response
+
+from serverless_cart import bootstrap, cold_start
+from serverless_cart.environment import Environment
+from serverless_cart.service.cart import Outcome
+from serverless_cart.telemetry import Telemetry
+from serverless_cart.web.api import App
+from serverless_cart.web.shop_api import API, cart_answer, owner_of, preconditions_of, selections_of, unless_known
+
+ROUTE = "/api/shop/cart"
 
 telemetry = Telemetry("cart")
-carts = CartService(CartStore(connect(telemetry.observe_call), clock), clock)
+carts = bootstrap.cart_service(Environment.load(), telemetry)
+app = App(API, telemetry)
 
 
-def read(request: Request) -> Response:
-    """Answer with the cart, or with 304 where the client has it already."""
+@app.get(ROUTE)
+def read() -> Response[str]:
+    """Answer with the cart, or with 304 if the client has it already."""
+    request = app.parsed_request
     return unless_known(request, cart_answer(Outcome(carts.read(owner_of(request)))))
 
 
-def select(request: Request) -> Response:
+@app.patch(ROUTE)
+def select() -> Response[str]:
     """Set address, shipping method or payment method."""
-    selections, terms = selections_of(request)
-    return cart_answer(carts.select(owner_of(request), selections, terms))
+    request = app.parsed_request
+    selections, preconditions = selections_of(request)
+    return cart_answer(carts.select(owner_of(request), selections, preconditions))
 
 
-def clear(request: Request) -> Response:
+@app.delete(ROUTE)
+def clear() -> Response[str]:
     """Empty the cart."""
-    return cart_answer(carts.clear(owner_of(request), terms_of(request)))
+    request = app.parsed_request
+    return cart_answer(carts.clear(owner_of(request), preconditions_of(request)))
 
 
-handler = endpoint(API, telemetry, {"GET": read, "PATCH": select, "DELETE": clear})
+handler = app.handler()
+cold_start.finish()

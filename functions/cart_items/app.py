@@ -1,25 +1,58 @@
-"""POST /api/shop/cart/items: adds a product to the customer's cart."""
+"""POST /api/shop/cart/items, and PATCH and DELETE of /api/shop/cart/items/{id}: the items of the customer's cart."""
 
-from storefront.service.cart import CartService
-from storefront.store.carts import CartStore
-from storefront.store.table import connect
-from storefront.web.edge import clock, endpoint
-from storefront.web.request import Request
-from storefront.web.response import Response
-from storefront.web.shop_api import API, addition_of, cart_answer, owner_of
-from storefront.web.telemetry import Telemetry
+from aws_lambda_powertools.event_handler import Response
 
+from serverless_cart import bootstrap, cold_start
+from serverless_cart.environment import Environment
+from serverless_cart.telemetry import Telemetry
+from serverless_cart.web.api import App
+from serverless_cart.web.shop_api import (
+    API,
+    addition_of,
+    cart_answer,
+    item_answer,
+    item_of,
+    item_update_of,
+    owner_of,
+    preconditions_of,
+)
+
+ITEMS = "/api/shop/cart/items"
+ITEM = "/api/shop/cart/items/{id}"
+
+environment = Environment.load()
 telemetry = Telemetry("cart_items")
-carts = CartService(CartStore(connect(telemetry.observe_call), clock), clock)
+carts = bootstrap.cart_service(environment, telemetry)
+app = App(API, telemetry)
 
 
-def add(request: Request) -> Response:
-    """Add so much of a product and answer with the whole cart."""
-    addition, terms = addition_of(request)
-    outcome = carts.add(owner_of(request), addition, terms)
+@app.post(ITEMS)
+def add() -> Response[str]:
+    """Add a quantity of a product and answer with the whole cart."""
+    request = app.parsed_request
+    addition, preconditions = addition_of(request, environment.limits)
+    outcome = carts.add(owner_of(request), addition, preconditions)
     if not outcome.replayed:
         telemetry.count("AddedItems")
     return cart_answer(outcome)
 
 
-handler = endpoint(API, telemetry, {"POST": add})
+@app.patch(ITEM)
+def update() -> Response[str]:
+    """Set the item's quantity or notes and answer with the item."""
+    request = app.parsed_request
+    item_update, preconditions = item_update_of(request, environment.limits)
+    item = item_of(request)
+    return item_answer(carts.update_item(owner_of(request), item, item_update, preconditions), item)
+
+
+@app.delete(ITEM)
+def remove() -> Response[str]:
+    """Remove the item and answer with the cart."""
+    request = app.parsed_request
+    preconditions = preconditions_of(request)
+    return cart_answer(carts.remove(owner_of(request), item_of(request), preconditions))
+
+
+handler = app.handler()
+cold_start.finish()

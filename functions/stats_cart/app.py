@@ -1,39 +1,43 @@
-"""PUT, PATCH and DELETE of /6/{hashid}/stats/cart/{session_id}: what a visitor puts in the cart."""
+"""PUT, PATCH and DELETE of /6/{hashid}/stats/cart/{session_id}: the items that a visitor puts in the cart."""
 
-from storefront.store.sessions import SessionStore
-from storefront.store.table import connect
-from storefront.web.edge import clock, endpoint
-from storefront.web.request import Request
-from storefront.web.response import Response
-from storefront.web.search_api import API, REGISTERED, addition_of, removal_of, session_of
-from storefront.web.telemetry import Telemetry
+from aws_lambda_powertools.event_handler import Response
+
+from serverless_cart import bootstrap, cold_start
+from serverless_cart.environment import Environment
+from serverless_cart.telemetry import Telemetry
+from serverless_cart.web.api import App
+from serverless_cart.web.search_api import API, addition_of, registered, removal_of, session_of
+
+ROUTE = "/6/{hashid}/stats/cart/{session_id}"
 
 telemetry = Telemetry("stats_cart")
-sessions = SessionStore(connect(telemetry.observe_call), clock)
+sessions = bootstrap.session_store(Environment.load(), telemetry)
+app = App(API, telemetry)
 
 
-def add(request: Request) -> Response:
-    """Put an item in the session's cart, or more of it."""
-    sessions.add(session_of(request), addition_of(request))
-    return registered()
-
-
-def take_away(request: Request) -> Response:
-    """Take an amount of an item out of the session's cart."""
-    sessions.remove(session_of(request), removal_of(request))
-    return registered()
-
-
-def empty(request: Request) -> Response:
-    """Empty the session's cart, whatever the body holds."""
-    sessions.empty(session_of(request), time_left=request.time_left)
-    return registered()
-
-
-def registered() -> Response:
-    """Count the event and say that it is registered."""
+@app.put(ROUTE)
+def add() -> Response[str]:
+    """Add an item, or more of it, to the session's cart."""
+    sessions.add(session_of(app.parsed_request), addition_of(app.parsed_request))
     telemetry.count("RegisteredEvents")
-    return REGISTERED
+    return registered()
 
 
-handler = endpoint(API, telemetry, {"PUT": add, "PATCH": take_away, "DELETE": empty})
+@app.patch(ROUTE)
+def remove() -> Response[str]:
+    """Subtract an amount of an item from the session's cart."""
+    sessions.remove(session_of(app.parsed_request), removal_of(app.parsed_request))
+    telemetry.count("RegisteredEvents")
+    return registered()
+
+
+@app.delete(ROUTE)
+def empty() -> Response[str]:
+    """Empty the session's cart, whatever the body is."""
+    sessions.empty(session_of(app.parsed_request), time_left=app.parsed_request.time_left)
+    telemetry.count("RegisteredEvents")
+    return registered()
+
+
+handler = app.handler()
+cold_start.finish()

@@ -1,6 +1,9 @@
-"""Take what no function imports or reads out of the layer that was installed into the folder named.
+"""Delete from the layer installed in the given folder whatever no function imports or reads.
 
-What is not in the layer is neither fetched nor unpacked, and botocore reads its data at every cold start.
+Lambda fetches and unpacks a smaller layer faster, and botocore reads its data at every cold start. No package's code is
+changed: only whole modules and data files are deleted, and botocore's data is shortened.
+
+This script is not in tools/, because `sam build` runs the Makefile beside it in a copy of this folder only.
 """  # noqa: INP001 - a script beside its Makefile
 
 import gzip
@@ -12,11 +15,25 @@ from pathlib import Path
 from typing import Any, Final
 
 SERVICE: Final = "dynamodb"
-"""The one that the functions call, of the 400 whose models botocore carries. Credentials come without a call, from the
-environment or from Lambda's own address."""
+"""The only service that the functions call, of the 400 that botocore has models of. Credentials need no call: they come
+from the environment or from Lambda's own address."""
 
 UNUSED: Final = (
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",
+    "aws_lambda_powertools/utilities/auth_alpha",
+    "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/circuit_breaker",
+    "aws_lambda_powertools/utilities/data_masking",
+    "aws_lambda_powertools/utilities/feature_flags",
+    "aws_lambda_powertools/utilities/idempotency",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parameters",
+    "aws_lambda_powertools/utilities/parser",
+    "aws_lambda_powertools/utilities/streaming",
+    "aws_lambda_powertools/utilities/validation",
     "bin",
+    "boto3/examples",
     "botocore/data/*/*/examples-1.json*",
     "pydantic/mypy.py",
     "pydantic/v1",
@@ -24,20 +41,21 @@ UNUSED: Final = (
 
 
 def prune(site: Path) -> None:
-    """Prune the packages in a folder. Raises `FileNotFoundError` where one is no longer as this file says."""
+    """Prune the packages in a folder. Raises `FileNotFoundError` if a package no longer has what is to be deleted."""
     data = site / "botocore" / "data"
-    for folder in data.iterdir():
-        if folder.is_dir() and folder.name != SERVICE:
-            shutil.rmtree(folder)
+    for services in (data, site / "boto3" / "data"):
+        for folder in services.iterdir():
+            if folder.is_dir() and folder.name != SERVICE:
+                shutil.rmtree(folder)
     for pattern in UNUSED:
         if not (found := list(site.glob(pattern))):
-            raise FileNotFoundError(f"{pattern} names nothing, which is to be pruned")
+            raise FileNotFoundError(f"nothing to prune at {pattern}: has the package changed?")
         for path in found:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-    for packed in data.rglob("*.json.gz"):  # the layer is packed as a whole; reading these twice packed takes longer
+    for packed in data.rglob("*.json.gz"):  # the layer is zipped anyway, and unpacking takes time
         packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
         packed.unlink()
     for model in (data / SERVICE).rglob("service-2.json"):
@@ -46,12 +64,12 @@ def prune(site: Path) -> None:
 
 
 def _rewrite(file: Path, change: Callable[[Any], Any]) -> None:
-    """Change what a JSON file says."""
+    """Change the content of a JSON file."""
     file.write_text(json.dumps(change(json.loads(file.read_text())), separators=(",", ":")))
 
 
 def _undocumented(model: Any) -> Any:  # noqa: ANN401 - JSON is anything
-    """Leave out a model's documentation, two thirds of it; a shape that has this name has no text for its value."""
+    """Leave out a model's documentation, two thirds of it. A shape of that name has no text as its value, and stays."""
     if isinstance(model, dict):
         return {
             name: _undocumented(value)
@@ -62,7 +80,7 @@ def _undocumented(model: Any) -> Any:  # noqa: ANN401 - JSON is anything
 
 
 def _endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the other services' endpoints; partitions and regions stay."""
+    """Leave out the endpoints of other services. Partitions and regions stay."""
     for partition in endpoints["partitions"]:
         partition["services"] = {name: of for name, of in partition["services"].items() if name == SERVICE}
     return endpoints

@@ -11,12 +11,14 @@ from botocore.config import Config
 
 from local import environment
 from local.stack import Stack
-from storefront.domain.cart import Owner
-from storefront.domain.product import Product
-from storefront.tokens import Shop, Token
-from tests.e2e.clients import NOTE, Customer, Http, Shopper, Visitor, sensitive, unique
-from tests.e2e.database import Database
+from serverless_cart.auth import Token
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.product import Product
+from serverless_cart.domain.shop import Shop
+from tests.e2e.clients import Shopper
 from tests.e2e.lambdas import Lambdas
+from tools.support.clients import NOTE, Customer, Http, Visitor, sensitive, unique
+from tools.support.database import Database
 
 LAST = ("test_concurrency.py", "test_changes.py", "test_logs.py", "test_deploy.py")
 """Files that run last: one leaves many functions running, two look back on what went before, the last deploys anew."""

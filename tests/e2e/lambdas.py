@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import boto3
 
 from local import environment
-from tests.e2e.clients import unique
+from tools.support import template
+from tools.support.clients import unique
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
 ALIAS = "live"
-FUNCTIONS = ("Authorizer", "StatsCart", "Cart", "CartItems", "CartItem")
+FUNCTIONS = tuple(name.removesuffix("Function") for name in template.FUNCTIONS.values())
 _ECHO_CREDENTIALS = """
 import os
 

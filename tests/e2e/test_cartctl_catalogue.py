@@ -12,9 +12,9 @@ from typing import IO, Any
 import pytest
 
 from local.stack import Stack
-from tests.builders import ROOT
-from tests.e2e.clients import Customer
-from tests.e2e.database import Database
+from tools.support.clients import Customer
+from tools.support.database import Database
+from tools.support.paths import ROOT
 
 ID = 8_000_000_001
 STALE = 60
@@ -43,7 +43,7 @@ def cartctl(stack: Stack) -> Iterator[Cartctl]:
                 subprocess.Popen(  # noqa: S603 - our own command
                     [sys.executable, "-m", "cartctl", *arguments],
                     cwd=ROOT,
-                    env={**inherited, **aws, "PYTHONPATH": str(ROOT / "layers" / "storefront")},
+                    env={**inherited, **aws, "PYTHONPATH": str(ROOT / "layers" / "application")},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,

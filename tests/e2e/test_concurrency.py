@@ -11,26 +11,14 @@ from typing import Any, TypeVar
 import pytest
 
 from local.stack import Stack
-from storefront.domain.identity import item_id
-from storefront.domain.product import Product
-from storefront.tokens import Shop
-from tests.e2e.clients import (
-    CART,
-    CHANGED,
-    CHANGES,
-    ITEM_NOT_FOUND,
-    ITEMS,
-    REGISTERED,
-    Customer,
-    Http,
-    Reply,
-    Shopper,
-    Visitor,
-    unique,
-)
-from tests.e2e.database import Database
+from serverless_cart.domain.product import Product
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.domain.shop import Shop
+from tests.e2e.clients import CHANGED, CHANGES, ITEM_NOT_FOUND, REGISTERED, Shopper
 from tests.e2e.lambdas import Lambdas
 from tests.engine import history
+from tools.support.clients import CART, ITEMS, Customer, Http, Reply, Visitor, unique
+from tools.support.database import Database
 
 THREADS = 6
 T = TypeVar("T")
@@ -202,7 +190,7 @@ class HttpClient:
 def few_items(lambdas: Lambdas) -> Iterator[None]:
     """Let carts hold few items, and let nobody be turned away because this machine is slow."""
     with ExitStack() as functions:
-        for function in ("Cart", "CartItems", "CartItem"):
+        for function in ("Cart", "CartItems"):
             functions.enter_context(
                 lambdas.with_variables(function, CART_ITEMS=str(history.ITEMS), DATABASE_TIMEOUT_SECONDS="5")
             )

@@ -10,9 +10,9 @@ import pytest
 from local import deploy, environment, settings
 from local.errors import LocalCloudError
 from local.stack import Stack
-from storefront.domain.product import Product
-from tests.e2e.clients import Customer
+from serverless_cart.domain.product import Product
 from tests.e2e.lambdas import ALIAS, FUNCTIONS, Lambdas
+from tools.support.clients import Customer
 
 QUANTITY: Final = 3
 SNAPSHOTS: Final = "None" if environment.RUNTIME == "python3.11" else "PublishedVersions"
@@ -71,5 +71,5 @@ def test_sam_local_finds_every_route_s_function_and_authorizer() -> None:
         "/6/{hashid}/stats/cart/{session_id}": ["StatsCartFunction", "AuthorizerFunction"],
         "/api/shop/cart": ["CartFunction", "AuthorizerFunction"],
         "/api/shop/cart/items": ["CartItemsFunction", "AuthorizerFunction"],
-        "/api/shop/cart/items/{id}": ["CartItemFunction", "AuthorizerFunction"],
+        "/api/shop/cart/items/{id}": ["CartItemsFunction", "AuthorizerFunction"],
     }

@@ -10,23 +10,11 @@ import pytest
 
 from local import environment
 from local.stack import Stack
-from storefront.domain.product import Product
-from tests.e2e.clients import (
-    CART,
-    ITEMS,
-    NOT_FOUND,
-    REGISTERED,
-    SLASHES,
-    TITLE,
-    TOO_LARGE,
-    Customer,
-    Http,
-    Reply,
-    Shopper,
-    Visitor,
-)
-from tests.e2e.database import Database
+from serverless_cart.domain.product import Product
+from tests.e2e.clients import NOT_FOUND, REGISTERED, SLASHES, TOO_LARGE, Shopper
 from tests.e2e.lambdas import Lambdas
+from tools.support.clients import CART, ITEMS, TITLE, Customer, Http, Reply, Visitor
+from tools.support.database import Database
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient

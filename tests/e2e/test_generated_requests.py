@@ -15,10 +15,10 @@ from schemathesis.engine import events
 from schemathesis.engine.recorder import Interaction, ScenarioRecorder
 
 from local.stack import Stack
-from storefront.domain.identity import item_id
-from tests import figures
-from tests.builders import ROOT
-from tests.e2e.clients import INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
+from serverless_cart.domain.public_ids import item_id
+from tools.support import figures
+from tools.support.clients import INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
+from tools.support.paths import ROOT
 
 EXAMPLES: Final = 18
 """Drawn for each operation, and as many sequences; what covers each keyword of a schema comes on top."""

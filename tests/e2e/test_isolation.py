@@ -12,25 +12,14 @@ from typing import Any, Final
 
 import pytest
 
-from storefront.domain.product import Product
-from storefront.store.catalogue import product_to_item
-from storefront.tokens import Shop, Token
-from tests import figures
-from tests.e2e.clients import (
-    FORBIDDEN,
-    ITEM_NOT_FOUND,
-    REGISTERED,
-    ROUTES,
-    SLASHES,
-    UNAUTHENTICATED,
-    Customer,
-    Http,
-    Reply,
-    Visitor,
-    sensitive,
-    unique,
-)
-from tests.e2e.database import Database
+from serverless_cart.auth import Token
+from serverless_cart.domain.product import Product
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.catalogue import product_to_item
+from tests.e2e.clients import FORBIDDEN, ITEM_NOT_FOUND, REGISTERED, ROUTES, SLASHES, UNAUTHENTICATED
+from tools.support import figures
+from tools.support.clients import Customer, Http, Reply, Visitor, sensitive, unique
+from tools.support.database import Database
 
 PAST: Final = 1_700_000_000
 """Seconds since 1970, long ago."""

@@ -10,21 +10,23 @@ from typing import Any
 
 import pytest
 
-from bench.sizes import LAYERS, of
 from local import settings
+from tools.support.layer_size import LAYERS, size_of_folder
 
-NAMES = ("DependenciesLayer", "StorefrontLayer")
+NAMES = ("DependenciesLayer", "ApplicationLayer")
 
 CALL = """
 import json, os, sys, time
 from types import SimpleNamespace
 from botocore.awsrequest import AWSResponse
-from storefront.domain.errors import Unavailable
-from storefront.store.keys import Key
-from storefront.store.table import ConditionFailed, Expression, connect
+from serverless_cart.dynamodb.client import connect
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.table import ConditionFailed
+from serverless_cart.service.errors import Unavailable
 
 time.sleep = lambda _seconds: None
-table = connect()
+table = connect("table", 1.0, lambda _operation, _milliseconds: None)
 sent = []
 refused = lambda code, **more: (400, {"__type": "com.amazonaws.dynamodb.v20120810#" + code, **more})
 throttled = refused("ThrottlingException")
@@ -95,7 +97,6 @@ def call(region: str, environment: dict[str, str]) -> Any:
             "PYTHONPATH": os.pathsep.join(path),
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            "TABLE_NAME": "table",
             **environment,
         },
         capture_output=True,
@@ -146,7 +147,7 @@ def test_the_pruned_client_takes_the_credentials_of_the_environment() -> None:
 
 @pytest.mark.usefixtures("stack")
 def test_both_layers_keep_to_their_bound() -> None:
-    zipped = {name: of(settings.BUILD / name)["zipped"] for name in NAMES}
+    zipped = {name: size_of_folder(settings.BUILD / name)["zipped"] for name in NAMES}
 
     assert sum(zipped.values()) <= LAYERS, zipped
 

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from local.stack import Stack
-from storefront import tokens
-from storefront.domain.product import Product
-from storefront.web import errors
-from tests import figures
-from tests.e2e.clients import ERRORS, NOTE, SENSITIVE, TITLE, Customer, Visitor, sensitive, sensitive_in
-from tests.e2e.database import Database
+from serverless_cart import auth
+from serverless_cart.domain.product import Product
+from serverless_cart.web import refusals, search_api, shop_api
 from tests.e2e.lambdas import FUNCTIONS, Lambdas
+from tools.support import figures
+from tools.support.clients import ERRORS, NOTE, SENSITIVE, TITLE, Customer, Visitor, sensitive, sensitive_in
+from tools.support.database import Database
 
-REASONS = {error for table in (errors.SEARCH, errors.SHOP) for _, error in table.values()} | {
-    errors.UNAVAILABLE,
-    "fields are missing",
+REASONS = {error for table in (search_api.ERRORS, shop_api.ERRORS) for _, error in table.values()} | {
+    refusals.UNAVAILABLE
 }
 """What a metric may say beside its service: the contract's errors, of which there are few."""
 
@@ -38,8 +37,8 @@ def _everybody_is_sensitive(stack: Stack, database: Database) -> None:
     for key in keys:
         sensitive(database.token(key).customer)
     for secret in list(SENSITIVE):
-        if tokens.HEADER.fullmatch(f"Token {secret}"):
-            sensitive(tokens.digest(secret))
+        if auth.HEADER.fullmatch(f"Token {secret}"):
+            sensitive(auth.digest(secret))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -48,7 +47,7 @@ def test_no_log_holds_a_key_a_customer_or_what_they_wrote(
 ) -> None:
     assert visitor.put("42").status == 200
     (item,) = customer.add(lamp.id, notes=NOTE).body["items"]
-    assert customer.revise(item["id"], notes=NOTE).status == 200
+    assert customer.update_item(item["id"], notes=NOTE).status == 200
     assert customer.read().body["items"][0]["notes"] == NOTE
     lines = lambdas.log(function)
     assert {TITLE, NOTE, visitor.session, customer.token, customer.owner.customer} <= SENSITIVE
@@ -65,8 +64,7 @@ def test_metrics_tell_figures_services_and_reasons_and_nothing_else(lambdas: Lam
     told = set()
     for line in metrics:
         for directive in line["_aws"]["CloudWatchMetrics"]:
-            (dimensions,) = directive["Dimensions"]
-            told |= {(name, line[name]) for name in dimensions}
+            told |= {(name, line[name]) for dimensions in directive["Dimensions"] for name in dimensions}
             for metric in directive["Metrics"]:
                 values = line[metric["Name"]]
                 assert all(

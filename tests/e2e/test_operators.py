@@ -24,14 +24,14 @@ from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import Invocation
 from local import environment
 from local.stack import Stack
-from storefront.domain.cart import Owner
-from storefront.store import keys
-from storefront.store.table import key_attributes
+from serverless_cart.domain.cart import Owner
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.attributes import key_attributes
 from tests import guide
-from tests.builders import ROOT
-from tests.e2e.clients import Customer, Http, Visitor, sensitive, unique
 from tests.e2e.lambdas import Lambdas
 from tests.policies import asked_by, judge, listed
+from tools.support.clients import Customer, Http, Visitor, sensitive, unique
+from tools.support.paths import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError
 
 from local import environment
 from local.stack import Stack
-from tests import figures
-from tests.e2e.clients import unique
-from tests.e2e.database import Database
 from tests.e2e.lambdas import FUNCTIONS, Lambdas
 from tests.policies import permits
 from tests.unit import test_template as simulation
+from tools.support import figures
+from tools.support.clients import unique
+from tools.support.database import Database
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,7 +49,6 @@ ALLOWED = {
     "StatsCart": {"UpdateItem", "DeleteItem", "Query", "BatchWriteItem"},
     "Cart": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
     "CartItems": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
-    "CartItem": {"GetItem", "BatchGetItem", "UpdateItem"},
 }
 
 

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from storefront.domain.session import ItemKey
-from tests.e2e.clients import REGISTERED, TITLE, Visitor
-from tests.e2e.database import Database, SessionItem
+from serverless_cart.domain.session import ItemKey
+from tests.e2e.clients import REGISTERED
+from tools.support.clients import TITLE, Visitor
+from tools.support.database import Database, SessionItem
 
 DAY = 24 * 3600
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
-from storefront.tokens import Token
-from tests.e2e.clients import BANNED, FORBIDDEN, FOREIGN_ORIGIN, REGISTERED, TITLE, Reply, Visitor
+from serverless_cart.auth import Token
+from tests.e2e.clients import BANNED, FORBIDDEN, FOREIGN_ORIGIN, REGISTERED
 from tests.e2e.conftest import Guarded
-from tests.e2e.database import Database
+from tools.support.clients import TITLE, Reply, Visitor
+from tools.support.database import Database
 
 METHODS = ["PUT", "PATCH", "DELETE"]
 ITEM = {"id": "42", "index": "product", "title": TITLE}

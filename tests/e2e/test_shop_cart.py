@@ -6,22 +6,12 @@ from unittest.mock import ANY
 import pytest
 
 from local.stack import Stack
-from storefront.domain.cart import Owner
-from storefront.domain.product import Product
-from storefront.tokens import Token
-from tests.e2e.clients import (
-    CART,
-    CHANGES,
-    ITEM_NOT_FOUND,
-    NOTE,
-    ROUTES,
-    SLASHES,
-    Customer,
-    Reply,
-    Shopper,
-    moment,
-)
-from tests.e2e.database import Database
+from serverless_cart.auth import Token
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.product import Product
+from tests.e2e.clients import CHANGES, ITEM_NOT_FOUND, ROUTES, SLASHES, Shopper, moment
+from tools.support.clients import CART, NOTE, Customer, Reply
+from tools.support.database import Database
 
 MONTH = 30 * 24 * 3600
 LARGEST = 2**53 - 1

@@ -4,20 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from storefront.domain.product import Product
-from tests.e2e.clients import (
-    ITEM_NOT_FOUND,
-    ITEMS,
-    NOT_FOUND,
-    NOTE,
-    SLASHES,
-    Customer,
-    Reply,
-    Shopper,
-    assert_invalid,
-    moment,
-)
-from tests.e2e.database import Database
+from serverless_cart.domain.product import Product
+from tests.e2e.clients import ITEM_NOT_FOUND, NOT_FOUND, SLASHES, Shopper, assert_invalid, moment
+from tools.support.clients import ITEMS, NOTE, Customer, Reply
+from tools.support.database import Database
 
 BOTH = ["revise", "remove"]
 

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.stack import Stack
-from storefront.domain.cart import Owner
-from storefront.domain.product import Product
-from storefront.store.catalogue import product_to_item
-from storefront.tokens import Token
-from tests.e2e.clients import NOTE, Customer, Reply, moment
-from tests.e2e.database import Database
+from serverless_cart.auth import Token
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.product import Product
+from serverless_cart.dynamodb.catalogue import product_to_item
+from tests.e2e.clients import moment
+from tools.support.clients import NOTE, Customer, Reply
+from tools.support.database import Database
 
 MONTH = 30 * 24 * 3600
 BROWSER_LIMIT = 2**53
@@ -134,7 +135,7 @@ def test_the_largest_quantity_and_the_last_piece_can_be_had(
 
 
 def test_a_product_without_an_image_says_so(customer: Customer, database: Database, lamp: Product) -> None:
-    database.put([product_to_item(customer.owner.shop, replace(lamp, image=None))])
+    database.put([product_to_item(customer.owner.shop, lamp._replace(image=None))])
     assert only_item(customer.add(lamp.id))["product"] == {"id": lamp.id, "name": lamp.name, "image": None}
 
 

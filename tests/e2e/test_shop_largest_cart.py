@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from storefront.domain.product import Product
-from storefront.store.catalogue import product_to_item
-from tests.e2e.clients import Customer, Shopper, assert_invalid
-from tests.e2e.database import Database
+from serverless_cart.domain.product import Product
+from serverless_cart.dynamodb.catalogue import product_to_item
+from tests.e2e.clients import Shopper, assert_invalid
+from tools.support.clients import Customer
+from tools.support.database import Database
 
 NOTES = "🛒" * 500
 PRICE = (2**53 - 1) // (100 * 9_999)
@@ -92,7 +93,7 @@ def test_all_of_it_is_priced_anew_and_the_next_change_keeps_that(shopper: Shoppe
     now = database.cart(shopper.customer.owner)
     assert row is not None
     assert now is not None
-    assert all(now[name]["S"] > value["S"] for name, value in row.items() if name.startswith("line#"))
+    assert all(now[name]["S"] > value["S"] for name, value in row.items() if name.startswith("snap#"))
 
 
 def test_no_further_product_fits(shopper: Shopper, database: Database, products: list[Product]) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from storefront.domain.product import Product
-from tests.e2e.clients import Customer, Reply, Shopper
-from tests.e2e.database import Database
+from serverless_cart.domain.product import Product
+from tests.e2e.clients import Shopper
+from tools.support.clients import Customer, Reply
+from tools.support.database import Database
 
 STALE = 60
 """Seconds after which no price is shown as it was read."""
@@ -128,7 +129,7 @@ def line(database: Database, shopper: Shopper) -> str:
     """Return what the table holds of the catalogue's word on the lamp."""
     row = database.cart(shopper.customer.owner)
     assert row is not None
-    text = row[f"line#{shopper.lamp.id}"]["S"]
+    text = row[f"snap#{shopper.lamp.id}"]["S"]
     assert isinstance(text, str)
     return text
 

@@ -9,22 +9,12 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
-from storefront.domain.product import Product
-from storefront.tokens import Token
-from tests.e2e.clients import (
-    BANNED,
-    FOREIGN_ORIGIN,
-    ITEMS,
-    ROUTES,
-    SLASHES,
-    UNAUTHENTICATED,
-    Customer,
-    Http,
-    Shopper,
-    assert_invalid,
-)
+from serverless_cart.auth import Token
+from serverless_cart.domain.product import Product
+from tests.e2e.clients import BANNED, FOREIGN_ORIGIN, ROUTES, SLASHES, UNAUTHENTICATED, Shopper, assert_invalid
 from tests.e2e.conftest import Guarded
-from tests.e2e.database import Database
+from tools.support.clients import ITEMS, Customer, Http
+from tools.support.database import Database
 
 
 @pytest.fixture

@@ -5,20 +5,10 @@ from typing import Any
 
 import pytest
 
-from storefront.domain.product import Product
-from tests.e2e.clients import (
-    CHANGED,
-    CHANGES,
-    ITEM_NOT_FOUND,
-    NOTE,
-    REUSED,
-    ROUTES,
-    Customer,
-    Reply,
-    Shopper,
-    assert_invalid,
-)
-from tests.e2e.database import Database
+from serverless_cart.domain.product import Product
+from tests.e2e.clients import CHANGED, CHANGES, ITEM_NOT_FOUND, REUSED, ROUTES, Shopper, assert_invalid
+from tools.support.clients import NOTE, Customer, Reply
+from tools.support.database import Database
 
 DAY = 24 * 3600
 REPLAYED = "Idempotency-Replayed"

@@ -13,11 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from local.stack import Stack
-from storefront.domain.product import Product
-from storefront.tokens import Token
-from tests.e2e.clients import FAULT, REGISTERED, ROUTES, TITLE, UNAVAILABLE, Customer, Reply, Shopper, Visitor
-from tests.e2e.database import Database
+from serverless_cart.auth import Token
+from serverless_cart.domain.product import Product
+from tests.e2e.clients import FAULT, REGISTERED, ROUTES, UNAVAILABLE, Shopper
 from tests.e2e.lambdas import Lambdas
+from tools.support.clients import TITLE, Customer, Reply, Visitor
+from tools.support.database import Database
 
 ANSWERS: dict[str, tuple[int, str] | None] = {
     "throttles": (400, "ProvisionedThroughputExceededException"),
@@ -163,7 +164,7 @@ class TestSearchApi:
 def shop_without_database(lambdas: Lambdas, address: str) -> Iterator[None]:
     """Let the functions of this API find the broken database."""
     with ExitStack() as functions:
-        for function in ("Cart", "CartItems", "CartItem"):
+        for function in ("Cart", "CartItems"):
             functions.enter_context(lambdas.with_database_at(address, function))
         yield
 

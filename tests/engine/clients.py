@@ -1,16 +1,17 @@
 """What asks for a history's operations in this process, past HTTP and the functions."""
 
-from storefront.domain.cart import Addition, Owner, PricedCart, Revision
-from storefront.domain.errors import CartChanged, Refusal
-from storefront.domain.identity import item_id
-from storefront.service.cart import CartService, Outcome, Terms
-from storefront.service.port import UsedKey
-from storefront.store.carts import CartStore
-from storefront.store.table import Table
-from storefront.web import errors
-from storefront.web.edge import clock
-from tests.builders import SHOP
-from tests.engine.history import Answer, Contents, Operation
+from serverless_cart.clock import clock
+from serverless_cart.domain.cart import ItemAddition, ItemUpdate, Owner, PricedCart
+from serverless_cart.domain.errors import Refusal
+from serverless_cart.domain.limits import Limits
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.dynamodb.carts import DynamoDBCartStore
+from serverless_cart.dynamodb.table import Table
+from serverless_cart.service.cart import CartChanged, CartService, Outcome, Preconditions
+from serverless_cart.service.ports import IdempotencyKey
+from serverless_cart.web.shop_api import ERRORS
+from tests.engine.history import ITEMS, Answer, Contents, Operation
+from tools.support.events import SHOP
 
 
 def owner_of(operation: Operation) -> Owner:
@@ -26,7 +27,8 @@ class ServiceClient:
     """Asks the service as the functions do."""
 
     def __init__(self, table: Table) -> None:
-        self._carts = CartService(CartStore(table, clock), clock)
+        limits = Limits(cart_items=ITEMS)
+        self._carts = CartService(DynamoDBCartStore(table, clock, limits), clock, limits)
 
     def __call__(self, operation: Operation, version: int | None) -> Answer:
         try:
@@ -34,7 +36,7 @@ class ServiceClient:
         except CartChanged as changed:
             return Answer("cart has changed", changed.current.cart.version)
         except Refusal as refusal:
-            return Answer(errors.words(errors.SHOP, refusal)[1])
+            return Answer(ERRORS[type(refusal)][1])
         told = contents_of(outcome.cart)
         if operation.kind in ("revise", "annotate"):
             line = told.lines.get(operation.product)
@@ -45,20 +47,22 @@ class ServiceClient:
 
     def _send(self, operation: Operation, version: int | None) -> Outcome:
         carts, owner = self._carts, owner_of(operation)
-        key = UsedKey(operation.key, repr(operation.request)) if operation.key else None
-        terms = Terms(key, None if version is None else frozenset({version}))
+        key = IdempotencyKey(operation.key, repr(operation.request)) if operation.key else None
+        preconditions = Preconditions(key, None if version is None else frozenset({version}))
         item = item_id(owner, operation.product)
         match operation.kind:
             case "add":
                 assert operation.quantity
-                return carts.add(owner, Addition(operation.product, operation.quantity, operation.notes), terms)
+                return carts.add(
+                    owner, ItemAddition(operation.product, operation.quantity, operation.notes), preconditions
+                )
             case "revise" | "annotate":
-                return carts.revise(owner, item, Revision(operation.quantity, operation.notes), terms)
+                return carts.update_item(owner, item, ItemUpdate(operation.quantity, operation.notes), preconditions)
             case "remove":
-                return carts.remove(owner, item, terms)
+                return carts.remove(owner, item, preconditions)
             case "select":
-                return carts.select(owner, {"address": operation.address}, terms)
+                return carts.select(owner, {"address": operation.address}, preconditions)
             case "clear":
-                return carts.clear(owner, terms)
+                return carts.clear(owner, preconditions)
             case _:
                 return Outcome(carts.read(owner))

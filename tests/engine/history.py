@@ -15,8 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from storefront.domain import limits
-from tests.figures import record
+from serverless_cart.domain import limits
+from serverless_cart.domain.limits import CONTRACT_LIMITS
+from tools.support.figures import record
 
 CLIENTS: Final = 32
 CARTS: Final = 4
@@ -97,7 +98,9 @@ def operations(seed: int, count: int, clients: int = CLIENTS) -> list[list[Opera
     chance = random.Random(seed)  # noqa: S311 - it picks cases, not keys
     changes: dict[Kind, int] = {kind: weight for kind, weight in WEIGHTS.items() if kind != "read"}
     keyed = {
-        cart: [replace(_operation(chance, cart, changes), key=f"key-{cart}-{n}") for n in range(limits.REMEMBERED_KEYS)]
+        cart: [
+            replace(_operation(chance, cart, changes), key=f"key-{cart}-{n}") for n in range(limits.IDEMPOTENCY_RECORDS)
+        ]
         for cart in range(CARTS)
     }
     made: list[list[Operation]] = [[] for _ in range(clients)]
@@ -284,7 +287,7 @@ def _check_bounds(state: State) -> None:
         raise HistoryError(f"{state} holds more than {ITEMS} items")
     for product, (quantity, _) in lines.items():
         stock = STOCK[product]
-        if not 1 <= quantity <= (limits.ITEM_QUANTITY if stock is None else stock):
+        if not 1 <= quantity <= (CONTRACT_LIMITS.item_quantity if stock is None else stock):
             raise HistoryError(f"{state} holds {quantity} of product {product}")
 
 
@@ -316,7 +319,7 @@ def _is_right(event: Event, state: State) -> bool:
 def assert_whole(row: Mapping[str, Any]) -> None:
     """See that a stored cart, by its attributes, has every part of each of its lines and none of another."""
     held = {name.partition("#")[2] for name in row if name.startswith("qty#")}
-    for part in ("line", "added", "changed"):
+    for part in ("snap", "added", "updated"):
         assert {name.partition("#")[2] for name in row if name.startswith(f"{part}#")} == held
     assert {name.partition("#")[2] for name in row if name.startswith("notes#")} <= held
     assert set(row.get("products", {"NS": []})["NS"]) == held

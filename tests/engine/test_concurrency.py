@@ -9,18 +9,17 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from storefront.domain import limits
-from storefront.domain.session import Addition as Put
-from storefront.domain.session import ItemKey, Removal, Session
-from storefront.store import keys
-from storefront.store.catalogue import product_to_item
-from storefront.store.sessions import SessionStore
-from storefront.store.table import Table
-from storefront.web.edge import clock
-from tests.builders import HASHID, SHOP, product
+from serverless_cart.clock import clock
+from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.sessions import SessionStore
+from serverless_cart.dynamodb.table import Table
+from tests.builders import product
 from tests.engine import history
 from tests.engine.clients import ServiceClient, owner_of
-from tests.template import make_table
+from tools.support.events import HASHID, SHOP
+from tools.support.template import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,7 +42,7 @@ def client(dynamodb_local_url: str) -> "DynamoDBClient":
 @pytest.fixture
 def table(client: "DynamoDBClient") -> Iterator[Table]:
     """Make a table in which the products are for sale."""
-    make_table(client, NAME)
+    create_table(client, NAME)
     table = Table(NAME, client)
     items = [product_to_item(SHOP, product(number, stock=stock)) for number, stock in history.STOCK.items()]
     table.write_many({"PutRequest": {"Item": item}} for item in items)
@@ -52,9 +51,8 @@ def table(client: "DynamoDBClient") -> Iterator[Table]:
 
 
 def test_every_acknowledged_change_of_shared_carts_is_there_exactly_once(
-    table: Table, client: "DynamoDBClient", seed: int, command: str, monkeypatch: pytest.MonkeyPatch
+    table: Table, client: "DynamoDBClient", seed: int, command: str
 ) -> None:
-    monkeypatch.setattr(limits, "CART_ITEMS", history.ITEMS)
     ask = ServiceClient(table)
 
     events = history.play(history.operations(seed, COUNT), lambda: ask)
@@ -79,12 +77,12 @@ def test_every_event_of_a_session_s_item_counts_once(table: Table, client: "Dyna
 
     def send(number: int) -> None:
         if number % 3:
-            sessions.add(session, Put(items[number % 4], "Mug", 5, None))
+            sessions.add(session, SessionItemAddition(items[number % 4], "Mug", 5, None))
         else:
-            sessions.remove(session, Removal(items[number % 4], 1))
+            sessions.remove(session, SessionItemRemoval(items[number % 4], 1))
 
     for item in items:
-        sessions.add(session, Put(item, "Mug", 1_000, None))  # so that no removal finds too little
+        sessions.add(session, SessionItemAddition(item, "Mug", 1_000, None))  # so that no removal finds too little
     with ThreadPoolExecutor(history.CLIENTS) as pool:
         list(pool.map(send, range(960)))
 

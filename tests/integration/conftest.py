@@ -8,7 +8,6 @@ import importlib.util
 import io
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -23,20 +22,22 @@ from botocore.hooks import BaseEventHooks
 from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 
-from storefront import tokens
-from storefront.domain.cart import Owner
-from storefront.domain.product import Product
-from storefront.store import keys, table
-from storefront.store.catalogue import product_to_item
-from storefront.store.tokens import shop_to_item, token_to_items
-from storefront.web import edge
-from tests.builders import HASHID, NOW, OWNER, ROOT, SHOP, Event, product
-from tests.template import make_table
+from serverless_cart import auth, bootstrap
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.product import Product
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
+from tests.builders import OWNER, product
+from tools.support.events import HASHID, NOW, SHOP, Event
+from tools.support.paths import ROOT
+from tools.support.template import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_item", "cart_items")
+FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_items")
 TABLE = "table"
 NOBODY = "http://nobody.invalid/"
 """An address that no engine answers at."""
@@ -140,6 +141,9 @@ class Context:
     """What Lambda tells a function about its run."""
 
     aws_request_id = "c0ffee00-0000-4000-8000-000000000000"
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:function"
 
     def __init__(self, seconds_left: float) -> None:
         self._left = seconds_left
@@ -169,7 +173,8 @@ class Bundle:
         """Send a request to a function; what it did to the database is in ``database.calls``."""
         self.database.calls.clear()
         raw = self._run(function, event)
-        return Answer(raw["statusCode"], json.loads(raw["body"] or "null"), raw["headers"], raw["body"])
+        headers = {name: values[0] for name, values in raw["multiValueHeaders"].items()}
+        return Answer(raw["statusCode"], json.loads(raw["body"] or "null"), headers, raw["body"])
 
     def _run(self, function: str, event: Event) -> dict[str, Any]:
         """Run a function as Lambda does: its event and its answer go through JSON, and what it prints is its log."""
@@ -187,11 +192,11 @@ class Bundle:
         """Put products in a shop's catalogue."""
         self.put(*(product_to_item(shop, it) for it in products))
 
-    def open_shop(self, shop: tokens.Shop, **keys_of: tokens.Token) -> None:
+    def open_shop(self, shop: Shop, **keys_of: auth.Token) -> None:
         """Write a shop and its tokens, by their keys, each spelled ``key_<the key>``."""
         self.put(shop_to_item(shop))
         for name, token in keys_of.items():
-            self.put(*token_to_items(tokens.digest(name.removeprefix("key_")), token))
+            self.put(*token_to_items(auth.digest(name.removeprefix("key_")), token))
 
     def rows(self, prefix: str = "") -> list[Item]:
         """Return the table's items of partitions that begin so, values without their types' names."""
@@ -249,12 +254,12 @@ def _session(_engine_url: str) -> Iterator[tuple[dict[str, ModuleType], Clock, D
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.setenv("TABLE_NAME", TABLE)
-        patch.setattr(edge, "clock", clock)
+        patch.setattr(bootstrap, "clock", clock)
         session = botocore.session.get_session()
         database.watch(session.get_component("event_emitter"))
-        patch.setattr(table, "get_session", lambda: session)
+        patch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
         apps = {name: _import(name) for name in FUNCTIONS}
-        patch.setattr(apps["authorizer"], "time", SimpleNamespace(**vars(time) | {"time": lambda: clock() / 1000}))
+        patch.setattr(apps["authorizer"], "clock", clock)
         yield apps, clock, database
 
 
@@ -277,7 +282,7 @@ def _client(_session: object) -> "DynamoDBClient":
 @pytest.fixture
 def bundle(_session: tuple[dict[str, ModuleType], Clock, Database], _client: "DynamoDBClient") -> Iterator[Bundle]:
     """Return the bundle over a new table at the moment of the events."""
-    make_table(_client, TABLE)
+    create_table(_client, TABLE)
     apps, clock, database = _session
     clock.now = NOW
     database.reset()
@@ -293,10 +298,10 @@ def bundle(_session: tuple[dict[str, ModuleType], Clock, Database], _client: "Dy
 def shop(bundle: Bundle) -> Bundle:
     """Return the bundle with the demo shop: its settings, the events' keys and the seed request's product."""
     bundle.open_shop(
-        tokens.Shop(SHOP, frozenset({HASHID}), frozenset({"203.0.113.0/24", "2001:db8:bad::/48"})),
+        Shop(SHOP, frozenset({HASHID}), frozenset({"203.0.113.0/24", "2001:db8:bad::/48"})),
         **{
-            f"key_{'0' * 40}": tokens.Token("api_key", SHOP),
-            f"key_{'1' * 40}": tokens.Token("customer", SHOP, OWNER.customer),
+            f"key_{'0' * 40}": auth.Token("api_key", SHOP),
+            f"key_{'1' * 40}": auth.Token("customer", SHOP, OWNER.customer),
         },
     )
     bundle.sell(product())

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from storefront.domain.identity import item_id
-from tests.builders import OWNER, altered, load
+from serverless_cart.domain.public_ids import item_id
+from tests.builders import OWNER
 from tests.integration.conftest import Answer, Bundle
+from tools.support.events import altered, load
 
 Headers = dict[str, str]
 
@@ -31,22 +32,24 @@ def clear(bundle: Bundle, headers: Headers | None = None) -> Answer:
     return bundle.send("cart", altered(load("cart/delete"), headers=headers or {}))
 
 
-def revise(bundle: Bundle, product: int = 123, headers: Headers | None = None, **body: Any) -> Answer:
+def update_item(bundle: Bundle, product: int = 123, headers: Headers | None = None, **body: Any) -> Answer:
     """Revise the item of a product."""
     path = {"id": str(item_id(OWNER, product))}
-    return bundle.send("cart_item", altered(load("cart_item/patch_both"), path=path, body=body, headers=headers or {}))
+    return bundle.send(
+        "cart_items", altered(load("cart_items/patch_both"), path=path, body=body, headers=headers or {})
+    )
 
 
 def remove(bundle: Bundle, product: int = 123, headers: Headers | None = None) -> Answer:
     """Remove the item of a product."""
     path = {"id": str(item_id(OWNER, product))}
-    return bundle.send("cart_item", altered(load("cart_item/delete"), path=path, headers=headers or {}))
+    return bundle.send("cart_items", altered(load("cart_items/delete"), path=path, headers=headers or {}))
 
 
 CHANGES: dict[str, Any] = {
     "add": lambda bundle, headers=None: add(bundle, headers=headers),
-    "revise quantity": lambda bundle, headers=None: revise(bundle, quantity=5, headers=headers),
-    "revise notes": lambda bundle, headers=None: revise(bundle, notes="red", headers=headers),
+    "revise quantity": lambda bundle, headers=None: update_item(bundle, quantity=5, headers=headers),
+    "revise notes": lambda bundle, headers=None: update_item(bundle, notes="red", headers=headers),
     "remove": lambda bundle, headers=None: remove(bundle, headers=headers),
     "select": lambda bundle, headers=None: select(bundle, address=4, headers=headers),
     "clear": lambda bundle, headers=None: clear(bundle, headers=headers),

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storefront.domain.session import ItemKey, Session
-from storefront.store import keys
-from tests.builders import HASHID, OWNER, SESSION, Event, altered, load
+from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.dynamodb import keys
+from tests.builders import OWNER, SESSION
 from tests.integration.conftest import Bundle
 from tests.integration.customer import add
+from tools.support.events import HASHID, Event, altered, load
 
 EVENTS = [
     "stats_cart/put_body",
@@ -21,8 +22,8 @@ EVENTS = [
     "cart/patch",
     "cart/delete",
     "cart_items/post",
-    "cart_item/patch_both",
-    "cart_item/delete",
+    "cart_items/patch_both",
+    "cart_items/delete",
 ]
 """A good request of every route."""
 WITH_BODY = [name for name in EVENTS if not name.endswith(("delete", "get"))]
@@ -81,20 +82,20 @@ def test_a_session_id_is_a_name_and_nothing_else(bundle: Bundle, spelled: str, s
 @pytest.mark.parametrize(
     "id_", ["%0A", "..%2F..%2Fcart", "%2A", "%23", "CART%23demo", "%ED%A0%80", "\ud800", "1" * 9_000]
 )
-@pytest.mark.parametrize("name", ["cart_item/patch_both", "cart_item/delete"])
+@pytest.mark.parametrize("name", ["cart_items/patch_both", "cart_items/delete"])
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["", "with a key"])
 def test_an_item_id_that_is_none_is_not_found(shop: Bundle, name: str, id_: str, headers: dict[str, str]) -> None:
     add(shop)
     row = shop.cart_row()
 
-    answer = shop.send("cart_item", altered(load(name), path={"id": id_}, headers=headers))
+    answer = shop.send("cart_items", altered(load(name), path={"id": id_}, headers=headers))
 
     assert (answer.status, answer.body) == (404, {"error": "item not found"})
     assert shop.cart_row() == row
 
 
 @pytest.mark.parametrize("name", EVENTS)
-@pytest.mark.parametrize("method", ["HEAD", "TRACE", "CONNECT", "OPTIONS", "put", "QUERY", ""])
+@pytest.mark.parametrize("method", ["HEAD", "TRACE", "CONNECT", "OPTIONS", "QUERY", ""])
 def test_a_method_that_no_route_has_is_not_found(shop: Bundle, name: str, method: str) -> None:
     answer = shop.send(name.partition("/")[0], altered(load(name), method=method))
 
@@ -111,7 +112,7 @@ def test_two_tokens_in_one_header_are_none(shop: Bundle, token: str) -> None:
     judgement = shop.judge({**event, "authorizationToken": token.format("1" * 40, "0" * 40)})
 
     (statement,) = judgement["policyDocument"]["Statement"]
-    assert (statement["Effect"], judgement["context"]) == ("Deny", {})
+    assert (statement["Effect"], judgement.get("context")) == ("Deny", None)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from threading import Thread
 import pytest
 
 from bench.operations import Operation, operations, shared_rows
-from storefront.store import keys
-from storefront.store.table import Table
-from tests.builders import HASHID, ROOT, SHOP, load
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.table import Table
 from tests.cold import run_cold
 from tests.integration.conftest import TABLE, Bundle
-from tests.item_size import size_of, write_units
+from tools.support.events import HASHID, SHOP, load
+from tools.support.item_size import size_of, write_units
+from tools.support.paths import ROOT
 
 SIZE = 20
 """Items of the largest carts here: moto is slow, and takes a set of a hundred for another than itself."""
@@ -98,11 +99,15 @@ import app
 
 class context:
     aws_request_id = "c0ffee"
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:function"
     get_remaining_time_in_millis = staticmethod(lambda: 20_000)
 
 ready = set(sys.modules)
 status = app.handler(event, context).get("statusCode", 200)
 json.dump([status, sorted(set(sys.modules) - ready)], out)
+out.flush()
 """
 
 
@@ -113,7 +118,7 @@ json.dump([status, sorted(set(sys.modules) - ready)], out)
         ("stats_cart", "put_body", 200),
         ("cart", "get", 200),
         ("cart_items", "post", 400),
-        ("cart_item", "patch_quantity", 404),
+        ("cart_items", "patch_quantity", 404),
     ],
 )
 def test_a_first_request_finds_everything_loaded(nothing: str, function: str, event: str, status: int) -> None:

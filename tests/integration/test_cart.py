@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from storefront.domain.identity import cart_id, item_id
-from tests.builders import DAY, HOUR, NOW, OWNER, SECOND, altered, load, product
+from serverless_cart.domain.public_ids import cart_id, item_id
+from tests.builders import OWNER, product
 from tests.integration.conftest import Bundle
 from tests.integration.customer import (
     CALLS,
@@ -16,10 +16,11 @@ from tests.integration.customer import (
     read,
     refused,
     remove,
-    revise,
     select,
+    update_item,
     version,
 )
+from tools.support.events import DAY, HOUR, NOW, SECOND, altered, load
 
 MOMENT = "2025-11-21T12:34:56.789Z"
 LATER = "2025-11-21T12:34:57.789Z"
@@ -298,8 +299,8 @@ def test_aged_prices_cost_every_change_one_more_read_at_most_and_are_kept_by_it(
     reads = {"add": ["BatchGetItem"] * 2}.get(kind, ["GetItem", "BatchGetItem"])
     assert shop.database.calls == [*reads, "UpdateItem"]
     row = shop.cart_row()
-    assert row["line#7"].startswith(f"{NOW + HOUR} ")
-    assert "1300,250," in row["line#7"]
+    assert row["snap#7"].startswith(f"{NOW + HOUR} ")
+    assert "1300,250," in row["snap#7"]
     assert len(answer.body["warnings"]) == 1
     assert read(shop).body["warnings"] == []
     assert shop.database.calls == ["GetItem"]
@@ -317,8 +318,8 @@ def test_revising_an_item_keeps_no_price_of_which_its_answer_does_not_warn(shop:
 
     assert shop.database.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
     row = shop.cart_row()
-    assert row["line#8"].startswith(f"{NOW + HOUR} "), "the price that stayed is kept"
-    assert row["line#7"].startswith(f"{NOW} ")
+    assert row["snap#8"].startswith(f"{NOW + HOUR} "), "the price that stayed is kept"
+    assert row["snap#7"].startswith(f"{NOW} ")
     (warning,) = read(shop).body["warnings"]
     assert warning["code"] == "price_changed"
 
@@ -332,7 +333,7 @@ def test_an_older_reading_of_the_catalogue_never_overwrites_a_newer_one(shop: Bu
     assert CHANGES[kind](shop).status == 200
 
     row = shop.cart_row()
-    assert kind in ("remove", "clear") or row["line#123"].startswith(f"{NOW} ")
+    assert kind in ("remove", "clear") or row["snap#123"].startswith(f"{NOW} ")
 
 
 @every_change
@@ -423,7 +424,7 @@ def test_a_change_on_another_version_is_412_with_the_current_tag_on_every_route(
 
 def test_an_item_s_own_tag_names_the_cart_s_version(shop: Bundle) -> None:
     add(shop)
-    tag = revise(shop, notes="red").headers["ETag"]
+    tag = update_item(shop, notes="red").headers["ETag"]
 
     assert remove(shop, headers={"If-Match": tag}).status == 200
     assert refused(clear(shop, {"If-Match": tag}), 412, "cart has changed")
@@ -439,7 +440,9 @@ REFUSALS: list[tuple[dict[str, Any], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize("event", ["cart/get", "cart/patch", "cart/delete", "cart_item/patch_both", "cart_item/delete"])
+@pytest.mark.parametrize(
+    "event", ["cart/get", "cart/patch", "cart/delete", "cart_items/patch_both", "cart_items/delete"]
+)
 def test_a_request_that_the_edge_refuses_reaches_no_table(shop: Bundle, event: str) -> None:
     for changes, status, error in REFUSALS:
         answer = shop.send(event.partition("/")[0], altered(load(event), **changes))

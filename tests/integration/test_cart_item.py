@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from storefront.domain.identity import item_id
-from storefront.store.catalogue import product_to_item
-from tests.builders import OWNER, SECOND, SHOP, altered, load, product
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.dynamodb.catalogue import product_to_item
+from tests.builders import OWNER, product
 from tests.integration.conftest import Bundle
-from tests.integration.customer import add, clear, quantities, read, refused, remove, revise, select, version
+from tests.integration.customer import add, clear, quantities, read, refused, remove, select, update_item, version
+from tools.support.events import SECOND, SHOP, altered, load
 
 MOMENT = "2025-11-21T12:34:56.789Z"
 LATER = "2025-11-21T12:34:57.789Z"
@@ -44,7 +45,7 @@ def test_a_revision_answers_with_the_item_at_the_lowest_number_of_calls(
     before = add(shop, 7)
     shop.clock.forward(SECOND - 1)
 
-    answer = shop.send("cart_item", load(f"cart_item/{name}"))
+    answer = shop.send("cart_items", load(f"cart_items/{name}"))
 
     expected = {
         "id": NUMBER,
@@ -73,8 +74,8 @@ def test_a_revision_answers_with_the_item_at_the_lowest_number_of_calls(
 def test_the_empty_string_empties_the_notes_and_an_absent_quantity_stays(shop: Bundle) -> None:
     add(shop, quantity=2, notes="old")
 
-    assert revise(shop, notes="").body["notes"] == ""
-    assert (revise(shop, notes="new").body["quantity"], revise(shop, quantity=1).body["notes"]) == (2, "new")
+    assert update_item(shop, notes="").body["notes"] == ""
+    assert (update_item(shop, notes="new").body["quantity"], update_item(shop, quantity=1).body["notes"]) == (2, "new")
 
 
 @pytest.mark.parametrize(
@@ -93,14 +94,14 @@ def test_the_empty_string_empties_the_notes_and_an_absent_quantity_stays(shop: B
 def test_what_is_no_revision_is_a_validation_error_even_of_an_item_that_is_not_there(
     shop: Bundle, body: dict[str, Any], field: str
 ) -> None:
-    event = altered(load("cart_item/patch_both"), path={"id": "404"}, body=body)
+    event = altered(load("cart_items/patch_both"), path={"id": "404"}, body=body)
 
-    assert refused(shop.send("cart_item", event), 400, "validation error", field)
+    assert refused(shop.send("cart_items", event), 400, "validation error", field)
     assert shop.database.calls == []
 
 
 def test_a_revision_without_a_body_is_a_validation_error(shop: Bundle) -> None:
-    assert refused(shop.send("cart_item", load("cart_item/patch_absent_body")), 400, "validation error", "body")
+    assert refused(shop.send("cart_items", load("cart_items/patch_absent_body")), 400, "validation error", "body")
 
 
 def test_a_new_quantity_is_held_against_what_the_catalogue_says_now(shop: Bundle) -> None:
@@ -108,13 +109,13 @@ def test_a_new_quantity_is_held_against_what_the_catalogue_says_now(shop: Bundle
     shop.sell(product(stock=5))
     before = shop.cart_row()
 
-    answer = revise(shop, quantity=6)
+    answer = update_item(shop, quantity=6)
 
     assert refused(answer, 400, "insufficient stock", "quantity")
     assert "only 5 available" in answer.body["details"]["quantity"][0]
     assert shop.cart_row() == before
-    assert revise(shop, quantity=5).body["quantity"] == 5
-    assert revise(shop, notes="red").status == 200
+    assert update_item(shop, quantity=5).body["quantity"] == 5
+    assert update_item(shop, notes="red").status == 200
 
 
 def test_a_new_quantity_of_what_is_not_for_sale_is_invalid_and_new_notes_are_not(shop: Bundle) -> None:
@@ -125,8 +126,8 @@ def test_a_new_quantity_of_what_is_not_for_sale_is_invalid_and_new_notes_are_not
         lambda: shop.client.delete_item(TableName="table", Key={"pk": gone["pk"], "sk": gone["sk"]}),
     ):
         change()
-        assert refused(revise(shop, quantity=2), 400, "invalid product", "product")
-        assert revise(shop, notes="red").status == 200
+        assert refused(update_item(shop, quantity=2), 400, "invalid product", "product")
+        assert update_item(shop, notes="red").status == 200
 
 
 def test_a_new_quantity_keeps_the_price_that_was_read_for_it_and_the_change_is_told_until_then(shop: Bundle) -> None:
@@ -134,7 +135,7 @@ def test_a_new_quantity_keeps_the_price_that_was_read_for_it_and_the_change_is_t
     shop.sell(product(price=1300))
     shop.clock.forward(SECOND)
 
-    assert revise(shop, quantity=2).body["unit_price"] == 1300
+    assert update_item(shop, quantity=2).body["unit_price"] == 1300
     assert read(shop).body["warnings"] == []
     assert shop.database.calls == ["GetItem"]
 
@@ -152,7 +153,7 @@ def test_removing_answers_with_the_cart_that_is_left(shop: Bundle, name: str) ->
     before = select(shop, address=4)
     shop.clock.forward(SECOND)
 
-    answer = shop.send("cart_item", load(f"cart_item/{name}"))
+    answer = shop.send("cart_items", load(f"cart_items/{name}"))
 
     assert (answer.status, quantities(answer), answer.body["address"]) == (200, {7: 1}, 4)
     assert (answer.body["created_at"], answer.body["updated_at"]) == (MOMENT, LATER)
@@ -192,7 +193,7 @@ def test_an_item_that_is_not_in_the_cart_is_not_found(shop: Bundle, name: str) -
     shop.sell(product(7))
     for prepare in (lambda: None, lambda: add(shop, 7), lambda: add(shop) and remove(shop), lambda: clear(shop)):
         prepare()
-        assert refused(shop.send("cart_item", load(f"cart_item/{name}")), 404, "item not found")
+        assert refused(shop.send("cart_items", load(f"cart_items/{name}")), 404, "item not found")
         assert shop.database.calls == ["GetItem"]
     assert all("#123" not in attribute for attribute in shop.cart_row())
 
@@ -203,7 +204,7 @@ def test_another_customer_s_item_is_not_found(shop: Bundle) -> None:
     theirs = str(item_id(OWNER._replace(customer="customer-2"), 123))
 
     for name in ("patch_quantity", "delete"):
-        answer = shop.send("cart_item", altered(load(f"cart_item/{name}"), path={"id": theirs}))
+        answer = shop.send("cart_items", altered(load(f"cart_items/{name}"), path={"id": theirs}))
         assert refused(answer, 404, "item not found")
 
 
@@ -212,14 +213,14 @@ def test_an_id_that_is_no_integer_is_not_found(shop: Bundle, name: str) -> None:
     add(shop)
     before = shop.cart_row()
 
-    assert refused(shop.send("cart_item", load(f"cart_item/{name}")), 404, "item not found")
+    assert refused(shop.send("cart_items", load(f"cart_items/{name}")), 404, "item not found")
     assert shop.cart_row() == before
 
 
 def test_a_product_s_own_number_is_no_item_s(shop: Bundle) -> None:
     add(shop)
 
-    answer = shop.send("cart_item", altered(load("cart_item/delete"), path={"id": "123"}))
+    answer = shop.send("cart_items", altered(load("cart_items/delete"), path={"id": "123"}))
 
     assert refused(answer, 404, "item not found")
 
@@ -231,29 +232,29 @@ def test_a_product_s_own_number_is_no_item_s(shop: Bundle) -> None:
 
 def test_a_repeated_revision_shows_the_item_as_it_now_stands_and_404_where_it_is_gone(shop: Bundle) -> None:
     add(shop)
-    event = load("cart_item/patch_other_case_headers")
-    shop.send("cart_item", event)
+    event = load("cart_items/patch_other_case_headers")
+    shop.send("cart_items", event)
     add(shop, notes="since")
 
-    again = shop.send("cart_item", event)
+    again = shop.send("cart_items", event)
 
     assert (again.body["quantity"], again.body["notes"]) == (6, "since")
     assert again.headers["Idempotency-Replayed"] == "true"
     assert shop.database.calls == ["GetItem"]
     remove(shop)
-    assert refused(shop.send("cart_item", event), 404, "item not found")
+    assert refused(shop.send("cart_items", event), 404, "item not found")
     clear(shop)
-    assert refused(shop.send("cart_item", event), 404, "item not found")
+    assert refused(shop.send("cart_items", event), 404, "item not found")
     assert shop.database.calls == ["GetItem"]
 
 
 def test_a_repeated_removal_does_not_remove_what_was_added_since(shop: Bundle) -> None:
     add(shop)
-    event = load("cart_item/delete_once")
-    assert quantities(shop.send("cart_item", event)) == {}
+    event = load("cart_items/delete_once")
+    assert quantities(shop.send("cart_items", event)) == {}
     add(shop, quantity=3)
 
-    again = shop.send("cart_item", event)
+    again = shop.send("cart_items", event)
 
     assert (quantities(again), again.headers["Idempotency-Replayed"]) == ({123: 3}, "true")
 
@@ -263,13 +264,13 @@ def test_a_key_belongs_to_one_item_and_to_one_way_of_changing_it(shop: Bundle) -
     add(shop)
     add(shop, 7)
     once = {"Idempotency-Key": "k"}
-    revise(shop, quantity=2, headers=once)
+    update_item(shop, quantity=2, headers=once)
     before = shop.cart_row()
 
     for answer in (
-        revise(shop, 7, quantity=2, headers=once),
-        revise(shop, quantity=3, headers=once),
-        revise(shop, quantity=2, notes="", headers=once),
+        update_item(shop, 7, quantity=2, headers=once),
+        update_item(shop, quantity=3, headers=once),
+        update_item(shop, quantity=2, notes="", headers=once),
         remove(shop, headers=once),
         remove(shop, 404, headers=once),
     ):

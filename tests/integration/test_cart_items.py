@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from storefront.domain.cart import Owner
-from storefront.domain.identity import cart_id, item_id
-from storefront.store import keys
-from storefront.store.catalogue import product_to_item
-from tests.builders import DAY, HOUR, NOW, OWNER, SECOND, SHOP, altered, load, product
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.public_ids import cart_id, item_id
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.catalogue import product_to_item
+from tests.builders import OWNER, product
 from tests.integration.conftest import Answer, Bundle
 from tests.integration.customer import quantities, refused, version
+from tools.support.events import DAY, HOUR, NOW, SECOND, SHOP, altered, load
 
 POSTS = (
     "post",
@@ -353,7 +354,7 @@ def test_an_older_reading_of_the_catalogue_never_overwrites_a_newer_one(shop: Bu
 
     assert quantities(add(shop)) == {123: 2}
 
-    line = shop.cart_row()["line#123"]
+    line = shop.cart_row()["snap#123"]
     assert line.startswith(f"{NOW:013d} ")
     assert "1250" in line
 

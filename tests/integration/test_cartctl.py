@@ -5,17 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cartctl import app
-from cartctl.connection import on_aws, on_this_machine
+from cartctl.connection import local_cloud, on_aws, on_this_machine
 from cartctl.errors import CartctlError
-from tests.builders import ROOT
 from tests.integration.conftest import Bundle
 from tests.integration.operator import Operator
+from tools.support.paths import ROOT
 
 
 @pytest.fixture
@@ -169,6 +171,29 @@ def test_a_stack_that_is_not_there_or_is_another_is_told(monkeypatch: pytest.Mon
         on_aws("other", None, "eu-west-1")
 
 
-def test_a_local_cloud_that_does_not_run_is_told(tmp_path: Any) -> None:
+def test_stopped_local_cloud_fails(tmp_path: Path) -> None:
     with pytest.raises(CartctlError, match="No local cloud is running: make up starts one"):
         on_this_machine(tmp_path / "stack.json")
+
+
+def test_checkout_has_its_own_local_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert local_cloud() == ROOT / ".local" / "stack.json"
+
+
+def test_installed_cartctl_searches_parents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    description, below = tmp_path / ".local" / "stack.json", tmp_path / "one" / "two"
+    for folder in (description.parent, below):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(below)
+
+    with pytest.raises(CartctlError, match=f"in {below} or above: change to a checkout of serverless-cart, and run"):
+        local_cloud(tmp_path / "site-packages")
+
+    description.touch()
+    assert local_cloud(tmp_path / "site-packages") == description
+
+
+def test_version_is_the_installed_one(operator: Operator) -> None:
+    assert operator.type("--version").out == f"cartctl {metadata.version('serverless-cart')}\n"

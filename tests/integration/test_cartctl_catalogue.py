@@ -16,13 +16,14 @@ from cartctl import catalogue_file, catalogue_import, connection
 from cartctl.catalogue_file import Format, written
 from cartctl.commands import catalogue as commands
 from cartctl.errors import CartctlError, ExitCode
-from storefront.domain import limits
-from storefront.domain.product import Product
-from storefront.store import keys, table
-from storefront.store.catalogue import Catalogue, product_from_item, product_to_item
-from storefront.store.shops import ShopStore
-from storefront.store.table import key_attributes
-from storefront.tokens import Shop
+from serverless_cart.clock import clock
+from serverless_cart.domain import limits
+from serverless_cart.domain.product import Product
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb import keys, table
+from serverless_cart.dynamodb.attributes import key_attributes
+from serverless_cart.dynamodb.catalogue import Catalogue, product_from_item, product_to_item
+from serverless_cart.dynamodb.shops import ShopStore
 from tests.builders import product
 from tests.integration.conftest import TABLE, Bundle
 from tests.integration.operator import Operator
@@ -37,7 +38,7 @@ def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     operator = Operator(monkeypatch, capsys)
     bundle.database.watch(operator.deployment.session.events)
-    shops = ShopStore(operator.deployment.table, connection.clock)
+    shops = ShopStore(operator.deployment.table, clock)
     shops.create(Shop("one"))
     shops.create(Shop("two"))
     bundle.sell(product(7, name="Another shop's"), shop="two")
@@ -293,7 +294,7 @@ def test_a_file_that_cannot_be_read_to_its_end_ends_in_one_line(
 def test_a_shop_that_is_not_there_or_is_being_deleted_takes_no_products(
     operator: Operator, bundle: Bundle, save: Callable[..., str]
 ) -> None:
-    shops = ShopStore(operator.deployment.table, connection.clock)
+    shops = ShopStore(operator.deployment.table, clock)
     two = shops.find("two")
     assert two
     shops.close(two)
@@ -308,7 +309,7 @@ def test_an_import_ends_when_the_shop_is_being_deleted(
     operator: Operator, bundle: Bundle, save: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue_import, "LOOKED_AFTER", 0.0)
-    shops = ShopStore(operator.deployment.table, connection.clock)
+    shops = ShopStore(operator.deployment.table, clock)
     one = shops.find("one")
     assert one
 
@@ -546,7 +547,7 @@ def test_an_export_goes_to_standard_output_as_csv_unless_told(operator: Operator
 
 characters = st.characters(exclude_categories=["Cs"], exclude_characters=[chr(code) for code in [*range(32), 127]])
 texts = st.text(characters | st.sampled_from('",;\\ ='), min_size=1, max_size=16)
-numbers = st.integers(0, limits.LARGEST_INTEGER)
+numbers = st.integers(0, limits.MAX_SAFE_INTEGER)
 catalogues = st.dictionaries(
     numbers,
     st.builds(

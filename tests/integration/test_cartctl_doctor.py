@@ -16,12 +16,13 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from cartctl import connection
-from cartctl.connection import Deployment, clock, on_aws
-from storefront.store.shops import ShopStore
-from storefront.tokens import Shop
+from cartctl.connection import Deployment, on_aws
+from serverless_cart.clock import clock
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.shops import ShopStore
 from tests.integration.conftest import TABLE, Bundle
 from tests.integration.operator import Operator
-from tests.template import TEMPLATE
+from tools.support.template import TEMPLATE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

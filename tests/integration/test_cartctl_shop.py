@@ -7,17 +7,18 @@ from types import SimpleNamespace
 import pytest
 
 from cartctl.commands import shop as commands
-from cartctl.connection import clock
-from storefront import tokens
-from storefront.domain.cart import Owner
-from storefront.domain.session import Addition, ItemKey, Session
-from storefront.store import keys
-from storefront.store.sessions import SessionStore
-from storefront.store.shops import ShopStore
-from storefront.store.tokens import TokenStore
-from tests.builders import HASHID, product
+from serverless_cart import auth
+from serverless_cart.clock import clock
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.sessions import SessionStore
+from serverless_cart.dynamodb.shops import ShopStore
+from serverless_cart.dynamodb.tokens import TokenStore
+from tests.builders import product
 from tests.integration.conftest import Bundle
 from tests.integration.operator import Operator
+from tools.support.events import HASHID
 
 OTHER = "0123456789abcdef" * 2
 
@@ -38,7 +39,7 @@ def test_a_shop_that_is_opened_without_more_gets_a_search_engine(operator: Opera
     created = operator.run("shop", "create", "one")
 
     assert re.fullmatch("[0-9a-f]{32}", *created["search_engines"])
-    assert (created["name"], created["currency"], created["leaving_since"]) == ("one", "", None)
+    assert (created["name"], created["currency"], created["deletion_requested_at"]) == ("one", "", None)
     assert (created["blocked_networks"], created["allowed_origins"]) == ([], [])
     assert operator.run("shop", "show", "one") == created
 
@@ -189,10 +190,10 @@ def test_a_change_that_somebody_else_outran_is_refused(operator: Operator, monke
     found = ShopStore.find
 
     def outrun(store: ShopStore, name: str) -> object:
-        registration = found(store, name)
-        assert registration
-        store.change(registration, replace(registration.shop, currency="USD"))
-        return registration
+        shop_record = found(store, name)
+        assert shop_record
+        store.change(shop_record, replace(shop_record.shop, currency="USD"))
+        return shop_record
 
     monkeypatch.setattr(ShopStore, "find", outrun)
     line = operator.fails("shop", "set", "one", "--currency", "EUR")[1]
@@ -225,7 +226,7 @@ def two_shops(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatc
             bundle.put({"pk": {"S": cart.pk}, "sk": {"S": cart.sk}})
         bundle.sell(*(product(number) for number in range(27)), shop=name)
         for number in range(3):
-            sessions.add(Session(hashid, "s"), Addition(ItemKey("product", str(number)), "title", 1, None))
+            sessions.add(Session(hashid, "s"), SessionItemAddition(ItemKey("product", str(number)), "title", 1, None))
     monkeypatch.setattr(commands, "LONGEST_REQUEST", -60)
     return operator
 
@@ -267,7 +268,7 @@ def test_a_deletion_that_was_interrupted_goes_on(two_shops: Operator, bundle: Bu
         events.unregister(f"before-call.dynamodb.{call}", stop)
 
     assert (interrupted.code, interrupted.err.splitlines()[-1]) == (130, "Error: Interrupted.")
-    assert two_shops.run("shop", "show", "one")["leaving_since"]
+    assert two_shops.run("shop", "show", "one")["deletion_requested_at"]
     two_shops.run("shop", "delete", "one", "--yes")
     assert bundle.rows() == of_other
 
@@ -275,12 +276,12 @@ def test_a_deletion_that_was_interrupted_goes_on(two_shops: Operator, bundle: Bu
 def test_a_shop_that_is_being_deleted_opens_to_nobody_and_takes_nothing(two_shops: Operator, bundle: Bundle) -> None:
     key = two_shops.run("customer", "issue", "one", "carl")["token"]
     store = TokenStore(two_shops.deployment.table)
-    assert store.principal(tokens.digest(key), 0)
-    registration = ShopStore(two_shops.deployment.table, bundle.clock).find("one")
-    assert registration
-    ShopStore(two_shops.deployment.table, bundle.clock).close(registration)
+    assert store.principal(auth.digest(key), 0)
+    shop_record = ShopStore(two_shops.deployment.table, bundle.clock).find("one")
+    assert shop_record
+    ShopStore(two_shops.deployment.table, bundle.clock).close(shop_record)
 
-    assert store.principal(tokens.digest(key), 0) is None
+    assert store.principal(auth.digest(key), 0) is None
     told = "The shop one is being deleted: cartctl shop delete one finishes that."
     assert two_shops.fails("shop", "set", "one", "--currency", "EUR") == (1, told)
     assert two_shops.fails("cart", "clear", "one", "anna", "--yes") == (1, told)

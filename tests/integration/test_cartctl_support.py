@@ -7,12 +7,13 @@ import pytest
 
 from cartctl.commands import cart as commands
 from cartctl.commands import session as sessions
-from storefront.domain.session import Addition, ItemKey, Session
-from storefront.store.sessions import SessionStore
-from tests.builders import HASHID, NOW, OWNER, SHOP, product
+from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
+from serverless_cart.dynamodb.sessions import SessionStore
+from tests.builders import OWNER, product
 from tests.integration.conftest import Bundle
 from tests.integration.customer import add, read, select
 from tests.integration.operator import Operator
+from tools.support.events import HASHID, NOW, SHOP
 
 CUSTOMER = OWNER.customer
 DAY = 24 * 3600
@@ -120,11 +121,11 @@ def test_a_shop_that_is_not_there_has_no_carts(operator: Operator, command: tupl
 def test_a_session_s_items_are_shown_in_the_order_in_which_they_came(operator: Operator, bundle: Bundle) -> None:
     store = SessionStore(operator.deployment.table, bundle.clock)
     session = Session(HASHID, "s#1/*")
-    store.add(session, Addition(ItemKey("product", "b"), "Lamp", 2, Decimal("12.5")))
+    store.add(session, SessionItemAddition(ItemKey("product", "b"), "Lamp", 2, Decimal("12.5")))
     bundle.clock.forward(1_000)
-    store.add(session, Addition(ItemKey("product", "a"), "[Mug]", 1, None))
-    store.add(session, Addition(ItemKey("product", "b"), "Lamp", 1, None))
-    store.add(Session(HASHID, "s"), Addition(ItemKey("product", "c"), "Other", 1, None))
+    store.add(session, SessionItemAddition(ItemKey("product", "a"), "[Mug]", 1, None))
+    store.add(session, SessionItemAddition(ItemKey("product", "b"), "Lamp", 1, None))
+    store.add(Session(HASHID, "s"), SessionItemAddition(ItemKey("product", "c"), "Other", 1, None))
 
     shown = operator.run("session", "show", HASHID.upper(), "s#1/*")
 
@@ -137,7 +138,7 @@ def test_a_session_s_items_are_shown_in_the_order_in_which_they_came(operator: O
 
 def test_what_has_expired_is_not_shown(operator: Operator, bundle: Bundle) -> None:
     store = SessionStore(operator.deployment.table, bundle.clock)
-    store.add(Session(HASHID, "s"), Addition(ItemKey("product", "a"), "Mug", 1, None))
+    store.add(Session(HASHID, "s"), SessionItemAddition(ItemKey("product", "a"), "Mug", 1, None))
     bundle.clock.forward(DAY * 1000)
 
     assert operator.run("session", "show", HASHID, "s") == []

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from storefront import tokens
-from storefront.store.token_list import TokenList
-from storefront.store.tokens import TokenStore
-from storefront.tokens import Principal
-from tests.builders import HASHID
+from serverless_cart import auth
+from serverless_cart.auth import Principal
+from serverless_cart.dynamodb.token_registry import TokenRegistry
+from serverless_cart.dynamodb.tokens import TokenStore
 from tests.integration.conftest import Bundle
 from tests.integration.operator import Operator
+from tools.support.events import HASHID
 
 BARE = re.compile("[0-9a-f]{40}")
 CUSTOMERS = [f"customer-{number}" for number in range(120)]
@@ -41,9 +41,9 @@ def names(tmp_path: Path) -> Path:
 
 def opens(operator: Operator, key: str, at: float | None = None) -> Principal | None:
     """Ask as the authorizer does whom a key belongs to."""
-    bare = tokens.key_of(f"Token {key}")
+    bare = auth.key_of(f"Token {key}")
     assert bare
-    return TokenStore(operator.deployment.table).principal(tokens.digest(bare), time.time() if at is None else at)
+    return TokenStore(operator.deployment.table).principal(auth.digest(bare), time.time() if at is None else at)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -309,8 +309,8 @@ def test_a_revoked_key_opens_nothing_and_others_stay(operator: Operator) -> None
 
 def test_an_id_may_be_shortened_while_it_is_the_only_one(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter(["0" * 40, "1" * 40, "f" * 40])
-    monkeypatch.setattr("storefront.store.token_list.new_key", lambda: next(drawn))
-    monkeypatch.setattr("storefront.store.token_list.digest", lambda key: f"ab{key}")
+    monkeypatch.setattr("serverless_cart.dynamodb.token_registry.new_key", lambda: next(drawn))
+    monkeypatch.setattr("serverless_cart.dynamodb.token_registry.digest", lambda key: f"ab{key}")
     for _ in range(2):
         operator.run("key", "issue", "one")
 
@@ -323,7 +323,7 @@ def test_an_id_may_be_shortened_while_it_is_the_only_one(operator: Operator, mon
         "There is no token cd: the command list shows their ids.",
     )
     assert {it["state"] for it in operator.run("key", "list", "one")} == {"valid"}
-    assert [it["ending"] for it in operator.run("key", "revoke", "one", "AB1")] == ["1111"]
+    assert [it["last4"] for it in operator.run("key", "revoke", "one", "AB1")] == ["1111"]
 
 
 def test_a_key_that_leaked_is_revoked_by_itself(operator: Operator) -> None:
@@ -371,10 +371,10 @@ def test_a_token_that_went_in_the_meantime_is_told(
     operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued = operator.run("key", "issue", "one")
-    listed = list(TokenList(operator.deployment.table, bundle.clock).api_keys("one"))
+    listed = list(TokenRegistry(operator.deployment.table, bundle.clock).api_keys("one"))
     for row in bundle.rows("TOKEN"):
         bundle.client.delete_item(TableName="table", Key={"pk": {"S": row["pk"]}, "sk": {"S": row["sk"]}})
-    monkeypatch.setattr(TokenList, "api_keys", lambda *_: iter(listed))
+    monkeypatch.setattr(TokenRegistry, "api_keys", lambda *_: iter(listed))
 
     assert "deleted by somebody else" in operator.fails("key", "revoke", "one", issued["id"])[1]
     assert bundle.rows("TOKEN") == [], "and is not brought back"

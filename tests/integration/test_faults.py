@@ -19,14 +19,16 @@ from botocore.exceptions import (
 )
 from botocore.retries.quota import RetryQuota
 
-from storefront.domain.errors import Unavailable
-from storefront.store.table import ATTEMPTS, CONNECT_TIMEOUT, Table
-from tests.builders import DAY, altered, load, product
-from tests.figures import record
+from serverless_cart.dynamodb.client import CONNECT_TIMEOUT
+from serverless_cart.dynamodb.table import ATTEMPTS, Table
+from serverless_cart.service.errors import Unavailable
+from tests.builders import product
 from tests.integration import customer
 from tests.integration.conftest import TABLE, Answer, Bundle, Instead, Item
 from tests.integration.customer import CHANGES
-from tests.template import TEMPLATE
+from tools.support.events import DAY, altered, load
+from tools.support.figures import record
+from tools.support.template import TEMPLATE
 
 URL: Final = "http://database"
 READ_TIMEOUT: Final = float(TEMPLATE["Parameters"]["DatabaseTimeoutSeconds"]["Default"])

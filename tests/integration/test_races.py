@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from storefront.domain.identity import item_id
-from tests.builders import DAY, HOUR, OWNER, SECOND, altered, load, product
+from serverless_cart.domain.public_ids import item_id
+from tests.builders import OWNER, product
 from tests.integration import customer
 from tests.integration.conftest import Answer, Bundle
 from tests.integration.customer import CALLS, CHANGES, quantities
+from tools.support.events import DAY, HOUR, SECOND, altered, load
 
 
 def add(bundle: Bundle, number: int = 123, quantity: int = 1, **headers: str) -> Answer:
@@ -168,7 +169,7 @@ def test_a_fresh_price_that_another_request_kept_first_is_not_overwritten_and_st
     (warning,) = answer.body["warnings"]
     assert (warning["code"], warning["item"]) == ("price_changed", item_id(OWNER, 7))
     assert "from 100 to 130" in warning["message"]
-    assert "130,0," in shop.cart_row()["line#7"]
+    assert "130,0," in shop.cart_row()["snap#7"]
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "BatchGetItem"])
@@ -317,7 +318,7 @@ def test_a_fresh_price_that_another_kept_first_is_not_overwritten_by_any_change(
 
     assert CHANGES[kind](shop).status == 200
     if kind != "clear":
-        assert "130,0," in shop.cart_row()["line#7"]
+        assert "130,0," in shop.cart_row()["snap#7"]
         assert {line["product"]["id"]: line["unit_price"] for line in customer.read(shop).body["items"]}[7] == 130
 
 

@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
-from storefront.tokens import digest
-from tests.builders import EVENTS, OWNER, SESSION, altered, load
+from serverless_cart.auth import digest
+from tests.builders import OWNER, SESSION
 from tests.integration.conftest import Bundle
+from tools.support.events import altered, load
+from tools.support.paths import EVENTS
 
 FIXTURES = sorted(f"{file.parent.name}/{file.stem}" for file in EVENTS.glob("*/*.json"))
 
 
 def run(bundle: Bundle, name: str) -> None:
     function = name.partition("/")[0]
-    if function in ("cart", "cart_item"):
+    if function in ("cart", "cart_items"):
         bundle.send("cart_items", load("cart_items/post"))
     if function == "authorizer":
         bundle.judge(load(name))
@@ -29,7 +31,7 @@ def metrics(bundle: Bundle, name: str) -> list[dict[str, Any]]:
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
             assert directive["Namespace"] == "ServerlessCart"
             if name in {metric["Name"] for metric in directive["Metrics"]}:
-                (dimensions,) = directive["Dimensions"]
+                dimensions = directive["Dimensions"][-1]
                 found.append({"value": line[name], **{key: line[key] for key in dimensions}})
     return found
 
@@ -39,7 +41,6 @@ def test_there_are_fixtures() -> None:
         "authorizer",
         "stats_cart",
         "cart",
-        "cart_item",
         "cart_items",
     }
 
@@ -66,7 +67,7 @@ def test_no_key_body_note_or_customer_appears_in_any_log_line(shop: Bundle, name
         ("stats_cart", "sessions.add", "put_body"),
         ("cart_items", "carts.add", "post"),
         ("cart", "carts.read", "get"),
-        ("cart_item", "carts.remove", "delete"),
+        ("cart_items", "carts.remove", "delete"),
     ],
 )
 def test_a_fault_is_reported_by_kind_and_place_and_its_text_nowhere(
@@ -106,7 +107,7 @@ def test_a_log_line_carries_the_ids_of_the_request_the_status_and_the_number_of_
         assert line["database_calls"] == calls
         assert line["correlation_id"] == load(event)["requestContext"]["requestId"]
         assert line["function_request_id"] == "c0ffee00-0000-4000-8000-000000000000"
-    assert (told[0].get("reason"), told[1]["reason"]) == (None, "fields are missing")
+    assert (told[0].get("reason"), told[1]["reason"]) == (None, "Following fields are missing")
 
 
 def test_registered_events_and_added_items_are_counted_and_replays_are_not(shop: Bundle) -> None:
@@ -132,24 +133,24 @@ def test_the_latency_of_each_call_of_the_database_is_measured(shop: Bundle) -> N
 
 
 @pytest.mark.parametrize(
-    ("function", "changes", "reason"),
+    ("event", "changes", "reason"),
     [
-        ("stats_cart", {"authorizer": None}, "forbidden"),
-        ("stats_cart", {"address": "203.0.113.1"}, "banned ip"),
-        ("stats_cart", {"body": {"id": "1"}}, "fields are missing"),
-        ("stats_cart", {"body": "[1]"}, "Invalid cart item data"),
-        ("cart_items", {"authorizer": None}, "authentication required"),
-        ("cart_items", {"body": {"product": "2"}}, "validation error"),
-        ("cart_items", {"body": {"product": 404}}, "invalid product"),
-        ("cart_items", {"body": {"product": 123, "quantity": 51}}, "insufficient stock"),
-        ("cart", {"body": {"address": -1}}, "validation error"),
-        ("cart", {"headers": {"If-Match": '"1-0"'}}, "cart has changed"),
-        ("cart_item", {}, "item not found"),
+        ("stats_cart/put_body", {"authorizer": None}, "forbidden"),
+        ("stats_cart/put_body", {"address": "203.0.113.1"}, "banned ip"),
+        ("stats_cart/put_body", {"body": {"id": "1"}}, "Following fields are missing"),
+        ("stats_cart/put_body", {"body": "[1]"}, "Invalid cart item data"),
+        ("cart_items/post", {"authorizer": None}, "authentication required"),
+        ("cart_items/post", {"body": {"product": "2"}}, "validation error"),
+        ("cart_items/post", {"body": {"product": 404}}, "invalid product"),
+        ("cart_items/post", {"body": {"product": 123, "quantity": 51}}, "insufficient stock"),
+        ("cart/patch", {"body": {"address": -1}}, "validation error"),
+        ("cart/patch", {"headers": {"If-Match": '"1-0"'}}, "cart has changed"),
+        ("cart_items/patch_quantity", {}, "item not found"),
     ],
 )
-def test_refusals_are_counted_by_reason(shop: Bundle, function: str, changes: dict[str, Any], reason: str) -> None:
-    event = {"stats_cart": "put_body", "cart_items": "post", "cart": "patch", "cart_item": "patch_quantity"}[function]
-    shop.send(function, altered(load(f"{function}/{event}"), **changes))
+def test_refusals_are_counted_by_reason(shop: Bundle, event: str, changes: dict[str, Any], reason: str) -> None:
+    function = event.partition("/")[0]
+    shop.send(function, altered(load(event), **changes))
 
     assert metrics(shop, "Refusals") == [{"value": [1.0], "service": function, "reason": reason}]
     assert metrics(shop, "AddedItems") == metrics(shop, "RegisteredEvents") == metrics(shop, "Faults") == []

@@ -10,10 +10,11 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from storefront.store.keys import Key
-from storefront.store.table import Item, Table
-from tests.figures import record
-from tests.template import make_table
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.table import Table
+from tools.support.figures import record
+from tools.support.template import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,7 +74,7 @@ def calls(engine: str, command: str) -> Iterator[list[str]]:
 @pytest.fixture
 def table(client: "DynamoDBClient", calls: list[str]) -> Iterator[Table]:
     """Make a table."""
-    make_table(client, NAME)
+    create_table(client, NAME)
     yield Table(NAME, client, lambda operation, _milliseconds: calls.append(operation))
     client.delete_table(TableName=NAME)
 

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from storefront.service.cart import CartService
-from storefront.store.carts import CartStore
-from storefront.store.keys import Key
-from storefront.store.table import ConditionFailed, Expression, Item, Table
-from tests.figures import record
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.carts import DynamoDBCartStore
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.table import ConditionFailed, Table
+from serverless_cart.service.cart import CartService
 from tests.store.conftest import NAME, Rows, in_order
 from tests.unit.memory import MemoryTable
-from tests.unit.test_any_order import Carts
+from tests.unit.test_any_order import LIMITS, Carts
+from tools.support.figures import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +123,7 @@ def test_an_engine_answers_as_the_table_in_memory_does(
             for key in rows():
                 client.delete_item(TableName=NAME, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}})
             self.table = self.twin = TwinTable(table, client)
-            self.carts = CartService(CartStore(self.table, self.clock), self.clock)
+            self.carts = CartService(DynamoDBCartStore(self.table, self.clock, LIMITS), self.clock, LIMITS)
 
         def teardown(self) -> None:
             nonlocal statements

@@ -1,13 +1,17 @@
 """The table's own statements, each in what it is asked for, what it answers and what it refuses."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storefront.store.keys import Key
-from storefront.store.table import ConditionFailed, Expression, Item, Table
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.table import ConditionFailed, Table
 from tests.store.conftest import Put, Rows, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ONE, TWO = Key("pk", "one"), Key("pk", "two")
 

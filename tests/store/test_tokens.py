@@ -2,12 +2,13 @@
 
 import pytest
 
-from storefront.store import keys
-from storefront.store.table import Table
-from storefront.store.tokens import TokenStore, shop_to_item, token_to_items
-from storefront.tokens import Principal, Shop, Token, digest
-from tests.builders import HASHID, NOW
+from serverless_cart.auth import Principal, Token, digest
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.table import Table
+from serverless_cart.dynamodb.tokens import TokenStore, shop_to_item, token_to_items
 from tests.store.conftest import Put, Rows
+from tools.support.events import HASHID, NOW
 
 KEY, NAME = "0" * 40, "a shop # 1"
 SHOP = Shop(

@@ -6,15 +6,19 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, Item, Owner, RememberedKey, Revision
-from storefront.domain.errors import Ambiguous, Refusal
-from storefront.domain.product import Product, Reading
-from storefront.service.port import CartStore, Change, Conflict
-from storefront.store.keys import Key
-from storefront.store.table import ConditionFailed, Expression, Table
-from storefront.store.table import Item as Row
-from tests.builders import NOW, OWNER, SECOND
+from serverless_cart.domain import limits
+from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, ItemAddition, ItemUpdate, Owner
+from serverless_cart.domain.errors import Refusal
+from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
+from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.table import ConditionFailed, Table
+from serverless_cart.service.errors import Ambiguous
+from serverless_cart.service.ports import CartStore, Change, Conflict
+from tests.builders import OWNER
+from tools.support.events import NOW, SECOND
 
 
 class Clock:
@@ -46,47 +50,51 @@ class FakeStore(CartStore):
     changes: list[Change] = field(default_factory=list)
     between: Callable[[], None] = lambda: None
     lost: Iterator[str] = field(default_factory=lambda: iter(()))
+    limits: Limits = CONTRACT_LIMITS
 
     def read(self, owner: Owner) -> Cart:
         self.calls.append("read")
         return self._standing(owner, self.clock())
 
-    def read_with_product(self, owner: Owner, product_id: int) -> tuple[Cart, Reading | None]:
+    def read_with_product(self, owner: Owner, product_id: int) -> tuple[Cart, ProductSnapshot | None]:
         found = self.catalogue.get(product_id)
-        return self.read(owner), Reading(found, self.clock()) if found else None
+        return self.read(owner), ProductSnapshot(found, self.clock()) if found else None
 
-    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, Reading]:
+    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
         assert shop == OWNER.shop
         self.calls.append("read products")
-        return {it.id: Reading(self.catalogue.get(it.id, replace(it, active=False)), self.clock()) for it in products}
+        return {
+            it.id: ProductSnapshot(self.catalogue.get(it.id, it._replace(active=False)), self.clock())
+            for it in products
+        }
 
-    def add(self, owner: Owner, cart: Cart, reading: Reading, addition: Addition, change: Change) -> Cart:
+    def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
         def add(now: Cart) -> dict[str, Any]:
-            now.may_add(reading.product, addition.quantity)
+            now.check_can_add(snapshot.product, addition.quantity, self.limits)
             it = now.items.get(addition.product_id)
-            newest = max(reading, it.reading if it else reading, key=lambda one: one.read_at)
-            line = Item(
+            newest = max(snapshot, it.snapshot if it else snapshot, key=lambda one: one.read_at)
+            line = CartItem(
                 product_id=addition.product_id,
                 quantity=addition.quantity + (it.quantity if it else 0),
                 notes=addition.notes if addition.notes is not None else (it.notes if it else ""),
                 added_at=it.added_at if it else change.at,
                 updated_at=change.at,
-                reading=newest,
+                snapshot=newest,
             )
             return {"items": {**now.items, line.product_id: line}}
 
         return self._write(owner, cart, change, add, apart={addition.product_id})
 
-    def revise(self, owner: Owner, cart: Cart, product_id: int, revision: Revision, change: Change) -> Cart:
-        def revise(now: Cart) -> dict[str, Any]:
-            line = replace(now.items[product_id], updated_at=change.at)
-            if revision.quantity is not None:
-                line = replace(line, quantity=revision.quantity)
-            if revision.notes is not None:
-                line = replace(line, notes=revision.notes)
+    def update_item(self, owner: Owner, cart: Cart, product_id: int, item_update: ItemUpdate, change: Change) -> Cart:
+        def update_item(now: Cart) -> dict[str, Any]:
+            line = now.items[product_id]._replace(updated_at=change.at)
+            if item_update.quantity is not None:
+                line = line._replace(quantity=item_update.quantity)
+            if item_update.notes is not None:
+                line = line._replace(notes=item_update.notes)
             return {"items": {**now.items, product_id: line}}
 
-        return self._write(owner, cart, change, revise)
+        return self._write(owner, cart, change, update_item)
 
     def remove(self, owner: Owner, cart: Cart, product_id: int, change: Change) -> Cart:
         def remove(now: Cart) -> dict[str, Any]:
@@ -112,7 +120,7 @@ class FakeStore(CartStore):
     def _standing(self, owner: Owner, now: int) -> Cart:
         """Return a cart as it stands at a time; an expired one counts as absent."""
         it = self.carts.get(owner, Cart())
-        if it.updated_at is not None and (it.updated_at // SECOND + limits.CART_LIFETIME) * SECOND <= now:
+        if it.updated_at is not None and (it.updated_at // SECOND + CONTRACT_LIMITS.cart_lifetime) * SECOND <= now:
             return Cart(replaces_expired=True)
         return it
 
@@ -134,10 +142,10 @@ class FakeStore(CartStore):
         now = self._standing(owner, change.at)
         kept = {number: newer for number, newer in change.refreshed.items() if number not in apart}
         if (
-            (change.key and change.key.digest in now.remembered_keys(change.at))
+            (change.key and change.key.digest in now.active_idempotency_records(change.at))
             or (change.same_version and now.version != supposed.version)
             or any(
-                number not in now.items or now.items[number].reading.read_at >= newer.read_at
+                number not in now.items or now.items[number].snapshot.read_at >= newer.read_at
                 for number, newer in kept.items()
             )
         ):
@@ -148,18 +156,18 @@ class FakeStore(CartStore):
             raise Conflict(now) from None
         items = parts.setdefault("items", dict(now.items))
         for number, newer in kept.items():
-            items[number] = replace(items[number], reading=newer)
-        keys = now.keys
+            items[number] = items[number]._replace(snapshot=newer)
+        keys = now.idempotency_records
         if change.key:
-            use = RememberedKey(change.key.fingerprint, change.at)
-            remembered = list(now.remembered_keys(change.at).items())[: limits.REMEMBERED_KEYS - 1]
+            use = IdempotencyRecord(change.key.fingerprint, change.at)
+            remembered = list(now.active_idempotency_records(change.at).items())[: limits.IDEMPOTENCY_RECORDS - 1]
             keys = {change.key.digest: use, **dict(remembered)}
         changed = replace(
             now,
             version=(now.version or change.at) + 1,
             created_at=change.at if now.created_at is None else now.created_at,
             updated_at=change.at,
-            keys=keys,
+            idempotency_records=keys,
             replaces_expired=False,
             **parts,
         )
@@ -181,30 +189,30 @@ class MemoryTable(Table):
     """
 
     def __init__(self) -> None:
-        self.rows: dict[Key, Row] = {}
+        self.rows: dict[Key, Item] = {}
         self.calls: list[str] = []
         self.between: Callable[[], None] = lambda: None
         self.lost: Iterator[str] = iter(())
         self.writes = 0
 
-    def get(self, key: Key) -> Row | None:
+    def get(self, key: Key) -> Item | None:
         self.calls.append("GetItem")
         return self.rows.get(key)
 
-    def get_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
         self.calls.append("BatchGetItem")
         assert len(keys) == len(set(keys)) <= 100, "DynamoDB takes a hundred, and none twice"
         return {key: self.rows[key] for key in keys if key in self.rows}
 
-    def update(self, key: Key, expression: Expression) -> Row:
+    def update(self, key: Key, expression: Expression) -> Item:
         statement = expression.update()
         return self._write("UpdateItem", key, statement, lambda old: _updated(old or _key(key), statement))
 
-    def put(self, item: Row, expression: Expression) -> None:
+    def put(self, item: Item, expression: Expression) -> None:
         key = Key(item["pk"]["S"], item["sk"]["S"])
         self._write("PutItem", key, expression.condition(), lambda _old: item)
 
-    def _write(self, call: str, key: Key, statement: dict[str, Any], make: Callable[[Row | None], Row]) -> Row:
+    def _write(self, call: str, key: Key, statement: dict[str, Any], make: Callable[[Item | None], Item]) -> Item:
         self.calls.append(call)
         self.between()
         fate = next(self.lost, "")
@@ -230,7 +238,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], object]] = {
 }
 
 
-def _key(key: Key) -> Row:
+def _key(key: Key) -> Item:
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
 
 
@@ -245,7 +253,7 @@ def _split(text: str, word: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _holds(condition: str, statement: dict[str, Any], row: Row) -> bool:
+def _holds(condition: str, statement: dict[str, Any], row: Item) -> bool:
     """Evaluate a condition."""
     for word, meaning in ((" OR ", any), (" AND ", all)):
         parts = _split(condition, word)
@@ -273,7 +281,7 @@ def _holds(condition: str, statement: dict[str, Any], row: Row) -> bool:
     return bool(COMPARISONS[told[1]](held, asked))
 
 
-def _updated(old: Row, statement: dict[str, Any]) -> Row:
+def _updated(old: Item, statement: dict[str, Any]) -> Item:
     """Apply an update expression; every operand is what stood before."""
     names, values = statement["ExpressionAttributeNames"], statement["ExpressionAttributeValues"]
     new = dict(old)

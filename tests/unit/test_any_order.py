@@ -5,7 +5,7 @@ between reading and writing, answers of writes are lost, and the catalogue and t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
@@ -14,11 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from storefront.domain import limits
-from storefront.domain.cart import Addition, PricedCart, Revision
-from storefront.domain.errors import (
-    Ambiguous,
-    CartChanged,
+from serverless_cart.domain import cart as domain_cart
+from serverless_cart.domain import limits
+from serverless_cart.domain.cart import ItemAddition, ItemUpdate, PricedCart
+from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,
@@ -26,20 +25,24 @@ from storefront.domain.errors import (
     ItemNotFound,
     Refusal,
 )
-from storefront.domain.identity import item_id
-from storefront.domain.product import Product
-from storefront.service.cart import LOST_ANSWERS, CartService, Outcome, Terms
-from storefront.service.port import UsedKey
-from storefront.store import keys
-from storefront.store.carts import CartStore
-from storefront.store.catalogue import product_to_item
-from storefront.store.keys import Key
-from tests.builders import DAY, HOUR, OWNER, SECOND, SHOP, product
+from serverless_cart.domain.limits import Limits
+from serverless_cart.domain.product import Product
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.dynamodb import carts, keys
+from serverless_cart.dynamodb.carts import DynamoDBCartStore
+from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.service.cart import MAX_AMBIGUOUS_RETRIES, CartChanged, CartService, Outcome, Preconditions
+from serverless_cart.service.errors import Ambiguous
+from serverless_cart.service.ports import IdempotencyKey
+from tests.builders import OWNER, product
 from tests.unit.memory import Clock, MemoryTable
+from tools.support.events import DAY, HOUR, SECOND, SHOP
 
 NUMBERS: Final = (7, 8, 9, 10, 11)
 UNKNOWN: Final = 404
-SMALL: Final = {"CART_ITEMS": 2, "ITEM_QUANTITY": 40, "REMEMBERED_KEYS": 3}
+SMALL: Final = {"CART_ITEMS": 2, "ITEM_QUANTITY": 40, "IDEMPOTENCY_RECORDS": 3}
+LIMITS: Final = Limits(cart_items=SMALL["CART_ITEMS"], item_quantity=SMALL["ITEM_QUANTITY"])
 """Limits that are soon reached."""
 
 Line = tuple[int, str]
@@ -85,11 +88,11 @@ class Model:
 
     def remembered(self, now: int) -> dict[str, tuple[str, int]]:
         young = sorted((at, key, request) for key, (request, at) in self.keys.items() if now - at < DAY)
-        return {key: (request, at) for at, key, request in young[-SMALL["REMEMBERED_KEYS"] :]}
+        return {key: (request, at) for at, key, request in young[-SMALL["IDEMPOTENCY_RECORDS"] :]}
 
     def remember(self, key: str, request: str, now: int) -> None:
         others = [(name, use) for name, use in self.remembered(now).items() if name != key]
-        self.keys = dict(others[-(SMALL["REMEMBERED_KEYS"] - 1) :]) | {key: (request, now)}
+        self.keys = dict(others[-(SMALL["IDEMPOTENCY_RECORDS"] - 1) :]) | {key: (request, now)}
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Ask:
     """A request: what it is, how the service is asked for it, what the model says of it and does with it."""
 
     name: str
-    send: Callable[[CartService, Terms], Outcome]
+    send: Callable[[CartService, Preconditions], Outcome]
     judge: Callable[[Model], type[Refusal] | None]
     apply: Callable[[Model], None]
     product: int | None = None
@@ -110,10 +113,10 @@ class Carts(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        for name, value in SMALL.items():
-            self.patch.setattr(limits, name, value)
+        for module in (domain_cart, carts):
+            self.patch.setattr(module, "IDEMPOTENCY_RECORDS", SMALL["IDEMPOTENCY_RECORDS"])
         self.clock, self.table, self.model = Clock(), MemoryTable(), Model()
-        self.carts = CartService(CartStore(self.table, self.clock), self.clock)
+        self.carts = CartService(DynamoDBCartStore(self.table, self.clock, LIMITS), self.clock, LIMITS)
         self.history: dict[int, list[tuple[int, Product]]] = {}
         self.version, self.seen = 0, {0}
         self.sent: list[tuple[Ask, str]] = []
@@ -135,15 +138,15 @@ class Carts(RuleBasedStateMachine):
         share=st.sampled_from([0, 10, 100]),
     )
     def the_price_changes(self, number: int, price: int, share: int) -> None:
-        self._sell(replace(self._sold(number), price=price, discount=price * share // 100))
+        self._sell(self._sold(number)._replace(price=price, discount=price * share // 100))
 
     @rule(number=st.sampled_from(NUMBERS), stock=st.sampled_from([None, 0, 1, 7, 30, 10**6]))
     def the_stock_changes(self, number: int, stock: int | None) -> None:
-        self._sell(replace(self._sold(number), stock=stock))
+        self._sell(self._sold(number)._replace(stock=stock))
 
     @rule(number=st.sampled_from(NUMBERS), gone=st.booleans())
     def it_is_withdrawn_or_sold_again(self, number: int, *, gone: bool) -> None:
-        it = replace(self._sold(number), active=not self._sold(number).active)
+        it = self._sold(number)._replace(active=not self._sold(number).active)
         self._sell(it)
         if gone and not it.active:
             del self.table.rows[keys.product(SHOP, number)]
@@ -166,7 +169,7 @@ class Carts(RuleBasedStateMachine):
         changed = self._carry_out(self._ask(wish), self._key(key), self._versions(versions))
         if changed and key:
             row = self.table.rows[keys.cart(OWNER)]
-            assert sum(name.startswith("key#") for name in row) <= SMALL["REMEMBERED_KEYS"]
+            assert sum(name.startswith("key#") for name in row) <= SMALL["IDEMPOTENCY_RECORDS"]
 
     @rule(wish=WISHES, key=KEYS, versions=VERSIONS, other=WISHES, others=KEYS)
     def another_comes_between(self, wish: Wish, key: str, versions: str, other: Wish, others: str) -> None:
@@ -180,7 +183,9 @@ class Carts(RuleBasedStateMachine):
         self._carry_out(ask, key, None)
 
     @rule(
-        wish=WISHES, key=KEYS, fates=st.lists(st.sampled_from(["lost", "applied"]), min_size=1, max_size=LOST_ANSWERS)
+        wish=WISHES,
+        key=KEYS,
+        fates=st.lists(st.sampled_from(["lost", "applied"]), min_size=1, max_size=MAX_AMBIGUOUS_RETRIES),
     )
     def its_answer_is_lost(self, wish: Wish, key: str, fates: list[str]) -> None:
         self.table.lost = iter(fates)
@@ -242,7 +247,7 @@ class Carts(RuleBasedStateMachine):
             number, quantity, notes = rest
             return Ask(
                 repr(wish),
-                lambda carts, terms: carts.add(OWNER, Addition(number, quantity, notes), terms),
+                lambda carts, preconditions: carts.add(OWNER, ItemAddition(number, quantity, notes), preconditions),
                 lambda model: self._may_add(model, number, quantity),
                 lambda model: self._line(model, number, model.lines.get(number, (0, ""))[0] + quantity, notes),
             )
@@ -250,7 +255,9 @@ class Carts(RuleBasedStateMachine):
             number, quantity, notes = rest
             return Ask(
                 repr(wish),
-                lambda carts, terms: carts.revise(OWNER, item_id(OWNER, number), Revision(quantity, notes), terms),
+                lambda carts, preconditions: carts.update_item(
+                    OWNER, item_id(OWNER, number), ItemUpdate(quantity, notes), preconditions
+                ),
                 lambda _model: self._may_hold(number, quantity) if quantity else None,
                 lambda model: self._line(model, number, quantity or model.lines[number][0], notes),
                 product=number,
@@ -259,7 +266,7 @@ class Carts(RuleBasedStateMachine):
             (number,) = rest
             return Ask(
                 repr(wish),
-                lambda carts, terms: carts.remove(OWNER, item_id(OWNER, number), terms),
+                lambda carts, preconditions: carts.remove(OWNER, item_id(OWNER, number), preconditions),
                 lambda _model: None,
                 lambda model: model.lines.pop(number) and None,
                 product=number,
@@ -268,13 +275,13 @@ class Carts(RuleBasedStateMachine):
             (selections,) = rest
             return Ask(
                 repr(wish),
-                lambda carts, terms: carts.select(OWNER, selections, terms),
+                lambda carts, preconditions: carts.select(OWNER, selections, preconditions),
                 lambda _model: None,
                 lambda model: model.selections.update(selections),
             )
         return Ask(
             repr(wish),
-            lambda carts, terms: carts.clear(OWNER, terms),
+            lambda carts, preconditions: carts.clear(OWNER, preconditions),
             lambda _model: None,
             lambda model: model.lines.clear(),
             is_clear=True,
@@ -314,12 +321,12 @@ class Carts(RuleBasedStateMachine):
         self.clock.now += 1
         if key:
             self.sent.append((ask, key))
-        terms = Terms(UsedKey(key, ask.name) if key else None, versions)
+        preconditions = Preconditions(IdempotencyKey(key, ask.name) if key else None, versions)
         result: type[Exception] | str
         outcome = None
         writes = self.table.writes
         try:
-            outcome = ask.send(self.carts, terms)
+            outcome = ask.send(self.carts, preconditions)
         except (Refusal, Ambiguous) as refusal:
             result = type(refusal)
         else:
@@ -358,7 +365,7 @@ class Carts(RuleBasedStateMachine):
         chosen = {name: it for name, it in cart.selections._asdict().items() if it is not None}
         assert chosen == {name: it for name, it in model.selections.items() if it is not None}
         assert (cart.created_at, cart.updated_at) == (model.created_at, model.changed_at)
-        assert set(cart.remembered_keys(self.clock.now)) == set(model.remembered(self.clock.now))
+        assert set(cart.active_idempotency_records(self.clock.now)) == set(model.remembered(self.clock.now))
         self._check_money(shown)
         for line in shown.items:
             assert 0 < line.item.quantity <= SMALL["ITEM_QUANTITY"]

@@ -1,12 +1,12 @@
-"""The audit of the pinned packages: what is known fails it, what is unknown is said, and nothing passes in silence."""
+"""The audit of the pinned packages: known vulnerabilities fail it, and unknown packages are reported."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from requirements import audit
-from tests.builders import ROOT
+from tools import audit
+from tools.support.paths import ROOT
 
 CLEAN: dict[str, Any] = {"name": "clean", "version": "1.0", "vulns": []}
 VULNERABLE: dict[str, Any] = {
@@ -18,22 +18,22 @@ UNKNOWN: dict[str, Any] = {"name": "strange", "skip_reason": "not found"}
 
 
 @pytest.mark.parametrize(
-    ("packages", "good", "said"),
+    ("packages", "good", "expected"),
     [
-        ([CLEAN, CLEAN], True, ["nothing is known", "2 packages"]),
-        ([CLEAN, VULNERABLE], False, ["1 of 2", "broken 2.0: PYSEC-1, mended in 2.1", "PYSEC-2, mended in no version"]),
+        ([CLEAN, CLEAN], True, ["no known vulnerabilities", "2 packages"]),
+        ([CLEAN, VULNERABLE], False, ["1 of 2", "broken 2.0: PYSEC-1, fixed in 2.1", "PYSEC-2, fixed in no version"]),
         ([UNKNOWN, VULNERABLE], False, ["1 of 2", "PYSEC-1"]),
         ([CLEAN, UNKNOWN], False, ["1 of 2 packages could not be looked up: strange"]),
         ([UNKNOWN, UNKNOWN], True, ["NOT AUDITED", "not found"]),
     ],
 )
-def test_what_is_known_or_partly_unknown_fails_and_a_silent_database_is_told(
-    packages: list[dict[str, Any]], said: list[str], *, good: bool
+def test_known_or_partly_unknown_packages_fail(
+    packages: list[dict[str, Any]], expected: list[str], *, good: bool
 ) -> None:
-    text, judged = audit.judge(packages)
+    summary = audit.summarize(packages)
 
-    assert judged is good
-    assert [part for part in said if part not in text] == []
+    assert summary[1] is good
+    assert [part for part in expected if part not in summary[0]] == []
 
 
 def test_every_pinned_file_is_audited() -> None:
@@ -44,11 +44,11 @@ def test_every_pinned_file_is_audited() -> None:
     assert set(audit.FILES) == pinned
 
 
-def test_a_database_that_does_not_answer_is_told_from_a_file_that_cannot_be_audited(
+def test_an_unreachable_database_is_no_failure_but_a_bad_file_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path))
 

@@ -8,21 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.domain import limits
-from storefront.domain.cart import Cart, RememberedKey, price, stale_products
-from storefront.domain.errors import (
+from serverless_cart.domain import limits
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, price, stale_products
+from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,
     InvalidProduct,
     Refusal,
 )
-from storefront.domain.product import Product
-from tests.builders import NOW, OWNER, cart, item, product, reading
+from serverless_cart.domain.limits import CONTRACT_LIMITS
+from serverless_cart.domain.product import Product
+from serverless_cart.service.cart import Preconditions
+from serverless_cart.service.ports import IdempotencyKey
+from tests.builders import OWNER, cart, item, product, snapshot
+from tools.support.events import NOW
 
 
 def full_cart(*more: Product) -> Cart:
-    others = [item(product(number)) for number in range(1000, 1000 + limits.CART_ITEMS - len(more))]
+    others = [item(product(number)) for number in range(1000, 1000 + CONTRACT_LIMITS.cart_items - len(more))]
     return cart(*others, *(item(it, 3) for it in more))
 
 
@@ -37,7 +41,7 @@ def full_cart(*more: Product) -> Cart:
 def test_an_addition_within_every_bound_is_allowed(held: int, stock: int | None, quantity: int) -> None:
     it = product(stock=stock)
 
-    cart(*([item(it, held)] if held else [])).may_add(it, quantity)
+    cart(*([item(it, held)] if held else [])).check_can_add(it, quantity, CONTRACT_LIMITS)
 
 
 @pytest.mark.parametrize(("held", "stock", "quantity"), [(0, 3, 4), (2, 3, 2), (3, 3, 1), (0, 0, 1), (5, 3, 1)])
@@ -45,7 +49,7 @@ def test_adding_past_the_stock_is_refused_and_says_what_is_available(held: int, 
     it = product(stock=stock)
 
     with pytest.raises(InsufficientStock) as refusal:
-        cart(*([item(it, held)] if held else [])).may_add(it, quantity)
+        cart(*([item(it, held)] if held else [])).check_can_add(it, quantity, CONTRACT_LIMITS)
 
     (message,) = refusal.value.details["quantity"]
     assert f"{stock} available" in message
@@ -54,10 +58,10 @@ def test_adding_past_the_stock_is_refused_and_says_what_is_available(held: int, 
 
 def test_a_full_cart_takes_no_other_product_and_more_of_those_in_it() -> None:
     it = product()
-    full_cart(it).may_add(it, 1)
+    full_cart(it).check_can_add(it, 1, CONTRACT_LIMITS)
 
     with pytest.raises(CartFull) as refusal:
-        full_cart().may_add(it, 1)
+        full_cart().check_can_add(it, 1, CONTRACT_LIMITS)
     assert list(refusal.value.details) == ["product"]
 
 
@@ -65,7 +69,7 @@ def test_one_product_s_quantity_cannot_pass_its_limit() -> None:
     it = product(stock=None)
 
     with pytest.raises(CartFull) as refusal:
-        cart(item(it, limits.ITEM_QUANTITY)).may_add(it, 1)
+        cart(item(it, CONTRACT_LIMITS.item_quantity)).check_can_add(it, 1, CONTRACT_LIMITS)
     assert list(refusal.value.details) == ["quantity"]
 
 
@@ -82,7 +86,7 @@ def test_refusals_come_in_the_contract_s_order(
 ) -> None:
     """Invalid product, insufficient stock, cart is full: each with the later ones true as well."""
     with pytest.raises(expected):
-        full_cart().may_add(product(**first, **then), 1)
+        full_cart().check_can_add(product(**first, **then), 1, CONTRACT_LIMITS)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -94,14 +98,16 @@ products = st.builds(
     lambda number, unit, share, stock, active: product(
         number, price=unit, discount=unit * share // 100, stock=stock, active=active
     ),
-    st.integers(0, limits.LARGEST_INTEGER),
+    st.integers(0, limits.MAX_SAFE_INTEGER),
     prices,
     st.integers(0, 100),
     st.none() | st.integers(0, 20_000),
     st.booleans(),
 )
 carts = st.lists(
-    st.builds(item, products, st.integers(1, limits.ITEM_QUANTITY)), max_size=12, unique_by=lambda it: it.product_id
+    st.builds(item, products, st.integers(1, CONTRACT_LIMITS.item_quantity)),
+    max_size=12,
+    unique_by=lambda it: it.product_id,
 ).map(lambda items: cart(*items))
 
 
@@ -119,31 +125,31 @@ def test_totals_are_the_sums_of_their_parts_integers_and_never_negative(it: Cart
     money += [amount for line in priced.items for amount in (line.subtotal, line.discount, line.total)]
     for amount in money:
         assert type(amount) is int
-        assert 0 <= amount <= limits.LARGEST_INTEGER, "a browser reads it exactly"
+        assert 0 <= amount <= limits.MAX_SAFE_INTEGER, "a browser reads it exactly"
     assert [line.item.product_id for line in priced.items] == list(it.items)
 
 
-@given(carts, st.lists(st.tuples(products, st.integers(1, limits.ITEM_QUANTITY)), max_size=10))
+@given(carts, st.lists(st.tuples(products, st.integers(1, CONTRACT_LIMITS.item_quantity)), max_size=10))
 def test_no_additions_in_any_order_lead_past_a_bound(it: Cart, additions: list[tuple[Product, int]]) -> None:
     held = dict(it.items)
     for wanted, quantity in additions:
         try:
-            cart(*held.values()).may_add(wanted, quantity)
+            cart(*held.values()).check_can_add(wanted, quantity, CONTRACT_LIMITS)
         except Refusal:
             continue
         before = held.get(wanted.id)
         now = quantity + (before.quantity if before else 0)
         held[wanted.id] = item(wanted, now)
         assert wanted.active
-        assert now <= limits.ITEM_QUANTITY
+        assert now <= CONTRACT_LIMITS.item_quantity
         assert wanted.stock is None or now <= wanted.stock
-    assert len(held) <= limits.CART_ITEMS
+    assert len(held) <= CONTRACT_LIMITS.cart_items
 
 
 def test_the_largest_cart_s_total_is_exact_in_a_browser() -> None:
     dearest = [
-        item(product(number, price=limits.PRODUCT_PRICE, discount=0), limits.ITEM_QUANTITY)
-        for number in range(limits.CART_ITEMS)
+        item(product(number, price=limits.PRODUCT_PRICE, discount=0), CONTRACT_LIMITS.item_quantity)
+        for number in range(CONTRACT_LIMITS.cart_items)
     ]
 
     assert price(OWNER, cart(*dearest), {}, {}).total < 2**53
@@ -153,9 +159,9 @@ def test_the_newest_reading_counts_and_an_older_one_does_not() -> None:
     held = cart(item(product(price=100, discount=0)))
     other = product(price=120, discount=0)
 
-    assert price(OWNER, held, {123: reading(other, NOW + 1)}, {}).total == 120
-    assert price(OWNER, held, {123: reading(other, NOW)}, {}).total == 120
-    assert price(OWNER, held, {123: reading(other, NOW - 1)}, {}).total == 100
+    assert price(OWNER, held, {123: snapshot(other, NOW + 1)}, {}).total == 120
+    assert price(OWNER, held, {123: snapshot(other, NOW)}, {}).total == 120
+    assert price(OWNER, held, {123: snapshot(other, NOW - 1)}, {}).total == 100
 
 
 def test_an_empty_cart_costs_nothing() -> None:
@@ -225,45 +231,47 @@ def test_a_newer_reading_spares_the_stored_one_and_an_older_does_not_replace_it(
     held = cart(item(product()))
     late = NOW + 60_000
 
-    assert stale_products(held, {123: reading(product(), late)}, late, 60) == []
-    assert stale_products(held, {123: reading(product(), NOW - 1)}, NOW + 1, 60) == []
-    assert stale_products(held, {7: reading(product(7), 0)}, NOW + 1, 60) == [], "what is not in the cart"
+    assert stale_products(held, {123: snapshot(product(), late)}, late, 60) == []
+    assert stale_products(held, {123: snapshot(product(), NOW - 1)}, NOW + 1, 60) == []
+    assert stale_products(held, {7: snapshot(product(7), 0)}, NOW + 1, 60) == [], "what is not in the cart"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Idempotency keys
 # ----------------------------------------------------------------------------------------------------------------------
 
-DAY = limits.REMEMBERED_KEY_LIFETIME * 1000
+DAY = limits.IDEMPOTENCY_RECORD_LIFETIME * 1000
 
 
 def keyed(*used: int) -> Cart:
-    return cart(keys={f"key-{number}": RememberedKey("request", at) for number, at in enumerate(used)})
+    return cart(
+        idempotency_records={f"key-{number}": IdempotencyRecord("request", at) for number, at in enumerate(used)}
+    )
 
 
 def test_a_key_repeats_its_own_request_only() -> None:
     it = keyed(NOW)
 
-    assert it.repeats("key-0", "request", NOW)
-    assert not it.repeats("key-1", "request", NOW)
+    assert Preconditions(IdempotencyKey("key-0", "request")).is_replay(it, NOW)
+    assert not Preconditions(IdempotencyKey("key-1", "request")).is_replay(it, NOW)
     with pytest.raises(IdempotencyKeyReused):
-        it.repeats("key-0", "another request", NOW)
+        Preconditions(IdempotencyKey("key-0", "another request")).is_replay(it, NOW)
 
 
 @pytest.mark.parametrize(("age", "remembered"), [(DAY - 1, True), (DAY, False), (DAY + 1, False)])
 def test_a_key_is_remembered_for_24_hours(age: int, *, remembered: bool) -> None:
-    assert keyed(NOW).repeats("key-0", "request", NOW + age) is remembered
-    assert keyed(NOW).repeats("key-0", "request", NOW) is True
+    assert Preconditions(IdempotencyKey("key-0", "request")).is_replay(keyed(NOW), NOW + age) is remembered
+    assert Preconditions(IdempotencyKey("key-0", "request")).is_replay(keyed(NOW), NOW) is True
 
 
 def test_the_last_32_keys_are_remembered() -> None:
     it = keyed(*range(NOW, NOW + 40))
 
-    assert set(it.remembered_keys(NOW + 40)) == {f"key-{number}" for number in range(8, 40)}
+    assert set(it.active_idempotency_records(NOW + 40)) == {f"key-{number}" for number in range(8, 40)}
 
 
-@pytest.mark.parametrize("change", [lambda it: replace(it, keys={}), lambda it: it])
+@pytest.mark.parametrize("change", [lambda it: replace(it, idempotency_records={}), lambda it: it])
 def test_a_forgotten_key_belongs_to_nobody(change: Callable[[Cart], Cart]) -> None:
     it = change(keyed(NOW))
 
-    assert it.repeats("key-0", "another request", NOW + DAY) is False
+    assert Preconditions(IdempotencyKey("key-0", "another request")).is_replay(it, NOW + DAY) is False

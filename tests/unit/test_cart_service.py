@@ -8,24 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, RememberedKey, Revision, Selections
-from storefront.domain.errors import (
-    Ambiguous,
-    CartChanged,
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Selections
+from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,
     InvalidProduct,
     ItemNotFound,
     Refusal,
-    Unavailable,
 )
-from storefront.domain.identity import item_id
-from storefront.service.cart import LOST_ANSWERS, RACES, CartService, Outcome, Terms
-from storefront.service.port import Conflict, UsedKey
-from tests.builders import DAY, NOW, OWNER, SECOND, cart, item, product, reading
+from serverless_cart.domain.limits import CONTRACT_LIMITS
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.service.cart import (
+    MAX_AMBIGUOUS_RETRIES,
+    MAX_CONFLICT_RETRIES,
+    CartChanged,
+    CartService,
+    Outcome,
+    Preconditions,
+)
+from serverless_cart.service.errors import Ambiguous, Unavailable
+from serverless_cart.service.ports import Conflict, IdempotencyKey
+from tests.builders import OWNER, cart, item, product, snapshot
 from tests.unit.memory import Clock, FakeStore
+from tools.support.events import DAY, NOW, SECOND
 
 
 @pytest.fixture
@@ -43,8 +49,8 @@ def carts(store: FakeStore, clock: Clock) -> CartService:
     return CartService(store, clock)
 
 
-def once(key: str = "k", request: str = "request") -> Terms:
-    return Terms(key=UsedKey(key, request))
+def once(key: str = "k", request: str = "request") -> Preconditions:
+    return Preconditions(key=IdempotencyKey(key, request))
 
 
 def quantities(outcome: Outcome) -> dict[int, int]:
@@ -55,21 +61,23 @@ def codes(outcome: Outcome) -> list[tuple[str, int]]:
     return [(warning.code, warning.product_id) for warning in outcome.cart.warnings]
 
 
-def add(carts: CartService, number: int = 123, quantity: int = 1, terms: Terms | None = None) -> Outcome:
-    return carts.add(OWNER, Addition(number, quantity, None), terms or Terms())
+def add(
+    carts: CartService, number: int = 123, quantity: int = 1, preconditions: Preconditions | None = None
+) -> Outcome:
+    return carts.add(OWNER, ItemAddition(number, quantity, None), preconditions or Preconditions())
 
 
-CHANGES: dict[str, Callable[[CartService, Terms, int], Outcome]] = {
-    "add": lambda carts, terms, number: carts.add(OWNER, Addition(number, 1, None), terms),
-    "revise quantity": lambda carts, terms, number: carts.revise(
-        OWNER, item_id(OWNER, number), Revision(5, None), terms
+CHANGES: dict[str, Callable[[CartService, Preconditions, int], Outcome]] = {
+    "add": lambda carts, preconditions, number: carts.add(OWNER, ItemAddition(number, 1, None), preconditions),
+    "revise quantity": lambda carts, preconditions, number: carts.update_item(
+        OWNER, item_id(OWNER, number), ItemUpdate(5, None), preconditions
     ),
-    "revise notes": lambda carts, terms, number: carts.revise(
-        OWNER, item_id(OWNER, number), Revision(None, "n"), terms
+    "revise notes": lambda carts, preconditions, number: carts.update_item(
+        OWNER, item_id(OWNER, number), ItemUpdate(None, "n"), preconditions
     ),
-    "remove": lambda carts, terms, number: carts.remove(OWNER, item_id(OWNER, number), terms),
-    "select": lambda carts, terms, _number: carts.select(OWNER, {"address": 4}, terms),
-    "clear": lambda carts, terms, _number: carts.clear(OWNER, terms),
+    "remove": lambda carts, preconditions, number: carts.remove(OWNER, item_id(OWNER, number), preconditions),
+    "select": lambda carts, preconditions, _number: carts.select(OWNER, {"address": 4}, preconditions),
+    "clear": lambda carts, preconditions, _number: carts.clear(OWNER, preconditions),
 }
 """Every kind of change, of one product where it is about one."""
 every_change = pytest.mark.parametrize("kind", CHANGES)
@@ -84,8 +92,8 @@ def standing(**changes: Any) -> Cart:
     return cart(item(product(7), 2), item(product(8), added_at=NOW + 1), **changes)
 
 
-def change(carts: CartService, kind: str, terms: Terms | None = None, number: int = 7) -> Outcome:
-    return CHANGES[kind](carts, terms or Terms(), number)
+def change(carts: CartService, kind: str, preconditions: Preconditions | None = None, number: int = 7) -> Outcome:
+    return CHANGES[kind](carts, preconditions or Preconditions(), number)
 
 
 def meanwhile(store: FakeStore, do: Callable[[], object]) -> None:
@@ -149,12 +157,12 @@ def test_a_revision_sets_what_it_names_and_leaves_the_rest(carts: CartService, s
     store.carts[OWNER] = cart(item(product(7), 2, notes="old"))
     clock.now += SECOND
 
-    for revision, quantity, notes in (
-        (Revision(5, None), 5, "old"),
-        (Revision(None, "new"), 5, "new"),
-        (Revision(1, ""), 1, ""),
+    for item_update, quantity, notes in (
+        (ItemUpdate(5, None), 5, "old"),
+        (ItemUpdate(None, "new"), 5, "new"),
+        (ItemUpdate(1, ""), 1, ""),
     ):
-        carts.revise(OWNER, item_id(OWNER, 7), revision, Terms())
+        carts.update_item(OWNER, item_id(OWNER, 7), item_update, Preconditions())
         line = store.carts[OWNER].items[7]
         assert (line.quantity, line.notes, line.added_at, line.updated_at) == (quantity, notes, NOW, clock.now)
 
@@ -164,7 +172,7 @@ def test_a_new_quantity_is_held_against_the_stock_and_new_notes_are_not(carts: C
     store.catalogue[7] = product(7, stock=5)
 
     with pytest.raises(InsufficientStock) as refusal:
-        carts.revise(OWNER, item_id(OWNER, 7), Revision(6, None), Terms())
+        carts.update_item(OWNER, item_id(OWNER, 7), ItemUpdate(6, None), Preconditions())
     assert "5 available, 9 of them in the cart" in refusal.value.details["quantity"][0]
     assert quantities(change(carts, "revise notes")) == {7: 9}
     assert quantities(change(carts, "revise quantity")) == {7: 5}, "less than before, and all that is left"
@@ -183,13 +191,13 @@ def test_clearing_where_there_is_no_cart_is_one_read(carts: CartService, store: 
 
     assert (outcome.cart.cart.version, outcome.cart.total, store.calls) == (0, 0, ["read"])
     with pytest.raises(CartChanged):
-        carts.clear(OWNER, Terms(versions=frozenset({7})))
+        carts.clear(OWNER, Preconditions(versions=frozenset({7})))
 
 
 def test_clearing_keeps_when_the_cart_was_made_its_selections_and_its_keys(
     carts: CartService, store: FakeStore, clock: Clock
 ) -> None:
-    before = standing(selections=Selections(1, None, 3), keys=USED)
+    before = standing(selections=Selections(1, None, 3), idempotency_records=USED)
     store.carts[OWNER] = before
     clock.now += SECOND
 
@@ -197,7 +205,7 @@ def test_clearing_keeps_when_the_cart_was_made_its_selections_and_its_keys(
 
     assert (after_it.items, after_it.created_at, after_it.updated_at) == ({}, NOW, clock.now)
     assert after_it.selections == before.selections
-    assert after_it.keys == {**USED, "k": RememberedKey("request", clock.now)}
+    assert after_it.idempotency_records == {**USED, "k": IdempotencyRecord("request", clock.now)}
     assert after_it.version > before.version
 
 
@@ -215,7 +223,7 @@ def test_an_item_that_is_not_there_is_not_found(
         change(carts, kind, number=123)
     other = OWNER._replace(customer="another")
     with pytest.raises(ItemNotFound):
-        carts.remove(OWNER, item_id(other, 7), Terms())
+        carts.remove(OWNER, item_id(other, 7), Preconditions())
     assert store.calls == ["read"] * 3
 
 
@@ -225,7 +233,7 @@ def test_selecting_makes_a_cart_and_names_what_it_changes_alone(carts: CartServi
         ({"shipping_method": 2, "address": None}, Selections(None, 2, 3)),
         ({}, Selections(None, 2, 3)),
     ):
-        assert carts.select(OWNER, selections, Terms()).cart.cart.selections == expected
+        assert carts.select(OWNER, selections, Preconditions()).cart.cart.selections == expected
     assert store.carts[OWNER].created_at == NOW
 
 
@@ -316,7 +324,7 @@ def test_too_many_races_are_503_and_not_a_loop_for_ever(carts: CartService, stor
     with pytest.raises(Unavailable) as refusal:
         change(carts, kind, once())
     assert not isinstance(refusal.value, Ambiguous)
-    assert store.calls.count("write") == RACES
+    assert store.calls.count("write") == MAX_CONFLICT_RETRIES
 
 
 @pytest.mark.parametrize("gone", ["remove", "clear"])
@@ -352,7 +360,7 @@ def test_clearing_empties_of_what_came_meanwhile_too(carts: CartService, store: 
     store.carts[OWNER] = standing()
     meanwhile(store, lambda: add(carts, 123))
 
-    assert quantities(carts.clear(OWNER, Terms())) == {}
+    assert quantities(carts.clear(OWNER, Preconditions())) == {}
     assert store.carts[OWNER].items == {}
     assert store.calls == ["read", "write", "read", "write", "write"]
 
@@ -362,24 +370,24 @@ def test_clearing_what_another_empties_meanwhile_succeeds(carts: CartService, st
     store.carts[OWNER] = standing()
     meanwhile(store, lambda: change(carts, other))
 
-    assert quantities(carts.clear(OWNER, Terms())) == {}
+    assert quantities(carts.clear(OWNER, Preconditions())) == {}
     assert store.carts[OWNER].items == {}
 
 
 def test_a_change_that_keeps_every_product_stands_in_no_clear_s_way(carts: CartService, store: FakeStore) -> None:
     store.carts[OWNER] = standing()
-    meanwhile(store, lambda: carts.select(OWNER, {"address": 9}, Terms()))
+    meanwhile(store, lambda: carts.select(OWNER, {"address": 9}, Preconditions()))
 
-    outcome = carts.clear(OWNER, Terms())
+    outcome = carts.clear(OWNER, Preconditions())
 
     assert store.calls == ["read", "write", "read", "write"], "the clear's own, and the other's within it"
     assert (quantities(outcome), outcome.cart.cart.selections.address) == ({}, 9)
 
 
 def test_parallel_selections_of_different_fields_are_both_there(carts: CartService, store: FakeStore) -> None:
-    meanwhile(store, lambda: carts.select(OWNER, {"shipping_method": 2}, Terms()))
+    meanwhile(store, lambda: carts.select(OWNER, {"shipping_method": 2}, Preconditions()))
 
-    assert carts.select(OWNER, {"address": 1}, Terms()).cart.cart.selections == Selections(1, 2, None)
+    assert carts.select(OWNER, {"address": 1}, Preconditions()).cart.cart.selections == Selections(1, 2, None)
 
 
 def test_a_quantity_that_is_set_while_more_is_added_is_the_one_that_was_asked_for(
@@ -396,9 +404,9 @@ def test_a_cart_that_expires_between_reading_and_writing_is_absent(
     carts: CartService, store: FakeStore, clock: Clock, kind: str
 ) -> None:
     """The write is planned anew at its own time, to which the cart that was read does not belong any more."""
-    old = standing(keys=USED)
+    old = standing(idempotency_records=USED)
     store.carts[OWNER] = old
-    clock.now += limits.CART_LIFETIME * SECOND - SECOND
+    clock.now += CONTRACT_LIMITS.cart_lifetime * SECOND - SECOND
 
     def expire() -> None:
         clock.now += SECOND
@@ -410,7 +418,7 @@ def test_a_cart_that_expires_between_reading_and_writing_is_absent(
         outcome = change(carts, kind)
         assert quantities(outcome) == ({7: 1} if kind == "add" else {})
         assert outcome.cart.cart.created_at == clock.now
-        assert outcome.cart.cart.keys == {}
+        assert outcome.cart.cart.idempotency_records == {}
     elif kind == "clear":
         assert change(carts, kind).cart.cart.version == 0
         assert store.carts[OWNER] is old
@@ -440,7 +448,7 @@ def test_a_lost_answer_without_a_key_is_told_and_the_write_is_not_repeated(
 
 
 @every_change
-@pytest.mark.parametrize("fates", [["lost"], ["applied"], ["lost"] * LOST_ANSWERS, ["lost", "applied"]])
+@pytest.mark.parametrize("fates", [["lost"], ["applied"], ["lost"] * MAX_AMBIGUOUS_RETRIES, ["lost", "applied"]])
 def test_a_lost_answer_with_a_key_is_applied_exactly_once(
     carts: CartService, store: FakeStore, kind: str, fates: list[str]
 ) -> None:
@@ -471,7 +479,7 @@ def test_an_addition_that_makes_the_cart_happens_once_though_its_answer_is_lost(
 ) -> None:
     store.lost = iter(["applied"])
 
-    assert quantities(add(carts, quantity=2, terms=once())) == {123: 2}
+    assert quantities(add(carts, quantity=2, preconditions=once())) == {123: 2}
 
 
 @every_change
@@ -502,7 +510,7 @@ def test_two_requests_with_one_key_at_once_make_one_change(carts: CartService, s
 def test_a_key_is_remembered_through_a_clear(carts: CartService, store: FakeStore, kind: str) -> None:
     store.carts[OWNER] = standing()
     change(carts, kind, once())
-    carts.clear(OWNER, Terms())
+    carts.clear(OWNER, Preconditions())
 
     outcome = change(carts, kind, once())
 
@@ -513,12 +521,12 @@ def test_a_key_is_remembered_through_a_clear(carts: CartService, store: FakeStor
 def test_a_change_remembers_its_key_for_a_day_and_forgets_those_too_many(
     carts: CartService, store: FakeStore, clock: Clock, kind: str
 ) -> None:
-    old = {f"key-{number:02}": RememberedKey("r", NOW - 1000 + number) for number in range(32)}
-    store.carts[OWNER] = standing(keys=old)
+    old = {f"key-{number:02}": IdempotencyRecord("r", NOW - 1000 + number) for number in range(32)}
+    store.carts[OWNER] = standing(idempotency_records=old)
 
     change(carts, kind, once())
 
-    assert set(store.carts[OWNER].keys) == {"k", *list(old)[1:]}
+    assert set(store.carts[OWNER].idempotency_records) == {"k", *list(old)[1:]}
     clock.now += DAY - 1
     assert change(carts, kind, once()).replayed
     clock.now += 1
@@ -528,12 +536,12 @@ def test_a_change_remembers_its_key_for_a_day_and_forgets_those_too_many(
 def test_a_key_that_belongs_to_another_request_is_refused_even_in_a_race(carts: CartService, store: FakeStore) -> None:
     def other() -> None:
         store.between = lambda: None
-        add(carts, 7, terms=once(request="another"))
+        add(carts, 7, preconditions=once(request="another"))
 
     store.between = other
 
     with pytest.raises(IdempotencyKeyReused):
-        add(carts, terms=once())
+        add(carts, preconditions=once())
     assert list(store.carts[OWNER].items) == [7]
 
 
@@ -545,7 +553,7 @@ def test_a_key_that_belongs_to_another_request_is_refused_even_in_a_race(carts: 
 def test_a_change_on_the_current_version_asks_the_write_for_it(carts: CartService, store: FakeStore) -> None:
     store.carts[OWNER] = cart(version=7)
 
-    add(carts, terms=Terms(versions=frozenset({3, 7})))
+    add(carts, preconditions=Preconditions(versions=frozenset({3, 7})))
     add(carts)
 
     assert [change.same_version for change in store.changes] == [True, False]
@@ -556,7 +564,7 @@ def test_a_change_on_another_version_is_refused_with_the_current_cart(carts: Car
 
     for versions in ({6}, {8}, set[int]()):
         with pytest.raises(CartChanged) as refusal:
-            add(carts, terms=Terms(versions=frozenset(versions)))
+            add(carts, preconditions=Preconditions(versions=frozenset(versions)))
         assert refusal.value.current.cart.version == 7
     assert "write" not in store.calls
 
@@ -571,7 +579,7 @@ def test_a_change_that_comes_between_is_a_changed_cart(carts: CartService, store
     store.between = other
 
     with pytest.raises(CartChanged) as refusal:
-        add(carts, terms=Terms(versions=frozenset({7})))
+        add(carts, preconditions=Preconditions(versions=frozenset({7})))
     assert refusal.value.current.cart.version == 8
     assert list(store.carts[OWNER].items) == [7]
 
@@ -581,14 +589,14 @@ def test_a_change_that_comes_between_is_a_changed_cart(carts: CartService, store
 # ----------------------------------------------------------------------------------------------------------------------
 
 FULL = [item(product(number)) for number in range(1000, 1100)]
-USED = {"used": RememberedKey("request", NOW)}
+USED = {"used": IdempotencyRecord("request", NOW)}
 
 Fault = tuple[type[Refusal] | None, dict[str, Any], dict[str, Any]]
 """What is to come of it, on which terms it is asked, and what the catalogue says of product 1000 and 123."""
 
 FAULTS: dict[str, Fault] = {
-    "replay": (None, {"key": UsedKey("used", "request")}, {}),
-    "key reused": (IdempotencyKeyReused, {"key": UsedKey("used", "another request")}, {}),
+    "replay": (None, {"key": IdempotencyKey("used", "request")}, {}),
+    "key reused": (IdempotencyKeyReused, {"key": IdempotencyKey("used", "another request")}, {}),
     "item not found": (ItemNotFound, {}, {}),
     "cart has changed": (CartChanged, {"versions": frozenset({1})}, {}),
     "invalid product": (InvalidProduct, {}, {"active": False}),
@@ -619,17 +627,17 @@ def test_checks_come_in_the_contract_s_order_pair_by_pair(
     carts: CartService, store: FakeStore, kind: str, first: str, second: str
 ) -> None:
     """Remembered key (replay or 422), 404, 412, invalid product, insufficient stock, cart is full."""
-    expected, terms, _ = FAULTS[first]
+    expected, preconditions, _ = FAULTS[first]
     sold = {**FAULTS[second][2], **FAULTS[first][2]}
     held = FULL[:99] if "item not found" in (first, second) else FULL[1:] if kind == "add" else FULL
     store.catalogue = {number: product(number, **sold) for number in (123, 1000)}
     full = "cart is full" in (first, second)
-    store.carts[OWNER] = cart(*FULL if full else held, keys=USED)
+    store.carts[OWNER] = cart(*FULL if full else held, idempotency_records=USED)
     before = store.carts[OWNER]
     number = 123 if kind == "add" else 1099 if "item not found" in (first, second) else 1000
 
     def ask() -> Outcome:
-        return CHANGES[kind](carts, Terms(**{**FAULTS[second][1], **terms}), number)
+        return CHANGES[kind](carts, Preconditions(**{**FAULTS[second][1], **preconditions}), number)
 
     if expected is None:
         assert ask().replayed
@@ -685,7 +693,7 @@ def test_a_fresh_price_is_told_counted_and_kept(carts: CartService, store: FakeS
     assert codes(outcome) == [("price_changed", 7)]
     assert "from 100 to 120" in outcome.cart.warnings[0].message
     assert outcome.cart.items_subtotal == 240 + 1250
-    assert store.carts[OWNER].items[7].reading == reading(product(7, price=120, discount=0), clock.now)
+    assert store.carts[OWNER].items[7].snapshot == snapshot(product(7, price=120, discount=0), clock.now)
     assert codes(add(carts)) == []
 
 
@@ -735,13 +743,13 @@ def test_less_left_than_an_item_asks_for_is_told(carts: CartService, store: Fake
 
 
 def test_a_replay_and_a_changed_cart_show_fresh_prices_too(carts: CartService, store: FakeStore, clock: Clock) -> None:
-    add(carts, terms=once())
+    add(carts, preconditions=once())
     store.catalogue[123] = product(price=1)
     clock.now += 60 * SECOND
 
-    assert add(carts, terms=once()).cart.items[0].product.price == 1
+    assert add(carts, preconditions=once()).cart.items[0].product.price == 1
     with pytest.raises(CartChanged) as refusal:
-        add(carts, terms=Terms(versions=frozenset({0})))
+        add(carts, preconditions=Preconditions(versions=frozenset({0})))
     assert refusal.value.current.items[0].product.price == 1
 
 
@@ -766,9 +774,9 @@ def test_whatever_happens_in_whatever_order_each_acknowledged_change_is_there_ex
     expected: dict[int, int] = {}
     for number, quantity, key, fate in script:
         store.lost = iter([fate])
-        terms = once(key, f"{number} {quantity}") if key else Terms()
+        preconditions = once(key, f"{number} {quantity}") if key else Preconditions()
         try:
-            replayed = add(carts, number, quantity, terms).replayed
+            replayed = add(carts, number, quantity, preconditions).replayed
         except Ambiguous:
             applied = fate == "applied"
         except Refusal:
@@ -779,5 +787,5 @@ def test_whatever_happens_in_whatever_order_each_acknowledged_change_is_there_ex
             expected[number] = expected.get(number, 0) + quantity
     held = store.carts.get(OWNER, Cart()).items
     assert {number: line.quantity for number, line in held.items()} == expected
-    assert all(0 < quantity <= limits.ITEM_QUANTITY for quantity in expected.values())
+    assert all(0 < quantity <= CONTRACT_LIMITS.item_quantity for quantity in expected.values())
     assert expected.get(7, 0) <= 60

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.domain import limits
-from storefront.domain.product import Product
-from storefront.store.catalogue import product_from_item, product_to_item
+from serverless_cart.domain import limits
+from serverless_cart.domain.product import Product
+from serverless_cart.dynamodb.catalogue import product_from_item, product_to_item
 from tests.builders import product
 
 CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x1f", "\x7f"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import figures
+from tools.support import figures
 
 TIMES = 300
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from storefront.domain import limits
-from storefront.store import keys
-from storefront.store.catalogue import product_to_item
-from tests.builders import SHOP, product
+from serverless_cart.domain import limits
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.catalogue import product_to_item
+from tests.builders import product
 from tests.engine.clients import ServiceClient
 from tests.engine.history import (
     CARTS,
@@ -25,6 +25,7 @@ from tests.engine.history import (
     play,
 )
 from tests.unit.memory import MemoryTable
+from tools.support.events import SHOP
 
 SEED, COUNT = 7, 1_200
 OUTCOMES = {
@@ -221,8 +222,7 @@ def test_what_a_sound_cart_does_is_passed() -> None:
     assert sum(outcomes.values()) == COUNT
 
 
-def test_what_the_service_does_one_request_after_another_is_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "CART_ITEMS", ITEMS)
+def test_what_the_service_does_one_request_after_another_is_passed() -> None:
     table = MemoryTable()
     for number, stock in STOCK.items():
         table.rows[keys.product(SHOP, number)] = product_to_item(SHOP, product(number, stock=stock))
@@ -307,4 +307,4 @@ def test_a_seed_repeats_the_operations_and_keys_never_outnumber_what_a_cart_reme
     assert (len(made), sum(map(len, made))) == (CLIENTS, COUNT)
     for cart in range(CARTS):
         used = {it.key for asked in made for it in asked if it.cart == cart and it.key}
-        assert 20 < len(used) <= limits.REMEMBERED_KEYS
+        assert 20 < len(used) <= limits.IDEMPOTENCY_RECORDS

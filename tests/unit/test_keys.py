@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.domain.cart import Owner
-from storefront.domain.identity import cart_id, item_id
-from storefront.domain.session import ItemKey, Session
-from storefront.domain.shop import customer
-from storefront.store import keys
-from storefront.store.keys import Key
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.public_ids import cart_id, item_id
+from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.domain.validation import parse_customer as customer
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.keys import Key
 
 # Texts that are apt to collide: short, and rich in what separates or escapes.
 texts = st.text(st.sampled_from("#*%/: 2304aä🎁\x00"), max_size=6) | st.text(

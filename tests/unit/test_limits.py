@@ -1,61 +1,47 @@
-"""The limits: the contract's by default, and settings within bounds that template.yaml and the code agree about."""
+"""The limits: the contract's by default, and settings whose bounds template.yaml and the code agree about."""
 
-import os
-import runpy
+from dataclasses import fields
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from storefront.domain import limits
-from tests.template import TEMPLATE
+from serverless_cart.domain import limits
+from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
+from serverless_cart.environment import Environment
+from tools.support.template import TEMPLATE
 
 DAY = 24 * 3600
 SETTINGS = {
-    "CartItems": ("CART_ITEMS", "CART_ITEMS", 1),
-    "ItemQuantity": ("ITEM_QUANTITY", "ITEM_QUANTITY", 1),
-    "CartLifetimeDays": ("CART_LIFETIME_DAYS", "CART_LIFETIME", DAY),
-    "SessionItemLifetimeHours": ("SESSION_ITEM_LIFETIME_HOURS", "SESSION_ITEM_LIFETIME", 3600),
-    "PriceAgeSeconds": ("PRICE_AGE_SECONDS", "PRICE_AGE", 1),
+    "CartItems": ("CART_ITEMS", "cart_items", 1),
+    "ItemQuantity": ("ITEM_QUANTITY", "item_quantity", 1),
+    "CartLifetimeDays": ("CART_LIFETIME_DAYS", "cart_lifetime", DAY),
+    "SessionItemLifetimeHours": ("SESSION_ITEM_LIFETIME_HOURS", "session_item_lifetime", 3600),
+    "PriceAgeSeconds": ("PRICE_AGE_SECONDS", "price_age", 1),
 }
-"""By the template's parameter: the variable of the environment, the limit that it sets, and the limit's unit."""
+"""By the template's parameter: the environment variable, the limit that it sets, and the limit's unit."""
 every_setting = pytest.mark.parametrize("parameter", SETTINGS)
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
 
 
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, _, _ in SETTINGS.values():
-        monkeypatch.delenv(variable, raising=False)
-
-
-def loaded() -> dict[str, Any]:
-    """Return the limits as a function has them that starts in this environment."""
-    return runpy.run_path(limits.__file__)
-
-
-def loaded_with(parameter: str, value: object, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Return the limit that a setting sets, in the setting's own unit."""
+def load(parameter: str, value: object) -> int:
+    """Return the limit that a setting sets, in the setting's unit."""
     variable, limit, unit = SETTINGS[parameter]
-    monkeypatch.setenv(variable, str(value))
-    found: int = loaded()[limit]
-    assert found % unit == 0
-    return found // unit
+    environment = Environment.load({"TABLE_NAME": "table", variable: str(value)})
+    seconds: int = getattr(environment.limits, limit)
+    assert seconds % unit == 0
+    return seconds // unit
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("CART_ITEMS", 100),
-        ("ITEM_QUANTITY", 9_999),
         ("NOTES_LENGTH", 500),
-        ("CART_LIFETIME", 30 * DAY),
-        ("PRICE_AGE", 60),
-        ("REMEMBERED_KEYS", 32),
-        ("REMEMBERED_KEY_LIFETIME", DAY),
+        ("IDEMPOTENCY_RECORDS", 32),
+        ("IDEMPOTENCY_RECORD_LIFETIME", DAY),
         ("IDEMPOTENCY_KEY_LENGTH", 255),
-        ("LARGEST_INTEGER", 2**53 - 1),
+        ("MAX_SAFE_INTEGER", 2**53 - 1),
         ("SESSION_ID_LENGTH", 32),
-        ("SESSION_ITEM_LIFETIME", DAY),
         ("SESSION_ITEM_AMOUNT", 10**6),
         ("SESSION_ITEM_PRICE", 10**12),
         ("SESSION_ITEM_PRICE_DECIMALS", 6),
@@ -63,40 +49,34 @@ def loaded_with(parameter: str, value: object, monkeypatch: pytest.MonkeyPatch) 
         ("SESSION_ITEM_TITLE_LENGTH", 1_024),
     ],
 )
-def test_without_settings_the_limits_are_the_contract_s(name: str, value: int) -> None:
-    assert loaded()[name] == value
+def test_fixed_limits_are_the_contracts(name: str, value: int) -> None:
+    assert getattr(limits, name) == value
+
+
+def test_default_limits_are_the_contracts() -> None:
+    assert Limits(100, 9_999, 30 * DAY, 60, DAY) == CONTRACT_LIMITS
+    assert Environment.load({"TABLE_NAME": "table"}).limits == CONTRACT_LIMITS
 
 
 @every_setting
-def test_an_empty_setting_is_the_template_s_default(parameter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_setting_is_the_templates_default(parameter: str) -> None:
     default = PARAMETERS[parameter]["Default"]
 
-    assert loaded_with(parameter, "", monkeypatch) == default
-    assert loaded_with(parameter, default, monkeypatch) == default
+    assert load(parameter, "") == load(parameter, default) == default
 
 
 @every_setting
-def test_the_template_s_bounds_are_the_code_s(parameter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_template_and_code_have_the_same_bounds(parameter: str) -> None:
     lowest, highest = PARAMETERS[parameter]["MinValue"], PARAMETERS[parameter]["MaxValue"]
 
-    for value in (lowest, highest):
-        assert loaded_with(parameter, value, monkeypatch) == value
-    for value in (lowest - 1, highest + 1, -highest):
-        with pytest.raises(ValueError, match=rf"{SETTINGS[parameter][0]} must be from {lowest} to {highest}, not"):
-            loaded_with(parameter, value, monkeypatch)
+    assert [load(parameter, value) for value in (lowest, highest)] == [lowest, highest]
+    for value in (lowest - 1, highest + 1, -highest, "x", "1.5", "1e3", "0x10", "None"):
+        with pytest.raises(ValidationError, match=SETTINGS[parameter][0]):
+            load(parameter, value)
 
 
 @every_setting
-@pytest.mark.parametrize("value", ["x", "1.5", "1e3", "0x10", "None"])
-def test_a_setting_that_is_no_integer_lets_no_function_start(
-    parameter: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(ValueError, match="invalid literal"):
-        loaded_with(parameter, value, monkeypatch)
-
-
-@every_setting
-def test_every_setting_is_handed_to_the_functions_alone(parameter: str) -> None:
+def test_every_setting_is_an_environment_variable(parameter: str) -> None:
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
 
     assert variables[SETTINGS[parameter][0]] == {"Ref": parameter}
@@ -104,27 +84,23 @@ def test_every_setting_is_handed_to_the_functions_alone(parameter: str) -> None:
     assert PARAMETERS[parameter]["Description"]
 
 
-def test_every_setting_of_the_code_is_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    class Environment(dict[str, str]):
-        def get(self, name: str, default: Any = None) -> Any:
-            asked.append(name)
-            return default
-
-    monkeypatch.setattr(os, "environ", Environment())
-    loaded()
-
-    assert sorted(asked) == sorted(variable for variable, _, _ in SETTINGS.values())
+def test_every_limit_has_a_setting() -> None:
+    assert {field.name for field in fields(Limits)} == {limit for _, limit, _ in SETTINGS.values()}
 
 
-def test_no_limit_is_so_wide_that_a_price_would_be_shown_past_a_minute() -> None:
-    """The contract's word is 60 seconds: a deployment may only choose less, and still has time to read and answer."""
+def test_every_variable_is_in_the_template() -> None:
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+
+    assert {name.upper() for name in Environment.model_fields} <= set(variables)
+
+
+def test_prices_are_never_older_than_a_minute() -> None:
+    """A deployment may only choose less than the contract's 60 seconds, and still has time to read and answer."""
     assert PARAMETERS["PriceAgeSeconds"]["MaxValue"] == 60
     assert PARAMETERS["PriceAgeSeconds"]["MinValue"] > limits.PRICE_MARGIN
 
 
-def test_the_dearest_cart_is_exact_in_a_browser_however_its_limits_are_set() -> None:
+def test_largest_total_is_exact_in_a_browser() -> None:
     items, quantity = PARAMETERS["CartItems"]["MaxValue"], PARAMETERS["ItemQuantity"]["MaxValue"]
 
     assert items * quantity * limits.PRODUCT_PRICE < 2**53

@@ -15,12 +15,13 @@ from typer.exceptions import TyperException
 
 from cartctl.app import app
 from cartctl.errors import ExitCode
-from storefront.domain.cart import Owner
-from storefront.domain.session import ItemKey, Session
-from storefront.store import keys
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.dynamodb import keys
 from tests import guide
-from tests.builders import HASHID, ROOT
 from tests.policies import Asked, judge, listed, permits
+from tools.support.events import HASHID
+from tools.support.paths import ROOT
 
 CARTCTL = typer.main.get_command(app)
 WHERE = {"REGION": "eu-west-1", "ACCOUNT": "123456789012", "STACK": "serverless-cart", "TABLE": "the-table"}

@@ -6,20 +6,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.domain import limits
-from storefront.domain.errors import RequestTooLarge
-from storefront.web.request import NotJson, Request
-from tests.builders import HASHID, altered, load, principal, request
+from serverless_cart.web.refusals import RequestTooLarge
+from serverless_cart.web.request import MAX_BODY_BYTES, NotJson, Request
+from tests.builders import principal, request
+from tools.support.events import HASHID, altered, load
 
 PUT = load("stats_cart/put_body")
 
 
 def encoded(body: str) -> Request:
     """Read an event whose body is, or claims to be, base 64."""
-    return Request.from_event({**PUT, "body": body, "isBase64Encoded": True}, principal(), lambda: 20.0)
+    event = APIGatewayProxyEvent({**PUT, "body": body, "isBase64Encoded": True})
+    return Request.from_event(event, principal(), lambda: 20.0)
 
 
 @pytest.mark.parametrize("name", ["stats_cart/put_null_headers", "cart_items/post_null_headers"])
@@ -27,20 +29,20 @@ def test_null_headers_are_no_headers(name: str) -> None:
     assert request(load(name)).headers == {}
 
 
-def test_header_names_are_read_without_regard_to_case() -> None:
+def test_header_names_are_case_insensitive() -> None:
     lower, mixed = request(load("stats_cart/put_other_case_headers")), request(load("stats_cart/put_query_repeated"))
 
     assert lower.headers["origin"] == mixed.headers["origin"] == "https://shop.example"
     assert request(load("cart_items/post_other_case_headers")).headers["idempotency-key"] == "order-form-42"
 
 
-def test_of_a_parameter_that_comes_more_than_once_the_last_counts() -> None:
+def test_repeated_parameter_last_one_counts() -> None:
     query = request(load("stats_cart/put_query_repeated")).query
 
     assert (query["id"], query["title"], query["amount"]) == ("MUG-7", "Enamel mug", "2")
 
 
-def test_an_absent_query_string_and_absent_path_parameters_are_empty() -> None:
+def test_absent_query_and_path_parameters_are_empty() -> None:
     assert request(load("stats_cart/put_body")).query == {}
     assert request(load("cart_items/post")).path == {}
 
@@ -53,41 +55,41 @@ def test_path_parameters_are_percent_decoded_once() -> None:
     assert request(PUT, path={"session_id": "%2523+%2b%zz"}).path["session_id"] == "%23++%zz"
 
 
-def test_an_absent_body_is_no_bytes() -> None:
+def test_absent_body_is_no_bytes() -> None:
     assert request(load("stats_cart/put_query")).body == b""
     assert request(PUT, body="").body == b""
 
 
-def test_a_base64_body_is_decoded() -> None:
+def test_base64_body_is_decoded() -> None:
     assert request(load("stats_cart/put_base64_body")).json()["title"] == "Émaille-Becher ☕"
     assert request(load("cart_items/post_base64_body")).json()["notes"] == "Bitte gut einpacken \u2013 für Zoë 🎁"
 
 
-def test_a_body_that_only_claims_to_be_base64_is_not_json() -> None:
+def test_malformed_base64_body_is_not_json() -> None:
     with pytest.raises(NotJson):
         encoded("A").json()
 
 
-def test_the_address_is_the_gateway_s_and_the_time_left_the_function_s() -> None:
-    it = Request.from_event(PUT, principal(), lambda: 12.5)
+def test_address_and_time_left_are_kept() -> None:
+    it = Request.from_event(APIGatewayProxyEvent(PUT), principal(), lambda: 12.5)
 
     assert (it.address, it.time_left()) == ("198.51.100.7", 12.5)
 
 
-@pytest.mark.parametrize("size", [0, 1, limits.REQUEST_BYTES])
-def test_a_body_within_the_limit_is_read(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, MAX_BODY_BYTES])
+def test_body_within_the_limit_is_accepted(size: int) -> None:
     request(PUT, body="x" * size).check_size()
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        altered(PUT, body="x" * (limits.REQUEST_BYTES + 1)),
-        altered(PUT, body="ä" * (limits.REQUEST_BYTES // 2 + 1)),
+        altered(PUT, body="x" * (MAX_BODY_BYTES + 1)),
+        altered(PUT, body="ä" * (MAX_BODY_BYTES // 2 + 1)),
     ],
     ids=["characters", "bytes"],
 )
-def test_a_body_past_the_limit_is_too_large(event: dict[str, Any]) -> None:
+def test_body_past_the_limit_is_refused(event: dict[str, Any]) -> None:
     with pytest.raises(RequestTooLarge):
         request(event).check_size()
 
@@ -115,18 +117,18 @@ def test_a_body_past_the_limit_is_too_large(event: dict[str, Any]) -> None:
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_what_is_no_json_or_none_worth_reading_is_refused(body: str) -> None:
+def test_invalid_or_excessive_json_is_refused(body: str) -> None:
     with pytest.raises(NotJson):
         request(PUT, body=body).json()
 
 
 @pytest.mark.parametrize("body", [b"\xff", b'"\xff"', b"\xed\xa0\x80", '{"a": "ä"}'.encode("latin-1"), b"\x00"])
-def test_bytes_that_are_no_utf_8_are_no_json(body: bytes) -> None:
+def test_bytes_not_utf_8_are_not_json(body: bytes) -> None:
     with pytest.raises(NotJson):
         encoded(base64.b64encode(body).decode()).json()
 
 
-def test_a_fraction_is_read_exactly_as_written() -> None:
+def test_fraction_is_read_exactly_as_written() -> None:
     assert request(PUT, body='[0.1, 1e400, 2, -0.0, {"a": 1, "a": 2}]').json() == [
         Decimal("0.1"),
         Decimal("1e400"),
@@ -144,12 +146,12 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_was_sent_is_what_is_read(value: Any) -> None:
+def test_json_is_read_as_it_was_sent(value: Any) -> None:
     assert request(PUT, body=json.dumps(value)).json() == value
 
 
 @given(st.binary(max_size=40))
-def test_no_bytes_are_too_strange_to_be_judged(body: bytes) -> None:
+def test_any_bytes_are_json_or_refused(body: bytes) -> None:
     try:
         encoded(base64.b64encode(body).decode()).json()
     except NotJson:

@@ -8,18 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.domain.errors import (
+from serverless_cart.domain.errors import Refusal
+from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
+from serverless_cart.web.refusals import Unauthenticated
+from serverless_cart.web.request import Request
+from serverless_cart.web.search_api import (
+    API,
+    ERRORS,
     InvalidSessionItem,
     MissingSessionFields,
-    Refusal,
     SessionIdTooLong,
-    Unauthenticated,
+    addition_of,
+    removal_of,
+    session_of,
 )
-from storefront.domain.session import Addition, ItemKey, Removal, Session
-from storefront.web import errors
-from storefront.web.request import Request
-from storefront.web.search_api import API, addition_of, removal_of, session_of
-from tests.builders import HASHID, load, request, without
+from tests.builders import request, without
+from tools.support.events import HASHID, load
 
 PUT = load("stats_cart/put_query")
 PATCH = load("stats_cart/patch")
@@ -28,60 +32,61 @@ PARSERS = [addition_of, removal_of]
 Parser = Callable[[Request], Any]
 
 
-def added(**fields: Any) -> Addition:
+def added(**fields: Any) -> SessionItemAddition:
     """Read a PUT whose body holds a valid item, changed."""
     return addition_of(request(PUT, query={}, body={**ITEM, **fields}))
 
 
-def asked(**fields: Any) -> Addition:
+def asked(**fields: Any) -> SessionItemAddition:
     """Read a PUT whose query string holds a valid item, changed."""
     return addition_of(request(PUT, query={**ITEM, **fields}))
 
 
 def refuses(parse: Callable[[], object]) -> str:
-    """Return the words of a refusal."""
+    """Return the error text of a refusal."""
     with pytest.raises(Refusal) as refusal:
         parse()
-    status, words, _ = errors.words(errors.SEARCH, refusal.value)
-    assert status == 400
-    return words
+    status, text = ERRORS[type(refusal.value)]
+    error, headers = API.describe(refusal.value, text)
+    assert (status, headers) == (400, {})
+    return error
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Who and whose
+# Hashid and session
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hashid", [HASHID, HASHID.upper(), HASHID.title()])
-def test_a_search_engine_of_the_key_s_shop_is_admitted_whatever_its_case(hashid: str) -> None:
+def test_own_search_engine_in_any_case_is_accepted(hashid: str) -> None:
     it = request(PUT, path={"hashid": hashid})
 
-    API.admits(it)
+    API.check(it)
     assert session_of(it) == Session(HASHID, "4affa6a1c5b94b3a")
 
 
 @pytest.mark.parametrize("hashid", ["e" * 32, HASHID[1:], HASHID + "0", "", "g" * 32, f"{HASHID}%0A", "%23", "*"])
-def test_a_malformed_hashid_and_another_shop_s_are_refused(hashid: str) -> None:
+def test_malformed_or_foreign_hashid_is_refused(hashid: str) -> None:
     with pytest.raises(Unauthenticated):
-        API.admits(request(PUT, path={"hashid": hashid}))
+        API.check(request(PUT, path={"hashid": hashid}))
 
 
 @pytest.mark.parametrize("engine", ["not a hashid", "g" * 32, ""])
-def test_a_malformed_hashid_is_refused_even_where_the_shop_lists_it(engine: str) -> None:
+def test_malformed_hashid_is_refused_even_if_listed(engine: str) -> None:
     with pytest.raises(Unauthenticated):
-        API.admits(request(PUT, path={"hashid": engine}, authorizer={"search_engines": engine}))
+        API.check(request(PUT, path={"hashid": engine}, authorizer={"search_engines": engine}))
 
 
 @pytest.mark.parametrize("session", ["s", "s" * 32, "%23" * 32, "%C3%A4" * 32, "%F0%9F%8E%81" * 32])
-def test_a_session_id_of_32_characters_is_read(session: str) -> None:
+def test_session_id_of_32_characters_is_read(session: str) -> None:
     assert 1 <= len(session_of(request(PUT, path={"session_id": session})).id) <= 32
 
 
 @pytest.mark.parametrize("session", ["s" * 33, "%23" * 33, "%C3%A4" * 33])
-def test_a_longer_session_id_is_refused(session: str) -> None:
-    words = refuses(lambda: session_of(request(PUT, path={"session_id": session})))
+def test_longer_session_id_is_refused(session: str) -> None:
+    error = refuses(lambda: session_of(request(PUT, path={"session_id": session})))
 
-    assert words == "session_id should have 32 characters or less"
+    assert error == "session_id should have 32 characters or less"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -89,8 +94,8 @@ def test_a_longer_session_id_is_refused(session: str) -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_parameters_are_read_from_a_body_and_from_the_query_string() -> None:
-    expected = Addition(ItemKey("product", "MUG-7"), "Enamel mug", 2, Decimal("12.5"))
+def test_body_and_query_string_are_read_alike() -> None:
+    expected = SessionItemAddition(ItemKey("product", "MUG-7"), "Enamel mug", 2, Decimal("12.5"))
 
     assert added(amount=2, price=12.5) == expected
     assert asked(amount=2, price=12.5) == expected
@@ -98,21 +103,21 @@ def test_the_same_parameters_are_read_from_a_body_and_from_the_query_string() ->
 
 
 @pytest.mark.parametrize("name", ["put_query_repeated", "put_query", "put_body", "put_other_case_headers"])
-def test_what_each_client_library_sends_is_read(name: str) -> None:
+def test_each_client_library_s_request_is_read(name: str) -> None:
     assert addition_of(request(load(f"stats_cart/{name}"))) == added(amount=2, price=12.5)
 
 
 def test_the_body_wins_field_by_field() -> None:
     it = addition_of(request(PUT, query={**ITEM, "amount": 9, "price": 1}, body={"title": "Mug", "amount": 3}))
 
-    assert it == Addition(ItemKey("product", "MUG-7"), "Mug", 3, Decimal(1))
+    assert it == SessionItemAddition(ItemKey("product", "MUG-7"), "Mug", 3, Decimal(1))
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_the_body_wins_with_a_null_or_an_empty_string_too(value: str | None) -> None:
-    words = refuses(lambda: addition_of(request(PUT, query=ITEM, body={"title": value})))
+def test_null_or_empty_string_in_the_body_wins_too(value: str | None) -> None:
+    error = refuses(lambda: addition_of(request(PUT, query=ITEM, body={"title": value})))
 
-    assert words == 'Following fields are missing: ["title"]'
+    assert error == 'Following fields are missing: ["title"]'
 
 
 def test_unknown_parameters_are_ignored() -> None:
@@ -130,7 +135,7 @@ NO_OBJECTS = [
 
 @pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize("body", NO_OBJECTS, ids=lambda text: repr(text[:24]))
-def test_a_body_that_is_no_json_object_is_refused_whatever_the_query_string_holds(parse: Parser, body: str) -> None:
+def test_body_not_an_object_is_refused_despite_query(parse: Parser, body: str) -> None:
     assert refuses(lambda: parse(request(PUT, query=ITEM, body=body))) == "Invalid cart item data"
 
 
@@ -141,7 +146,7 @@ def test_a_body_that_is_no_json_object_is_refused_whatever_the_query_string_hold
 
 @pytest.mark.parametrize("absent", ["absent", None, ""])
 @pytest.mark.parametrize("names", [["id"], ["index"], ["title"], ["id", "title"], ["id", "index", "title"]])
-def test_just_the_missing_fields_are_listed_in_the_contract_s_order(names: list[str], absent: str | None) -> None:
+def test_missing_fields_are_listed_in_contract_order(names: list[str], absent: str | None) -> None:
     fields = without(ITEM, *names) | ({} if absent == "absent" else dict.fromkeys(reversed(names), absent))
     quoted = ", ".join(f'"{name}"' for name in names)
 
@@ -152,14 +157,18 @@ def test_just_the_missing_fields_are_listed_in_the_contract_s_order(names: list[
     assert refuses(lambda: addition_of(request(PUT, query=query))).endswith(f"[{quoted}]")
 
 
-def test_taking_away_needs_no_title() -> None:
-    assert removal_of(request(PATCH, body=without(ITEM, "title"))) == Removal(ItemKey("product", "MUG-7"), 1)
-    assert removal_of(request(PATCH, body={**ITEM, "title": 7, "price": "x"})).amount == 1, "which it does not know"
+def test_removal_needs_no_title() -> None:
+    assert removal_of(request(PATCH, body=without(ITEM, "title"))) == SessionItemRemoval(ItemKey("product", "MUG-7"), 1)
     assert refuses(lambda: removal_of(request(PATCH, body={}))) == 'Following fields are missing: ["id", "index"]'
 
 
+@pytest.mark.parametrize("fields", [{"title": 7}, {"title": None}, {"price": "x"}, {"price": None}, {"price": -1}])
+def test_removal_ignores_title_and_price(fields: dict[str, Any]) -> None:
+    assert removal_of(request(PATCH, body={**ITEM, **fields})) == SessionItemRemoval(ItemKey("product", "MUG-7"), 1)
+
+
 @pytest.mark.parametrize("value", [False, 0, [], {}])
-def test_a_field_of_the_wrong_type_is_not_a_missing_one(value: object) -> None:
+def test_field_of_wrong_type_is_not_missing(value: object) -> None:
     assert refuses(lambda: added(title=value)) == "Invalid cart item data"
 
 
@@ -170,19 +179,19 @@ def test_a_field_of_the_wrong_type_is_not_a_missing_one(value: object) -> None:
 
 @pytest.mark.parametrize("field", ["id", "index", "title"])
 @pytest.mark.parametrize("value", [True, False, [], ["a"], {}, {"a": "b"}, "\ud800", "a\udfffb"])
-def test_what_is_no_text_is_refused(field: str, value: object) -> None:
+def test_value_not_a_text_is_refused(field: str, value: object) -> None:
     assert refuses(lambda: added(**{field: value})) == "Invalid cart item data"
 
 
 @pytest.mark.parametrize("field", ["index", "title"])
 @pytest.mark.parametrize("value", [1, 1.5])
-def test_a_number_is_a_text_for_the_id_alone(field: str, value: object) -> None:
+def test_number_as_text_is_refused_but_for_the_id(field: str, value: object) -> None:
     assert refuses(lambda: added(**{field: value})) == "Invalid cart item data"
 
 
 @pytest.mark.parametrize(("field", "length"), [("id", 256), ("index", 256), ("title", 1024)])
 @pytest.mark.parametrize("character", ["x", "ä", "🎁", "\x00", "#"])
-def test_texts_have_a_length_in_characters(field: str, length: int, character: str) -> None:
+def test_text_over_its_length_is_refused(field: str, length: int, character: str) -> None:
     added(**{field: character * length})
 
     assert refuses(lambda: added(**{field: character * (length + 1)})) == "Invalid cart item data"
@@ -193,21 +202,21 @@ def test_texts_have_a_length_in_characters(field: str, length: int, character: s
     [("0", "0"), ("-7", "-7"), ("1234", "1234"), ("12345678901234567890123", "12345678901234567890123"),
      ("1.5", "1.5"), ("1e3", "1000"), ("25e-1", "2.5")],
 )  # fmt: skip
-def test_an_id_that_is_a_number_is_its_decimal_string(written: str, text: str) -> None:
+def test_number_as_id_is_its_decimal_string(written: str, text: str) -> None:
     it = request(PUT, query={}, body=f'{{"id": {written}, "index": "product", "title": "t"}}')
 
     assert addition_of(it).key.id == text
 
 
 @pytest.mark.parametrize("written", ["1e400", "1e-400", "1e999999999", "9" * 257, "0e500", "1." + "0" * 256])
-def test_an_id_that_is_a_number_has_the_same_length(written: str) -> None:
+def test_number_as_id_over_the_length_is_refused(written: str) -> None:
     it = request(PUT, query={}, body=f'{{"id": {written}, "index": "product", "title": "t"}}')
 
     assert refuses(lambda: addition_of(it)) == "Invalid cart item data"
 
 
 @pytest.mark.parametrize("value", [1, 10**6, "1", "1000000", 2.0, "2.0", "1e6"])
-def test_an_amount_is_an_integer_in_its_range_or_a_text_of_one(value: object) -> None:
+def test_integer_or_its_text_is_an_amount(value: object) -> None:
     assert 1 <= added(amount=value).amount <= 10**6
     assert type(added(amount=value).amount) is int
     assert removal_of(request(PATCH, body={**ITEM, "amount": value})).amount == added(amount=value).amount
@@ -233,7 +242,7 @@ def test_any_other_price_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize("written", ["1e400", "1e-1000000000000000000000", "-1e-400", "NaN", "Infinity"])
-def test_a_number_past_all_bounds_is_refused_and_not_rounded_to_one(written: str) -> None:
+def test_price_past_all_bounds_is_not_rounded_to_one(written: str) -> None:
     it = request(PUT, query={}, body=f'{{"id": "1", "index": "i", "title": "t", "price": {written}}}')
 
     assert refuses(lambda: addition_of(it)) == "Invalid cart item data"
@@ -245,7 +254,7 @@ def test_a_number_past_all_bounds_is_refused_and_not_rounded_to_one(written: str
      ("0.1234566", "0.123457"), ("0.0000001", "0"), ("1e3", "1000"), ("1e12", "1000000000000"),
      ("999999999999.999999", "999999999999.999999"), ("1e-400", "0")],
 )  # fmt: skip
-def test_a_price_is_kept_to_six_decimals(written: str, price: str) -> None:
+def test_price_is_kept_to_six_decimals(written: str, price: str) -> None:
     in_body = addition_of(request(PUT, query={}, body=f'{{"id": "1", "index": "i", "title": "t", "price": {written}}}'))
 
     assert in_body.price is not None
@@ -253,12 +262,12 @@ def test_a_price_is_kept_to_six_decimals(written: str, price: str) -> None:
     assert asked(price=written).price == in_body.price
 
 
-def test_an_amount_not_given_is_one_and_a_price_not_given_is_not_known() -> None:
+def test_absent_amount_is_one_absent_price_unknown() -> None:
     assert (added().amount, added().price) == (1, None)
 
 
 @given(st.decimals(0, 10**12, allow_nan=False, allow_infinity=False, places=6))
-def test_every_price_of_six_decimals_is_kept_exactly(price: Decimal) -> None:
+def test_price_of_six_decimals_is_kept_exactly(price: Decimal) -> None:
     assert asked(price=format(price, "f")).price == price
 
 
@@ -270,7 +279,7 @@ anything = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["id", "index", "title", "amount", "price"]), anything))
-def test_whatever_comes_is_read_or_refused_and_what_is_read_is_within_bounds(fields: dict[str, Any]) -> None:
+def test_any_addition_is_refused_or_within_bounds(fields: dict[str, Any]) -> None:
     try:
         it = addition_of(request(PUT, query=ITEM, body=fields))
     except (InvalidSessionItem, MissingSessionFields):
@@ -294,7 +303,7 @@ FAULTS: list[tuple[type[Refusal], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(4) for b in range(a, 4)])
-def test_refusals_come_in_the_order_of_the_contract_s_table(first: int, second: int) -> None:
+def test_refusals_come_in_contract_order(first: int, second: int) -> None:
     expected, changes = FAULTS[first]
     it = request(PUT, **{"query": {}, **FAULTS[second][1], **changes})
 

@@ -2,9 +2,9 @@
 
 import re
 
-from tests.builders import ROOT
 from tests.policies import listed
 from tests.unit.test_template import ROLES, statements
+from tools.support.paths import ROOT
 
 TEXT = (ROOT / "docs" / "security.md").read_text()
 

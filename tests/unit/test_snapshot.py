@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from storefront.store.table import ATTEMPTS
-from tests.builders import ROOT, load
+from serverless_cart.dynamodb.table import ATTEMPTS
 from tests.cold import run_cold
 from tests.unit.test_architecture import FUNCTIONS, PACKAGE, SOURCES, imports
+from tools.support.events import load
+from tools.support.paths import ROOT
 
 BEGIN = """
 import json, os, sys, threading
@@ -29,7 +30,13 @@ from types import SimpleNamespace
 from botocore.awsrequest import AWSResponse
 
 event = json.load(sys.stdin)
-context = SimpleNamespace(aws_request_id="c0ffee", get_remaining_time_in_millis=lambda: 20_000)
+context = SimpleNamespace(
+    aws_request_id="c0ffee",
+    function_name="function",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:000000000000:function:function",
+    get_remaining_time_in_millis=lambda: 20_000,
+)
 
 
 def answer(request, **_):
@@ -58,7 +65,13 @@ from types import SimpleNamespace
 from botocore.awsrequest import AWSResponse
 
 event = json.load(sys.stdin)
-context = SimpleNamespace(aws_request_id="c0ffee", get_remaining_time_in_millis=lambda: 20_000)
+context = SimpleNamespace(
+    aws_request_id="c0ffee",
+    function_name="function",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:000000000000:function:function",
+    get_remaining_time_in_millis=lambda: 20_000,
+)
 
 
 def answer(**_):
@@ -123,6 +136,6 @@ def test_a_snapshot_s_own_code_draws_nothing_at_random(function: str) -> None:
     sources = [*SOURCES, ROOT / "functions" / function / "app.py"]
 
     users = [str(file.relative_to(ROOT)) for file in sources if {"random", "uuid"} & set(imports(file))]
-    assert users == ["layers/storefront/storefront/store/table.py"]  # which has the state drawn anew
+    assert users == ["layers/application/serverless_cart/dynamodb/retries.py"]  # which seeds it again after a failure
     users = [str(file.relative_to(PACKAGE)) for file in SOURCES if "secrets" in set(imports(file))]
-    assert users == ["tokens.py"]  # which makes keys for the operators, and none at import
+    assert users == ["auth.py"]  # which creates keys for the operators, and none at import

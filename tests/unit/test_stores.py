@@ -9,19 +9,22 @@ from typing import Any
 
 import pytest
 
-from storefront.domain import limits
-from storefront.domain.cart import Addition, Cart, RememberedKey, Revision, Selections
-from storefront.domain.errors import Unavailable
-from storefront.domain.product import Product, Reading
-from storefront.domain.session import Addition as SessionAddition
-from storefront.domain.session import ItemKey, Removal, Session
-from storefront.service.port import Change, Conflict, UsedKey
-from storefront.store.carts import CartStore, cart_from_item, cart_to_item
-from storefront.store.catalogue import product_to_item
-from storefront.store.keys import Key
-from storefront.store.sessions import SessionStore
-from storefront.store.table import ConditionFailed, Expression, Item, Table
-from tests.builders import DAY, HASHID, NOW, OWNER, SHOP, cart, item, product, reading
+from serverless_cart.domain import limits
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Selections
+from serverless_cart.domain.limits import CONTRACT_LIMITS
+from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_from_item, cart_to_item
+from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.sessions import SessionStore
+from serverless_cart.dynamodb.table import ConditionFailed, Table
+from serverless_cart.service.errors import Unavailable
+from serverless_cart.service.ports import Change, Conflict, IdempotencyKey
+from tests.builders import OWNER, cart, item, product, snapshot
+from tools.support.events import DAY, HASHID, NOW, SHOP
 
 ROW: Item = {
     "version": {"N": "8"},
@@ -91,41 +94,43 @@ CARTS = {
     "absent": Cart(),
     "empty": cart(),
     "holding": cart(item(product(), 2)),
-    "with a newer reading": cart(item(product(), reading=reading(product(), NOW + 1))),
+    "with a newer reading": cart(item(product(), snapshot=snapshot(product(), NOW + 1))),
     "expired": Cart(replaces_expired=True),
     "with keys": cart(
         item(product()),
-        keys={f"key-{number}": RememberedKey("r", NOW - number * DAY // 20) for number in range(40)}
-        | {"k": RememberedKey("old", NOW - 2 * DAY)},
+        idempotency_records={f"key-{number}": IdempotencyRecord("r", NOW - number * DAY // 20) for number in range(40)}
+        | {"k": IdempotencyRecord("old", NOW - 2 * DAY)},
     ),
 }
-OTHER = item(product(7), reading=reading(product(7), NOW - 10_000))
+OTHER = item(product(7), snapshot=snapshot(product(7), NOW - 10_000))
 
 
 @pytest.mark.parametrize("name", CARTS)
 @pytest.mark.parametrize("notes", [None, "", "n"])
 def test_every_kind_of_addition_is_a_statement_that_dynamodb_takes(name: str, notes: str | None) -> None:
-    for key, same_version, refreshed in combinations([None, UsedKey("k", "r")], [False, True], [False, True]):
+    for key, same_version, refreshed in combinations([None, IdempotencyKey("k", "r")], [False, True], [False, True]):
         table, it = FakeTable(), CARTS[name]
         if refreshed:
             it = replace(it, items={**it.items, 7: OTHER})
-        change = Change(NOW, key, same_version, {7: reading(product(7))} if refreshed else {})
+        change = Change(NOW, key, same_version, {7: snapshot(product(7))} if refreshed else {})
 
-        CartStore(table, lambda: NOW).add(OWNER, it, reading(product()), Addition(123, 2, notes), change)
+        DynamoDBCartStore(table, lambda: NOW).add(OWNER, it, snapshot(product()), ItemAddition(123, 2, notes), change)
 
         (statement,) = table.statements
         check(statement)
         assert bool(table.items) is it.replaces_expired
 
 
-CHANGES: dict[str, Callable[[CartStore, Cart, Change], Cart]] = {
-    "add": lambda store, it, change: store.add(OWNER, it, reading(product()), Addition(123, 9_999, "n" * 500), change),
-    "revise": lambda store, it, change: store.revise(OWNER, it, 1000, Revision(9_999, "n" * 500), change),
-    "revise quantity": lambda store, it, change: store.revise(OWNER, it, 1000, Revision(1, None), change),
-    "revise notes": lambda store, it, change: store.revise(OWNER, it, 1000, Revision(None, ""), change),
+CHANGES: dict[str, Callable[[DynamoDBCartStore, Cart, Change], Cart]] = {
+    "add": lambda store, it, change: store.add(
+        OWNER, it, snapshot(product()), ItemAddition(123, 9_999, "n" * 500), change
+    ),
+    "revise": lambda store, it, change: store.update_item(OWNER, it, 1000, ItemUpdate(9_999, "n" * 500), change),
+    "revise quantity": lambda store, it, change: store.update_item(OWNER, it, 1000, ItemUpdate(1, None), change),
+    "revise notes": lambda store, it, change: store.update_item(OWNER, it, 1000, ItemUpdate(None, ""), change),
     "remove": lambda store, it, change: store.remove(OWNER, it, 1000, change),
     "select": lambda store, it, change: store.select(
-        OWNER, it, dict.fromkeys(Selections._fields, limits.LARGEST_INTEGER), change
+        OWNER, it, dict.fromkeys(Selections._fields, limits.MAX_SAFE_INTEGER), change
     ),
     "select nothing": lambda store, it, change: store.select(OWNER, it, {}, change),
     "deselect": lambda store, it, change: store.select(OWNER, it, dict.fromkeys(Selections._fields), change),
@@ -140,15 +145,15 @@ REPLACES = {"add", "select", "select nothing", "deselect"}
 @every_change
 @pytest.mark.parametrize("name", CARTS)
 def test_every_change_is_a_statement_that_dynamodb_takes(name: str, kind: str) -> None:
-    for key, same_version, refreshed in combinations([None, UsedKey("k", "r")], [False, True], [False, True]):
+    for key, same_version, refreshed in combinations([None, IdempotencyKey("k", "r")], [False, True], [False, True]):
         table, it = FakeTable(), CARTS[name]
-        newer: dict[int, Reading] = {}
+        newer: dict[int, ProductSnapshot] = {}
         if refreshed:
-            line = item(product(1000), reading=reading(product(1000), NOW - 10_000))
+            line = item(product(1000), snapshot=snapshot(product(1000), NOW - 10_000))
             it = replace(it, items={**it.items, 7: OTHER, 1000: line})
-            newer = {number: reading(product(number)) for number in (7, 1000)}
+            newer = {number: snapshot(product(number)) for number in (7, 1000)}
 
-        CHANGES[kind](CartStore(table, lambda: NOW), it, Change(NOW, key, same_version, newer))
+        CHANGES[kind](DynamoDBCartStore(table, lambda: NOW), it, Change(NOW, key, same_version, newer))
 
         (statement,) = table.statements
         check(statement)
@@ -158,21 +163,28 @@ def test_every_change_is_a_statement_that_dynamodb_takes(name: str, kind: str) -
 @pytest.mark.parametrize(
     "kind", ["add", "add another", "revise", "remove", "select", "deselect", "clear", "clear with many keys"]
 )
-@pytest.mark.parametrize("key", [None, UsedKey("k" * 16, "f" * 11)])
+@pytest.mark.parametrize("key", [None, IdempotencyKey("k" * 16, "f" * 11)])
 @pytest.mark.parametrize("aged", [False, True])
-def test_the_largest_change_keeps_within_dynamodb_s_limits(kind: str, key: UsedKey | None, *, aged: bool) -> None:
+def test_the_largest_change_keeps_within_dynamodb_s_limits(
+    kind: str, key: IdempotencyKey | None, *, aged: bool
+) -> None:
     """A hundred items whose prices were all read anew, and 32 keys that are all to be forgotten."""
-    table, lines = FakeTable(), [1000 + number for number in range(limits.CART_ITEMS - (kind == "add another"))]
-    remembered = range(64 if kind == "clear with many keys" else limits.REMEMBERED_KEYS)
-    it = cart(
-        *(item(product(number), reading=reading(product(number), NOW - 10_000)) for number in lines),
-        keys={f"key-{number}": RememberedKey("r", NOW - number - (DAY if aged else 0)) for number in remembered},
+    table, lines = (
+        FakeTable(),
+        [1000 + number for number in range(CONTRACT_LIMITS.cart_items - (kind == "add another"))],
     )
-    change = Change(NOW, key, same_version=True, refreshed={number: reading(product(number)) for number in lines})
-    store = CartStore(table, lambda: NOW)
+    remembered = range(64 if kind == "clear with many keys" else limits.IDEMPOTENCY_RECORDS)
+    it = cart(
+        *(item(product(number), snapshot=snapshot(product(number), NOW - 10_000)) for number in lines),
+        idempotency_records={
+            f"key-{number}": IdempotencyRecord("r", NOW - number - (DAY if aged else 0)) for number in remembered
+        },
+    )
+    change = Change(NOW, key, same_version=True, refreshed={number: snapshot(product(number)) for number in lines})
+    store = DynamoDBCartStore(table, lambda: NOW)
 
     if kind == "add":
-        store.add(OWNER, it, reading(product(1000)), Addition(1000, 1, "n" * 500), change)
+        store.add(OWNER, it, snapshot(product(1000)), ItemAddition(1000, 1, "n" * 500), change)
     else:
         CHANGES[kind.removesuffix(" another").removesuffix(" with many keys")](store, it, change)
 
@@ -193,18 +205,18 @@ def test_the_largest_change_keeps_within_dynamodb_s_limits(kind: str, key: UsedK
 def test_a_line_reads_back_as_it_was_written(it: Product, notes: str | None) -> None:
     table = FakeTable()
 
-    written = CartStore(table, lambda: NOW).add(
+    written = DynamoDBCartStore(table, lambda: NOW).add(
         OWNER,
         Cart(replaces_expired=True),
-        reading(it, NOW - 5),
-        Addition(it.id, 3, notes),
-        Change(NOW, UsedKey("k", "r")),
+        snapshot(it, NOW - 5),
+        ItemAddition(it.id, 3, notes),
+        Change(NOW, IdempotencyKey("k", "r")),
     )
 
     (row,) = table.items
     assert cart_from_item(row, NOW) == written
-    assert written.items == {it.id: item(it, 3, notes=notes or "", reading=reading(it, NOW - 5))}
-    assert written.keys == {"k": RememberedKey("r", NOW)}
+    assert written.items == {it.id: item(it, 3, notes=notes or "", snapshot=snapshot(it, NOW - 5))}
+    assert written.idempotency_records == {"k": IdempotencyRecord("r", NOW)}
     assert (written.created_at, written.updated_at) == (NOW, NOW)
 
 
@@ -219,17 +231,17 @@ def test_an_absent_cart_is_empty_and_an_expired_one_is_empty_and_in_the_way() ->
 def test_a_failed_condition_is_a_conflict_with_the_cart_as_it_stands() -> None:
     for held in (Cart(), Cart(replaces_expired=True)):
         for stood, expected in ((None, 0), (ROW, 8)):
-            store = CartStore(FakeTable([ConditionFailed(stood)]), lambda: NOW)
+            store = DynamoDBCartStore(FakeTable([ConditionFailed(stood)]), lambda: NOW)
             with pytest.raises(Conflict) as conflict:
-                store.add(OWNER, held, reading(product()), Addition(123, 1, None), Change(NOW))
+                store.add(OWNER, held, snapshot(product()), ItemAddition(123, 1, None), Change(NOW))
             assert conflict.value.current.version == expected
 
 
 def test_a_cart_is_read_with_one_question_for_its_key_alone() -> None:
     table = FakeTable(rows=[cart_to_item(OWNER, cart(item(product(), 2)), NOW)])
 
-    assert CartStore(table, lambda: NOW).read(OWNER) == cart(item(product(), 2))
-    assert CartStore(table, lambda: NOW).read(OWNER._replace(customer="another")) == Cart()
+    assert DynamoDBCartStore(table, lambda: NOW).read(OWNER) == cart(item(product(), 2))
+    assert DynamoDBCartStore(table, lambda: NOW).read(OWNER._replace(customer="another")) == Cart()
     assert [len(keys) for keys in table.asked] == [1, 1]
 
 
@@ -237,7 +249,7 @@ def test_a_cart_is_read_with_one_question_for_its_key_alone() -> None:
 @pytest.mark.parametrize("stood", [None, ROW])
 def test_every_change_that_met_another_state_tells_how_the_cart_stood(kind: str, stood: Item | None) -> None:
     for held in (Cart(), cart(), Cart(replaces_expired=True)):
-        store = CartStore(FakeTable([ConditionFailed(stood)]), lambda: NOW)
+        store = DynamoDBCartStore(FakeTable([ConditionFailed(stood)]), lambda: NOW)
         with pytest.raises(Conflict) as conflict:
             CHANGES[kind](store, held, Change(NOW))
         assert conflict.value.current.version == (8 if stood else 0)
@@ -247,17 +259,17 @@ def test_every_change_that_met_another_state_tells_how_the_cart_stood(kind: str,
 def test_a_number_that_no_catalogue_can_hold_is_not_looked_up(number: int) -> None:
     table = FakeTable()
 
-    assert CartStore(table, lambda: NOW).read_with_product(OWNER, number) == (Cart(), None)
+    assert DynamoDBCartStore(table, lambda: NOW).read_with_product(OWNER, number) == (Cart(), None)
     assert [len(keys) for keys in table.asked] == [1]
 
 
 def test_products_are_read_with_the_moment_before_the_question_and_what_is_gone_is_not_for_sale() -> None:
     table = FakeTable(rows=[product_to_item(SHOP, product(7, price=9))])
 
-    found = CartStore(table, lambda: NOW).read_products(SHOP, [product(7), product(8)])
+    found = DynamoDBCartStore(table, lambda: NOW).read_products(SHOP, [product(7), product(8)])
 
-    assert found == {7: reading(product(7, price=9)), 8: reading(product(8, active=False))}
-    assert CartStore(table, lambda: NOW).read_with_product(OWNER, 7)[1] == reading(product(7, price=9))
+    assert found == {7: snapshot(product(7, price=9)), 8: snapshot(product(8, active=False))}
+    assert DynamoDBCartStore(table, lambda: NOW).read_with_product(OWNER, 7)[1] == snapshot(product(7, price=9))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -274,11 +286,11 @@ EXPIRED: Item = {"expires_at": {"N": str(NOW // 1000)}, "amount": {"N": "1"}}
 @pytest.mark.parametrize("races", [0, 1, 2, 5])
 def test_every_session_event_is_a_statement_that_dynamodb_takes(price: Decimal | None, races: int) -> None:
     table = FakeTable([ConditionFailed(EXPIRED)] * races)
-    SessionStore(table, lambda: NOW).add(SESSION, SessionAddition(ITEM, "Mug", 2, price))
+    SessionStore(table, lambda: NOW).add(SESSION, SessionItemAddition(ITEM, "Mug", 2, price))
     assert len(table.statements) == races + 1
 
     removing = FakeTable([ConditionFailed(LIVING)] * races)
-    SessionStore(removing, lambda: NOW).remove(SESSION, Removal(ITEM, 1))
+    SessionStore(removing, lambda: NOW).remove(SESSION, SessionItemRemoval(ITEM, 1))
 
     for statement in table.statements + removing.statements:
         check(statement)
@@ -290,7 +302,7 @@ def test_every_session_event_is_a_statement_that_dynamodb_takes(price: Decimal |
 def test_taking_away_from_what_is_not_there_is_one_statement(stood: Item | None) -> None:
     table = FakeTable([ConditionFailed(stood)])
 
-    SessionStore(table, lambda: NOW).remove(SESSION, Removal(ITEM, 1))
+    SessionStore(table, lambda: NOW).remove(SESSION, SessionItemRemoval(ITEM, 1))
 
     assert len(table.statements) == 1
 
@@ -299,6 +311,6 @@ def test_a_session_s_item_that_is_always_raced_for_is_503_and_not_a_loop_for_eve
     store = SessionStore(FakeTable([ConditionFailed(LIVING)] * 1000), lambda: NOW)
 
     with pytest.raises(Unavailable):
-        store.add(SESSION, SessionAddition(ITEM, "Mug", 2, None))
+        store.add(SESSION, SessionItemAddition(ITEM, "Mug", 2, None))
     with pytest.raises(Unavailable):
-        store.remove(SESSION, Removal(ITEM, 1))
+        store.remove(SESSION, SessionItemRemoval(ITEM, 1))

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront import tokens
-from storefront.domain.errors import BannedAddress, OriginNotAllowed
-from storefront.store.tokens import shop_from_item, shop_to_item, token_from_item, token_to_items
-from storefront.tokens import Principal, Shop, Token
-from storefront.web.access import check_address, check_origin
+from serverless_cart import auth
+from serverless_cart.auth import Principal, Token
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.tokens import shop_from_item, shop_to_item, token_from_item, token_to_items
+from serverless_cart.web.access import check_address, check_origin
+from serverless_cart.web.refusals import BannedAddress, OriginNotAllowed
 from tests.builders import principal
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -45,29 +46,29 @@ REFUSED = [
 
 @pytest.mark.parametrize("header", ACCEPTED)
 def test_a_well_formed_header_holds_the_key_without_its_zone(header: str) -> None:
-    assert tokens.key_of(header) == KEY
+    assert auth.key_of(header) == KEY
 
 
 @pytest.mark.parametrize("header", REFUSED)
 def test_a_malformed_header_holds_no_key(header: str) -> None:
-    assert tokens.key_of(header) is None
+    assert auth.key_of(header) is None
 
 
 @given(st.text())
 def test_no_header_is_too_strange_to_be_read(header: str) -> None:
-    assert tokens.key_of(header) in (None, header[-40:])
+    assert auth.key_of(header) in (None, header[-40:])
 
 
 def test_a_new_key_is_well_formed_and_not_one_of_the_others() -> None:
-    keys = {tokens.new_key() for _ in range(100)}
+    keys = {auth.new_key() for _ in range(100)}
 
     assert len(keys) == 100
-    assert all(tokens.key_of(f"Token ap1-{key}") == key for key in keys)
+    assert all(auth.key_of(f"Token ap1-{key}") == key for key in keys)
 
 
 def test_a_digest_is_sha_256() -> None:
-    assert tokens.digest("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert tokens.digest(KEY) != tokens.digest(KEY[::-1])
+    assert auth.digest("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert auth.digest(KEY) != auth.digest(KEY[::-1])
 
 
 @pytest.mark.parametrize(
@@ -83,13 +84,13 @@ def test_a_digest_is_sha_256() -> None:
     ],
 )
 def test_a_token_opens_until_it_expires_or_is_revoked(changes: dict[str, Any], *, opens: bool) -> None:
-    assert Token("customer", "demo", "c", **changes).opens_at(1000.0) is opens
+    assert Token("customer", "demo", "c", **changes).is_active(1000.0) is opens
 
 
 words = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=12)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 sets = st.frozensets(words, max_size=4)
-kinds = st.sampled_from(tokens.Kind.__args__)  # type: ignore[attr-defined]
+kinds = st.sampled_from(auth.Kind.__args__)  # type: ignore[attr-defined]
 
 
 @given(st.builds(Principal, kinds, names, names, sets, sets, sets))

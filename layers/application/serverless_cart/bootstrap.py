@@ -1,0 +1,46 @@
+"""Composes the parts for the functions: environment, client, stores and services.
+
+A function loads only the parts that it uses, because a cold start pays for every module: so the imports are inside.
+"""
+# ruff: noqa: PLC0415
+
+from typing import TYPE_CHECKING
+
+from serverless_cart import cold_start  # noqa: F401 - first, before anything large is imported
+from serverless_cart.clock import clock
+from serverless_cart.dynamodb.client import connect
+from serverless_cart.environment import Environment
+
+if TYPE_CHECKING:
+    from serverless_cart.dynamodb.sessions import SessionStore
+    from serverless_cart.dynamodb.table import Table
+    from serverless_cart.dynamodb.tokens import TokenStore
+    from serverless_cart.service.cart import CartService
+    from serverless_cart.telemetry import Telemetry
+
+
+def cart_service(environment: Environment, telemetry: "Telemetry") -> "CartService":
+    """Compose the service of customers' carts."""
+    from serverless_cart.dynamodb.carts import DynamoDBCartStore
+    from serverless_cart.service.cart import CartService
+
+    limits = environment.limits
+    return CartService(DynamoDBCartStore(_table(environment, telemetry), clock, limits), clock, limits)
+
+
+def session_store(environment: Environment, telemetry: "Telemetry") -> "SessionStore":
+    """Compose the store of search sessions' carts."""
+    from serverless_cart.dynamodb.sessions import SessionStore
+
+    return SessionStore(_table(environment, telemetry), clock, environment.limits)
+
+
+def token_store(environment: Environment, telemetry: "Telemetry") -> "TokenStore":
+    """Compose the store of tokens."""
+    from serverless_cart.dynamodb.tokens import TokenStore
+
+    return TokenStore(_table(environment, telemetry))
+
+
+def _table(environment: Environment, telemetry: "Telemetry") -> "Table":
+    return connect(environment.table_name, environment.database_timeout_seconds, telemetry.observe_call)

@@ -1,0 +1,219 @@
+"""The customer's cart: its items, what may be added, what it costs and the warnings of an answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from serverless_cart.domain.errors import CartFull, InsufficientStock, InvalidProduct
+from serverless_cart.domain.limits import IDEMPOTENCY_RECORD_LIFETIME, IDEMPOTENCY_RECORDS, Limits
+from serverless_cart.domain.product import Product, ProductSnapshot
+
+NOT_FOR_SALE: Final = {"product": ["no such product, or it is not for sale"]}
+
+
+class Owner(NamedTuple):
+    """Whose cart it is: a customer of a shop."""
+
+    shop: str
+    customer: str
+
+
+class ItemAddition(NamedTuple):
+    """A quantity of a product to add to a cart; ``notes`` replace the item's, ``None`` keeps them."""
+
+    product_id: int
+    quantity: int
+    notes: str | None
+
+
+class ItemUpdate(NamedTuple):
+    """A new quantity of an item, new notes or both; ``None`` leaves the value as it is."""
+
+    quantity: int | None
+    notes: str | None
+
+
+class Selections(NamedTuple):
+    """What the customer has selected for the order, by the shop's own ids."""
+
+    address: int | None = None
+    shipping_method: int | None = None
+    payment_method: int | None = None
+
+
+class IdempotencyRecord(NamedTuple):
+    """The use of an idempotency key: the request's fingerprint and the time (milliseconds since 1970)."""
+
+    fingerprint: str
+    used_at: int
+
+
+class CartItem(NamedTuple):
+    """One line of a cart, as stored. Times are milliseconds since 1970."""
+
+    product_id: int
+    quantity: int
+    notes: str
+    added_at: int
+    updated_at: int
+    snapshot: ProductSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """A cart, as stored; ``Cart()`` is the one that every customer has before anything is written.
+
+    ``items`` maps product ids to items, in the order in which they were first added; ``version`` grows with every
+    change and never repeats; ``idempotency_records`` maps digests of idempotency keys to their use. If it
+    ``replaces_expired``, an expired cart, which counts as absent, is still stored where this one will be written.
+    """
+
+    version: int = 0
+    selections: Selections = field(default_factory=Selections)
+    created_at: int | None = None
+    updated_at: int | None = None
+    items: Mapping[int, CartItem] = field(default_factory=dict)
+    idempotency_records: Mapping[str, IdempotencyRecord] = field(default_factory=dict)
+    replaces_expired: bool = False
+
+    def check_can_hold(self, product: Product, quantity: int) -> None:
+        """Check that an item may have this quantity. Raises `InvalidProduct` or `InsufficientStock`."""
+        if not product.active:
+            raise InvalidProduct(NOT_FOR_SALE)
+        if product.stock is not None and quantity > product.stock:
+            item = self.items.get(product.id)
+            raise InsufficientStock({"quantity": [_stock_left(product.stock, item.quantity if item else 0)]})
+
+    def check_can_add(self, product: Product, quantity: int, limits: Limits) -> None:
+        """Check that this quantity of a product may be added.
+
+        Raises `InvalidProduct`, `InsufficientStock` or `CartFull`, in the contract's order (Shop API, error table).
+        """
+        item = self.items.get(product.id)
+        held = item.quantity if item else 0
+        self.check_can_hold(product, held + quantity)
+        if item is None and len(self.items) >= limits.cart_items:
+            raise CartFull({"product": [f"the cart holds at most {limits.cart_items} different products"]})
+        if held + quantity > limits.item_quantity:
+            message = f"the cart holds at most {limits.item_quantity} of one product, {held} now"
+            raise CartFull({"quantity": [message]})
+
+    def active_idempotency_records(self, now: int) -> dict[str, IdempotencyRecord]:
+        """Return the records that still count at ``now`` (milliseconds): the last 32, each for at most 24 hours."""
+        oldest = now - IDEMPOTENCY_RECORD_LIFETIME * 1000
+        young = [(digest, record) for digest, record in self.idempotency_records.items() if record.used_at > oldest]
+        young.sort(key=lambda entry: (entry[1].used_at, entry[0]), reverse=True)
+        return dict(young[:IDEMPOTENCY_RECORDS])
+
+    def find_idempotency_record(self, digest: str, now: int) -> IdempotencyRecord | None:
+        """Return the record of an idempotency key, by the key's digest, if it still counts at ``now``."""
+        return self.active_idempotency_records(now).get(digest)
+
+
+def _stock_left(stock: int, held: int) -> str:
+    """Say what is available."""
+    return f"only {stock} available" + (f", {held} of them in the cart" if held else "")
+
+
+class CartWarning(NamedTuple):
+    """A warning about an item (contract: Warnings)."""
+
+    code: Literal["price_changed", "unavailable", "insufficient_stock"]
+    product_id: int
+    message: str
+
+
+class PricedItem(NamedTuple):
+    """An item at the catalogue's current prices, in minor currency units: for the quantity, not for one piece."""
+
+    item: CartItem
+    product: Product
+    subtotal: int
+    discount: int
+
+    @property
+    def total(self) -> int:
+        """The cost of the item."""
+        return self.subtotal - self.discount
+
+
+class PricedCart(NamedTuple):
+    """A cart at the catalogue's current prices, in minor currency units; what is not for sale counts in no sum."""
+
+    owner: Owner
+    cart: Cart
+    items: tuple[PricedItem, ...]
+    warnings: tuple[CartWarning, ...]
+    quantity: int
+    items_subtotal: int
+    items_discount: int
+    discount: int = 0
+    """The discount on the cart as a whole: always 0, as long as there are no discount codes."""
+
+    @property
+    def subtotal(self) -> int:
+        """The cost of the items after their discounts."""
+        return self.items_subtotal - self.items_discount
+
+    @property
+    def total(self) -> int:
+        """The cost of the cart."""
+        return self.subtotal - self.discount
+
+
+def price(
+    owner: Owner, cart: Cart, snapshots: Mapping[int, ProductSnapshot], last_shown: Mapping[int, Product]
+) -> PricedCart:
+    """Price a cart.
+
+    ``snapshots`` has newer snapshots of products than the cart's own, by product id; ``last_shown`` has, by product id,
+    what the customer was last shown or added: a price that differs from it is reported.
+    """
+    items: list[PricedItem] = []
+    warnings: list[CartWarning] = []
+    quantity = items_subtotal = items_discount = 0
+    for product_id, item in cart.items.items():
+        snapshot = item.snapshot
+        if product_id in snapshots and snapshots[product_id].read_at >= snapshot.read_at:
+            snapshot = snapshots[product_id]
+        product = snapshot.product
+        priced = PricedItem(item, product, product.price * item.quantity, product.discount * item.quantity)
+        items.append(priced)
+        warnings += _warnings(item, product, last_shown.get(product_id, product))
+        quantity += item.quantity
+        if product.active:
+            items_subtotal += priced.subtotal
+            items_discount += priced.discount
+    return PricedCart(owner, cart, tuple(items), tuple(warnings), quantity, items_subtotal, items_discount)
+
+
+def _warnings(item: CartItem, product: Product, last_shown: Product) -> list[CartWarning]:
+    if not product.active:
+        return [CartWarning("unavailable", product.id, f"{product.name} is no longer for sale")]
+    warnings = []
+    changes = [
+        f"the {name} of {product.name} changed from {before} to {after}"
+        for name, before, after in (
+            ("unit price", last_shown.price, product.price),
+            ("unit discount", last_shown.discount, product.discount),
+        )
+        if before != after
+    ]
+    if changes:
+        warnings.append(CartWarning("price_changed", product.id, "; ".join(changes)))
+    if product.stock is not None and item.quantity > product.stock:
+        message = f"only {product.stock} of {product.name} available, {item.quantity} in the cart"
+        warnings.append(CartWarning("insufficient_stock", product.id, message))
+    return warnings
+
+
+def stale_products(cart: Cart, snapshots: Mapping[int, ProductSnapshot], now: int, age: int) -> list[Product]:
+    """List the cart's products whose newest snapshot is at least ``age`` seconds old at ``now`` (milliseconds)."""
+    stale = []
+    for product_id, item in cart.items.items():
+        newest = item.snapshot
+        if product_id in snapshots and snapshots[product_id].read_at > newest.read_at:
+            newest = snapshots[product_id]
+        if now - newest.read_at >= age * 1000:
+            stale.append(newest.product)
+    return stale

@@ -1,0 +1,35 @@
+"""The rules of a cart that a request can break. The web package gives each its status and its text."""
+
+from collections.abc import Mapping, Sequence
+
+
+class Refusal(Exception):
+    """A request is refused for a reason that the contract names.
+
+    ``details`` lists for each field what is wrong with it; it is empty where the contract has no details.
+    """
+
+    def __init__(self, details: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Keep the details out of the exception's text, which might be logged."""
+        super().__init__()
+        self.details = {field: list(messages) for field, messages in (details or {}).items()}
+
+
+class InvalidProduct(Refusal):
+    """There is no such product in this shop, or it is not for sale."""
+
+
+class InsufficientStock(Refusal):
+    """The item's new quantity would exceed the stock."""
+
+
+class CartFull(Refusal):
+    """The cart already has the maximum number of items, or the item the maximum quantity."""
+
+
+class ItemNotFound(Refusal):
+    """There is no such item in this customer's cart."""
+
+
+class IdempotencyKeyReused(Refusal):
+    """The idempotency key belongs to another request."""

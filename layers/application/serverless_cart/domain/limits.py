@@ -1,0 +1,76 @@
+"""Every limit of the contract, in one place.
+
+`Limits` has the limits that a deployment may set, by the parameters of template.yaml; the constants below it are fixed.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that a deployment may lower or shorten. The defaults are the contract's."""
+
+    cart_items: int = 100
+    """Distinct items of a cart. The largest cart of 100 items fits DynamoDB's 400 KB (docs/table.md)."""
+    item_quantity: int = 9_999
+    """Quantity of one item of a cart."""
+    cart_lifetime: int = 30 * 24 * 3600
+    """Seconds from a cart's last change until it expires."""
+    price_age: int = 60
+    """Maximum age in seconds of a price in an answer, counted from when the catalogue was read."""
+    session_item_lifetime: int = 24 * 3600
+    """Seconds from a session item's last event until it leaves the session's cart."""
+
+    @property
+    def snapshot_reuse(self) -> int:
+        """Seconds for which a stored, unchanged snapshot stays as it is, so that parallel additions do not conflict."""
+        return self.price_age // 3
+
+    @property
+    def refresh_age(self) -> int:
+        """Age in seconds from which a change reads a price again, so that it is still fresh when the answer leaves."""
+        return self.price_age - PRICE_MARGIN
+
+
+CONTRACT_LIMITS: Final = Limits()
+"""The limits of a deployment that sets none."""
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""The largest integer that a browser reads exactly."""
+MAX_ITEM_QUANTITY: Final = 9_999
+"""Quantity of one item that no deployment may exceed."""
+NOTES_LENGTH: Final = 500
+"""Characters of an item's notes."""
+PRICE_MARGIN: Final = 5
+"""Seconds between `Limits.refresh_age` and `Limits.price_age`."""
+IDEMPOTENCY_RECORDS: Final = 32
+"""Idempotency keys that a cart remembers."""
+IDEMPOTENCY_RECORD_LIFETIME: Final = 24 * 3600
+"""Seconds for which a cart remembers each of them."""
+IDEMPOTENCY_KEY_LENGTH: Final = 255
+"""Characters of an idempotency key."""
+
+SESSION_ID_LENGTH: Final = 32
+"""Characters of a search session's id."""
+SESSION_ITEM_AMOUNT: Final = 10**6
+"""Largest amount of one event."""
+SESSION_ITEM_PRICE: Final = 10**12
+"""Highest price of one event."""
+SESSION_ITEM_PRICE_DECIMALS: Final = 6
+"""Decimals to which such a price is kept."""
+SESSION_ITEM_NAME_LENGTH: Final = 256
+"""Characters of a session item's id, and of its index."""
+SESSION_ITEM_TITLE_LENGTH: Final = 1_024
+"""Characters of a session item's title."""
+
+PRODUCT_REF_BYTES: Final = 64
+"""Bytes, in UTF-8, of a product's reference."""
+PRODUCT_NAME_LENGTH: Final = 255
+"""Characters of a product's name."""
+PRODUCT_NAME_BYTES: Final = 512
+"""Bytes, in UTF-8, of a product's name."""
+PRODUCT_IMAGE_BYTES: Final = 512
+"""Bytes, in UTF-8, of the URL of a product's image."""
+PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY)
+"""Highest unit price in minor currency units: the total of the largest cart stays exact in a browser."""

@@ -1,0 +1,313 @@
+"""Customers' carts: one item each, with flat attributes, so that one conditional update serves every change.
+
+A cart's attributes are ``version``, ``products`` (the set of product ids in it), ``created_at``, ``updated_at``
+(milliseconds), ``expires_at`` (seconds, the table's TTL), the three selections, ``key#<digest>`` for each idempotency
+record and, for each product in it, ``qty#<product>``, ``snap#<product>``, ``added#<product>``, ``updated#<product>``
+and ``notes#<product>``.
+
+``snap#<product>`` is the product's snapshot as text: the milliseconds of the read, then JSON. As text it takes one
+attribute instead of eight, and an older snapshot compares as less than a newer one in a condition.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from pydantic_core import from_json, to_json
+
+from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, ItemAddition, ItemUpdate, Owner, Selections
+from serverless_cart.domain.limits import CONTRACT_LIMITS, IDEMPOTENCY_RECORDS, MAX_SAFE_INTEGER, Limits
+from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.attributes import (
+    Item,
+    key_attributes,
+    number,
+    number_set,
+    read_int,
+    read_optional_int,
+    read_text,
+    text,
+)
+from serverless_cart.dynamodb.catalogue import product_from_item
+from serverless_cart.dynamodb.expiry import expiry, is_expired, require_absent_or_alive, require_absent_or_expired
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.table import ConditionFailed, Table
+from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
+
+_ITEM_ATTRIBUTES: Final = ("qty", "snap", "added", "updated", "notes")
+
+
+class DynamoDBCartStore(CartStore):
+    """Carts and products in the table."""
+
+    def __init__(self, table: Table, clock: Callable[[], int], limits: Limits = CONTRACT_LIMITS) -> None:
+        """``clock`` returns milliseconds since 1970."""
+        self._table = table
+        self._clock = clock
+        self._limits = limits
+
+    def read(self, owner: Owner) -> Cart:
+        """Read it with one GetItem."""
+        return cart_from_item(self._table.get(keys.cart(owner)), self._clock())
+
+    def read_with_product(self, owner: Owner, product_id: int) -> tuple[Cart, ProductSnapshot | None]:
+        """Read both with one BatchGetItem."""
+        now = self._clock()
+        cart_key, product_key = keys.cart(owner), keys.product(owner.shop, product_id)
+        # No catalogue has ids beyond what a browser reads exactly, and a key has no room for any integer.
+        possible = 0 <= product_id <= MAX_SAFE_INTEGER
+        found = self._table.get_many([cart_key, product_key] if possible else [cart_key])
+        cart = cart_from_item(found.get(cart_key), now)
+        product = found.get(product_key)
+        return cart, ProductSnapshot(product_from_item(product), now) if product else None
+
+    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
+        """Read them with one BatchGetItem per 100."""
+        now = self._clock()
+        wanted = {keys.product(shop, product.id): product for product in products}
+        found = self._table.get_many(list(wanted))
+        return {
+            product.id: ProductSnapshot(
+                product_from_item(found[key]) if key in found else product._replace(active=False), now
+            )
+            for key, product in wanted.items()
+        }
+
+    def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
+        """Add with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
+        product = snapshot.product
+        if cart.replaces_expired:
+            item = CartItem(product.id, addition.quantity, addition.notes or "", change.at, change.at, snapshot)
+            return self._replace_expired(owner, replace(_new_cart(change), items={product.id: item}), change)
+        write = Expression()
+        self._require_room(write, product, addition.quantity)
+        write.add(f"qty#{product.id}", number(addition.quantity))
+        write.add("products", number_set([product.id]))
+
+        stored = cart.items.get(product.id)
+        if stored and not snapshot.replaces(stored.snapshot, self._limits.snapshot_reuse):
+            write.require_present(f"snap#{product.id}")
+        else:
+            write.require_absent_or(f"snap#{product.id}", "<=", _snapshot_value(snapshot))
+            write.set(f"snap#{product.id}", _snapshot_value(snapshot))
+
+        if addition.notes is not None:
+            write.set(f"notes#{product.id}", text(addition.notes))
+        write.set_once(f"added#{product.id}", number(change.at))
+        write.set(f"updated#{product.id}", number(change.at))
+        return self._update(owner, cart, write, _without_refresh(change, product.id))
+
+    def update_item(self, owner: Owner, cart: Cart, product_id: int, update: ItemUpdate, change: Change) -> Cart:
+        """Update with one UpdateItem."""
+        write = Expression()
+        write.require_present(f"qty#{product_id}")
+        if update.quantity is not None:
+            write.set(f"qty#{product_id}", number(update.quantity))
+        if update.notes is not None:
+            write.set(f"notes#{product_id}", text(update.notes))
+        write.set(f"updated#{product_id}", number(change.at))
+        return self._update(owner, cart, write, change)
+
+    def remove(self, owner: Owner, cart: Cart, product_id: int, change: Change) -> Cart:
+        """Remove with one UpdateItem."""
+        write = Expression()
+        write.require_present(f"qty#{product_id}")
+        _remove_item(write, product_id)
+        write.delete("products", number_set([product_id]))
+        return self._update(owner, cart, write, _without_refresh(change, product_id))
+
+    def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
+        """Select with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
+        if cart.replaces_expired:
+            new = replace(_new_cart(change), selections=Selections()._replace(**selections))
+            return self._replace_expired(owner, new, change)
+        write = Expression()
+        for name, selected in selections.items():
+            if selected is None:
+                write.remove(name)
+            else:
+                write.set(name, number(selected))
+        return self._update(owner, cart, write, change)
+
+    def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
+        """Clear with one UpdateItem. It requires the same products, so it neither loses nor blocks other changes."""
+        write = Expression()
+        if cart.items:
+            write.require_equal("products", number_set(cart.items))
+            write.remove("products")
+        else:
+            write.require_absent("products")
+        for product_id in cart.items:
+            _remove_item(write, product_id)
+        return self._update(owner, cart, write, replace(change, refreshed={}))
+
+    def _require_room(self, write: Expression, product: Product, quantity: int) -> None:
+        """Require what `Cart.check_can_add` checks: the stock, the quantity of one item, the items of one cart."""
+        most = self._limits.item_quantity
+        if product.stock is not None:
+            most = min(most, product.stock)
+        write.require_absent_or(f"qty#{product.id}", "<=", number(most - quantity))
+        products = write.name("products")
+        own_id, limit = write.value(number(product.id)), write.value(number(self._limits.cart_items))
+        write.require(
+            f"(attribute_not_exists({products}) OR contains({products}, {own_id}) OR size({products}) < {limit})"
+        )
+
+    def _update(self, owner: Owner, cart: Cart, write: Expression, change: Change) -> Cart:
+        """Complete the write with what every change of a living or absent cart has in common, and send it."""
+        require_absent_or_alive(write, change.at)
+        if change.same_version:
+            if cart.version:
+                write.require_equal("version", number(cart.version))
+            else:
+                write.require_absent("version")
+        # Starting at the time, a version never repeats, not even in a new cart after the last one expired.
+        write.count_up("version", start=change.at)
+        write.set_once("created_at", number(change.at))
+        write.set("updated_at", number(change.at))
+        write.set("expires_at", expiry(change.at, self._limits.cart_lifetime))
+        for product_id, snapshot in change.refreshed.items():
+            # False if the item is gone or has a newer snapshot: the change is then tried on the newer cart.
+            value = _snapshot_value(snapshot)
+            write.require(f"{write.name(f'snap#{product_id}')} < {write.value(value)}")
+            write.set(f"snap#{product_id}", value)
+        if change.key:
+            _record_key(write, cart, change.key, change)
+        try:
+            return cart_from_item(self._table.update(keys.cart(owner), write), change.at)
+        except ConditionFailed as failed:
+            raise Conflict(cart_from_item(failed.item, change.at)) from None
+
+    def _replace_expired(self, owner: Owner, new: Cart, change: Change) -> Cart:
+        """Write a new cart over an expired one that DynamoDB has not deleted yet."""
+        write = Expression()
+        require_absent_or_expired(write, change.at)
+        try:
+            self._table.put(cart_to_item(owner, new, change.at, self._limits.cart_lifetime), write)
+        except ConditionFailed as failed:
+            raise Conflict(cart_from_item(failed.item, change.at)) from None
+        return new
+
+
+def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = CONTRACT_LIMITS.cart_lifetime) -> Item:
+    """Write a whole cart, changed ``now`` (milliseconds) and expiring after ``lifetime`` seconds, as an item."""
+    item: Item = {
+        **key_attributes(keys.cart(owner)),
+        "version": number(cart.version),
+        "created_at": {"N": str(cart.created_at)},
+        "updated_at": {"N": str(cart.updated_at)},
+        "expires_at": expiry(now, lifetime),
+    }
+    if cart.items:
+        item["products"] = number_set(cart.items)
+    for name, selected in cart.selections._asdict().items():
+        if selected is not None:
+            item[name] = number(selected)
+    for product_id, cart_item in cart.items.items():
+        item[f"qty#{product_id}"] = number(cart_item.quantity)
+        item[f"snap#{product_id}"] = _snapshot_value(cart_item.snapshot)
+        item[f"added#{product_id}"] = number(cart_item.added_at)
+        item[f"updated#{product_id}"] = number(cart_item.updated_at)
+        if cart_item.notes:
+            item[f"notes#{product_id}"] = text(cart_item.notes)
+    for digest, record in cart.idempotency_records.items():
+        item[f"key#{digest}"] = _record_value(record)
+    return item
+
+
+def cart_from_item(item: Item | None, now: int) -> Cart:
+    """Read a cart; the empty cart if there is none, or if it has expired by ``now`` (milliseconds)."""
+    if item is None:
+        return Cart()
+    if is_expired(item, now):
+        return Cart(replaces_expired=True)
+    items = _read_items(item, item["products"]["NS"] if "products" in item else ())
+    items.sort(key=lambda cart_item: (cart_item.added_at, cart_item.product_id))
+    records: dict[str, IdempotencyRecord] = {}
+    for name in item:
+        if name.startswith("key#"):
+            used_at, _, fingerprint = read_text(item, name).partition(" ")
+            records[name.removeprefix("key#")] = IdempotencyRecord(fingerprint, int(used_at))
+    return Cart(
+        version=read_int(item, "version"),
+        selections=Selections(*(read_optional_int(item, name) for name in Selections._fields)),
+        created_at=read_int(item, "created_at"),
+        updated_at=read_int(item, "updated_at"),
+        items={cart_item.product_id: cart_item for cart_item in items},
+        idempotency_records=records,
+    )
+
+
+def _read_items(item: Item, products: Sequence[str]) -> list[CartItem]:
+    snapshots = [item[f"snap#{product_id}"]["S"].partition(" ") for product_id in products]
+    # One text for all of them, because calling the JSON parser takes longer than parsing one snapshot.
+    parsed = from_json(f"[{','.join(fields for _, _, fields in snapshots)}]")
+    return [
+        CartItem(
+            product_id=int(product_id),
+            quantity=int(item[f"qty#{product_id}"]["N"]),
+            notes=item[f"notes#{product_id}"]["S"] if f"notes#{product_id}" in item else "",
+            added_at=int(item[f"added#{product_id}"]["N"]),
+            updated_at=int(item[f"updated#{product_id}"]["N"]),
+            snapshot=ProductSnapshot(Product(int(product_id), *fields), int(read_at)),
+        )
+        for product_id, (read_at, _, _), fields in zip(products, snapshots, parsed, strict=True)
+    ]
+
+
+def _snapshot_value(snapshot: ProductSnapshot) -> dict[str, str]:
+    """Write a snapshot: thirteen digits of milliseconds, which compare as text until the year 2286, then JSON."""
+    product = snapshot.product
+    fields = [
+        product.ref, product.name, product.image, product.price, product.discount, product.stock, product.active,
+    ]  # fmt: skip
+    return text(f"{snapshot.read_at:013d} {to_json(fields).decode()}")
+
+
+def _remove_item(write: Expression, product_id: int) -> None:
+    """Remove a product's attributes, but not its id in the set ``products``."""
+    for attribute in _ITEM_ATTRIBUTES:
+        write.remove(f"{attribute}#{product_id}")
+
+
+def _without_refresh(change: Change, product_id: int) -> Change:
+    """Leave the product out of the refreshed snapshots: this change writes or removes its snapshot itself."""
+    refreshed = {other: snapshot for other, snapshot in change.refreshed.items() if other != product_id}
+    return replace(change, refreshed=refreshed)
+
+
+def _new_cart(change: Change) -> Cart:
+    """Return the cart that a change starts with if there is none."""
+    records = _records_after(Cart(), change)
+    return Cart(version=change.at + 1, created_at=change.at, updated_at=change.at, idempotency_records=records)
+
+
+def _records_after(cart: Cart, change: Change) -> dict[str, IdempotencyRecord]:
+    """Return the idempotency records that a cart keeps after a change."""
+    active = cart.active_idempotency_records(change.at)
+    if change.key is None:
+        return active
+    others = [digest for digest in active if digest != change.key.digest]
+    kept = {digest: active[digest] for digest in others[: IDEMPOTENCY_RECORDS - 1]}
+    return kept | {change.key.digest: IdempotencyRecord(change.key.fingerprint, change.at)}
+
+
+def _record_key(write: Expression, cart: Cart, key: IdempotencyKey, change: Change) -> None:
+    """Record an idempotency key, unless another request has used it since, and remove surplus and old records."""
+    attribute = f"key#{key.digest}"
+    outdated = cart.idempotency_records.get(key.digest)
+    if outdated:
+        write.require_equal(attribute, _record_value(outdated))
+    else:
+        write.require_absent(attribute)
+    kept = _records_after(cart, change)
+    write.set(attribute, _record_value(kept[key.digest]))
+    # Parallel requests may leave more records than a cart keeps; an expression has no room for any number of them.
+    surplus = [digest for digest in cart.idempotency_records if digest not in kept]
+    for digest in surplus[:IDEMPOTENCY_RECORDS]:
+        write.remove(f"key#{digest}")
+
+
+def _record_value(record: IdempotencyRecord) -> dict[str, str]:
+    return text(f"{record.used_at} {record.fingerprint}")

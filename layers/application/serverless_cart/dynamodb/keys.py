@@ -1,0 +1,120 @@
+"""The key scheme of the table (docs/table.md).
+
+Parts that come from a client are percent-encoded before they are joined, so that a ``#`` in a session id, an index or a
+customer can never name another key.
+"""
+
+import hashlib
+import zlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+if TYPE_CHECKING:  # no function needs all that has a key, and a cold start pays for every class that it makes
+    from serverless_cart.domain.cart import Owner
+    from serverless_cart.domain.session import ItemKey, Session
+
+CATALOGUE_PARTITIONS: Final = 16
+"""Partitions over which a shop's catalogue is spread: each takes 1,000 writes a second, and all are read to list it."""
+
+SHOPS: Final = "SHOPS"
+"""The partition that lists the shops of the deployment."""
+
+
+class Key(NamedTuple):
+    """The primary key of an item in the table."""
+
+    pk: str
+    sk: str
+
+
+def token(digest: str) -> Key:
+    """Return the key of a token, by the digest of the key that it belongs to."""
+    return Key(f"TOKEN#{digest}", "TOKEN")
+
+
+def shop(name: str) -> Key:
+    """Return the key of a shop's settings."""
+    return Key(f"SHOP#{_part(name)}", "SHOP")
+
+
+def shop_entry(name: str) -> Key:
+    """Return the key of a shop in the list of shops."""
+    return Key(SHOPS, f"SHOP#{_part(name)}")
+
+
+def search_engine(hashid: str) -> Key:
+    """Return the key of the entry that says whose a search engine is, so that no two shops share one."""
+    return Key(f"ENGINE#{hashid}", "ENGINE")
+
+
+def tokens(shop_name: str) -> str:
+    """Return the partition of a shop's list of its tokens; settings lie elsewhere, for who may write them differs."""
+    return f"TOKENS#{_part(shop_name)}"
+
+
+def api_keys() -> str:
+    """Return what the sort keys of API keys begin with in that list."""
+    return "API_KEY#"
+
+
+def customer_tokens(customer: str | None = None) -> str:
+    """Return what the sort keys of customer tokens begin with in that list, or those of one customer."""
+    return "CUSTOMER#" if customer is None else f"CUSTOMER#{_part(customer)}#"
+
+
+def token_entry(shop_name: str, customer: str, digest: str) -> Key:
+    """Return the key of an entry in a shop's list of its tokens; ``customer`` is empty for an API key."""
+    kind = customer_tokens(customer) if customer else api_keys()
+    return Key(tokens(shop_name), f"{kind}{digest}")
+
+
+def catalogue(shop_name: str) -> list[str]:
+    """Return the partitions of a shop's catalogue; in each, products are in the order of their ids."""
+    return [f"PRODUCT#{_part(shop_name)}#{number:02d}" for number in range(CATALOGUE_PARTITIONS)]
+
+
+def product(shop_name: str, product_id: int) -> Key:
+    """Return the key of a product in a shop's catalogue."""
+    digits = f"{product_id:016d}"
+    partition = zlib.crc32(digits.encode()) % CATALOGUE_PARTITIONS
+    return Key(f"PRODUCT#{_part(shop_name)}#{partition:02d}", f"PRODUCT#{digits}")
+
+
+def product_id(key_: Key) -> int:
+    """Return the id of the product whose key this is."""
+    return int(key_.sk.rpartition("#")[2])
+
+
+def carts(shop_name: str) -> str:
+    """Return what the partitions of a shop's carts begin with."""
+    return f"CART#{_part(shop_name)}#"
+
+
+def sessions(hashid: str) -> str:
+    """Return what the partitions of a search engine's sessions begin with."""
+    return f"SESSION#{hashid}#"
+
+
+def cart(owner: "Owner") -> Key:
+    """Return the key of a customer's cart."""
+    return Key(f"{carts(owner.shop)}{_part(owner.customer)}", "CART")
+
+
+def session(of: "Session") -> str:
+    """Return the partition of a search session's cart."""
+    return f"{sessions(of.hashid)}{_part(of.id)}"
+
+
+def session_item(of: "Session", item: "ItemKey") -> Key:
+    """Return the key of an item in a search session's cart.
+
+    A sort key holds 1,024 bytes and an id alone can be more, so index and id are digested, the index's length in front
+    so that the one cannot run into the other.
+    """
+    name = f"{len(item.index)}:{item.index}{item.id}"
+    return Key(session(of), f"CART#{hashlib.sha256(name.encode()).hexdigest()}")
+
+
+def _part(text: str) -> str:
+    """Encode a part of a key. Raises `UnicodeEncodeError` for text that UTF-8 cannot hold."""
+    return quote(text, safe="")

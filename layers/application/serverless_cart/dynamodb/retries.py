@@ -1,0 +1,41 @@
+"""Which failed calls botocore may repeat, and how copies of one snapshot wait before they do."""
+
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+
+from serverless_cart.service.errors import Ambiguous
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_WRITES: Final = ("UpdateItem", "PutItem", "DeleteItem")
+_NOT_SENT: Final = (ConnectTimeoutError, EndpointConnectionError)
+
+
+def install(client: "DynamoDBClient") -> None:
+    """Let this client repeat no write that may have been applied, and wait a random time of its own otherwise."""
+    client.meta.events.register_first("needs-retry.dynamodb", _seed_random)
+    for operation in _WRITES:
+        client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", _check_not_applied)
+
+
+def _check_not_applied(
+    response: tuple[Any, Any] | None, caught_exception: Exception | None, **_context: object
+) -> None:
+    """Raise `Ambiguous` if a write may have been applied: an addition that is repeated would count twice.
+
+    A refused write (a throttled one, for example) was not applied, nor was one that was never sent.
+    """
+    if caught_exception is not None and not isinstance(caught_exception, _NOT_SENT):
+        raise Ambiguous from caught_exception
+    if response is not None and response[0].status_code >= 500:
+        raise Ambiguous
+
+
+def _seed_random(response: tuple[Any, Any] | None, caught_exception: Exception | None, **_context: object) -> None:
+    # Functions that start from one snapshot (SnapStart) share the state of Python's random numbers: after the same
+    # failure all of them would wait the same time and repeat their calls at the same moment.
+    if caught_exception is not None or (response is not None and response[0].status_code >= 300):
+        random.seed()

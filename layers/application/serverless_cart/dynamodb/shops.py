@@ -1,0 +1,224 @@
+"""Opening, changing and closing shops: what operators do, and no function."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.attributes import (
+    Item,
+    key_attributes,
+    number,
+    read_int,
+    read_optional_int,
+    read_text,
+    read_text_set,
+    text,
+    text_set,
+)
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.table import Table, TransactionRefused
+from serverless_cart.dynamodb.tokens import DELETION_REQUESTED_AT, shop_from_item, shop_to_item
+
+
+class ShopExists(Exception):
+    """There is a shop of that name."""
+
+
+class ShopChanged(Exception):
+    """Somebody else changed or closed the shop in the meantime."""
+
+
+class EngineTaken(Exception):
+    """A search engine belongs to another shop."""
+
+    def __init__(self, hashid: str) -> None:
+        """Say which."""
+        super().__init__(hashid)
+        self.hashid = hashid
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRecord:
+    """A shop as it is registered. Times are milliseconds since 1970.
+
+    ``former_engines`` are hashids that it gave up, which stay its own, for sessions of theirs may still be there;
+    ``deletion_requested_at`` is when it was closed: nothing opens it from then on.
+    """
+
+    shop: Shop
+    version: int
+    created_at: int
+    updated_at: int
+    former_engines: frozenset[str] = field(default_factory=frozenset)
+    deletion_requested_at: int | None = None
+
+    @property
+    def engines(self) -> frozenset[str]:
+        """All hashids that are or were the shop's."""
+        return self.shop.search_engines | self.former_engines
+
+
+class ShopStore:
+    """The shops of this deployment. Its methods raise `Unavailable`."""
+
+    def __init__(self, table: Table, clock: Callable[[], int]) -> None:
+        """``clock`` returns milliseconds since 1970."""
+        self._table = table
+        self._clock = clock
+
+    def names(self) -> Iterator[str]:
+        """List the names of all shops, in order."""
+        return (read_text(item, "name") for item in self._table.items_of(keys.SHOPS))
+
+    def find(self, name: str) -> ShopRecord | None:
+        """Read a shop's registration."""
+        item = self._table.get(keys.shop(name))
+        return _shop_record(item) if item else None
+
+    def create(self, shop: Shop) -> ShopRecord:
+        """Open a shop. Raises `ShopExists` and `EngineTaken`."""
+        now = self._clock()
+        shop_record = ShopRecord(shop, version=1, created_at=now, updated_at=now)
+        engines = sorted(shop.search_engines)
+        entry = keys.shop_entry(shop.name)
+        try:
+            self._table.transact([
+                ("Put", {"Item": _item(shop_record), **_absent()}),
+                ("Put", {"Item": {**key_attributes(entry), "name": text(shop.name)}}),
+                *(_claim(shop.name, hashid) for hashid in engines),
+            ])  # fmt: skip
+        except TransactionRefused as refused:
+            if 0 in refused.failed:
+                raise ShopExists from None
+            raise EngineTaken(engines[refused.failed[0] - 2]) from None
+        return shop_record
+
+    def change(self, shop_record: ShopRecord, shop: Shop) -> ShopRecord:
+        """Give a shop, as it was read, other settings. Raises `ShopChanged` and `EngineTaken`.
+
+        A search engine that it gives up stays claimed until the shop leaves.
+        """
+        changed = ShopRecord(
+            shop=shop,
+            version=shop_record.version + 1,
+            created_at=shop_record.created_at,
+            updated_at=self._clock(),
+            former_engines=shop_record.engines - shop.search_engines,
+        )
+        added = sorted(shop.search_engines - shop_record.engines)
+        try:
+            self._table.transact([
+                ("Put", {"Item": _item(changed), **_unchanged(shop_record)}),
+                *(_claim(shop.name, hashid) for hashid in added),
+            ])  # fmt: skip
+        except TransactionRefused as refused:
+            if 0 in refused.failed:
+                raise ShopChanged from None
+            raise EngineTaken(added[refused.failed[0] - 1]) from None
+        return changed
+
+    def close(self, shop_record: ShopRecord) -> ShopRecord:
+        """Close a shop: its tokens open nothing any more, and it takes no new ones. Raises `ShopChanged`."""
+        if shop_record.deletion_requested_at is not None:
+            return shop_record
+        now = self._clock()
+        closed = ShopRecord(
+            shop=shop_record.shop,
+            version=shop_record.version + 1,
+            created_at=shop_record.created_at,
+            updated_at=now,
+            former_engines=shop_record.former_engines,
+            deletion_requested_at=now,
+        )
+        try:
+            self._table.transact([("Put", {"Item": _item(closed), **_unchanged(shop_record)})])
+        except TransactionRefused:
+            raise ShopChanged from None
+        return closed
+
+    def remove(self, shop_record: ShopRecord) -> None:
+        """Remove a closed shop of which nothing else is left. It may be repeated; the settings go last."""
+        name = shop_record.shop.name
+        self.remove_items(keys.search_engine(hashid) for hashid in shop_record.engines)
+        self._table.transact([
+            ("Delete", {"Key": key_attributes(keys.shop_entry(name))}),
+            ("Delete", {"Key": key_attributes(keys.shop(name))}),
+        ])  # fmt: skip
+
+    def tokens_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
+        """List the keys of everything that is written for a shop's tokens, a page at a time."""
+        for page in self._table.keys_of(keys.tokens(shop_record.shop.name)):
+            # The entry goes last: while it is there, an interrupted removal finds the token again.
+            yield [key for entry in page for key in (keys.token(entry.sk.rpartition("#")[2]), entry)]
+
+    def products_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
+        """List the keys of a shop's products, a page at a time."""
+        for partition in keys.catalogue(shop_record.shop.name):
+            yield from self._table.keys_of(partition)
+
+    def carts_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
+        """List the keys of a shop's carts and of its search sessions' items, a page at a time, by reading the table.
+
+        Each page comes with the number of items of the table that were looked at for it.
+        """
+        sessions = [keys.sessions(hashid) for hashid in sorted(shop_record.engines)]
+        return self._table.keys_beginning_with([keys.carts(shop_record.shop.name), *sessions])
+
+    def remove_items(self, items: Collection[Key] | Iterator[Key]) -> None:
+        """Remove items by their keys, in this order, 25 a call. It may be repeated."""
+        self._table.write_many({"DeleteRequest": {"Key": key_attributes(key)}} for key in items)
+
+
+def still_open(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the part of a transaction that requires that a shop exists and is not being deleted."""
+    check = Expression()
+    check.require_present("pk")
+    check.require_absent(DELETION_REQUESTED_AT)
+    return "ConditionCheck", {"Key": key_attributes(keys.shop(name)), **check.condition()}
+
+
+def _claim(name: str, hashid: str) -> tuple[str, dict[str, Any]]:
+    """Return the part of a transaction that assigns a search engine to a shop, unless another shop has it."""
+    claim = Expression()
+    claim.require_absent_or("shop", "=", text(name))
+    return "Put", {"Item": {**key_attributes(keys.search_engine(hashid)), "shop": text(name)}, **claim.condition()}
+
+
+def _absent() -> dict[str, Any]:
+    absent = Expression()
+    absent.require_absent("pk")
+    return absent.condition()
+
+
+def _unchanged(shop_record: ShopRecord) -> dict[str, Any]:
+    """Require that a shop is as it was read, and not being deleted."""
+    unchanged = Expression()
+    unchanged.require_equal("version", number(shop_record.version))
+    unchanged.require_absent(DELETION_REQUESTED_AT)
+    return unchanged.condition()
+
+
+def _item(shop_record: ShopRecord) -> Item:
+    item = shop_to_item(shop_record.shop)
+    item["version"] = number(shop_record.version)
+    item["created_at"] = number(shop_record.created_at)
+    item["updated_at"] = number(shop_record.updated_at)
+    if shop_record.former_engines:
+        item["former_engines"] = text_set(shop_record.former_engines)
+    if shop_record.deletion_requested_at is not None:
+        item[DELETION_REQUESTED_AT] = number(shop_record.deletion_requested_at)
+    return item
+
+
+def _shop_record(item: Item) -> ShopRecord:
+    return ShopRecord(
+        shop=shop_from_item(item),
+        version=read_int(item, "version"),
+        created_at=read_int(item, "created_at"),
+        updated_at=read_int(item, "updated_at"),
+        former_engines=read_text_set(item, "former_engines"),
+        deletion_requested_at=read_optional_int(item, DELETION_REQUESTED_AT),
+    )

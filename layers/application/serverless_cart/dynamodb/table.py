@@ -1,0 +1,268 @@
+"""The table behind every store: one method per statement, and one exception for each kind of failure."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+
+from serverless_cart.dynamodb import plain_json, retries
+from serverless_cart.dynamodb.attributes import Item, key_attributes, key_of
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
+from serverless_cart.service.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ATTEMPTS: Final = 3
+"""Attempts of one call, the first included."""
+WRITE_BATCH: Final = 25
+"""Items that one BatchWriteItem takes (DynamoDB's limit)."""
+READ_BATCH: Final = 100
+"""Items that one BatchGetItem takes (DynamoDB's limit)."""
+PAGE: Final = 1_000
+"""Items of a partition that are listed at once."""
+TRANSACTION: Final = 100
+"""Items that one transaction takes (DynamoDB's limit)."""
+LONGEST_WAIT: Final = 5.0
+"""Seconds between two attempts at what a batch left unprocessed, at most."""
+
+_UNAVAILABLE: Final = frozenset({
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "Throttling",
+    "TransactionInProgressException",
+})  # fmt: skip
+_PASSING: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
+"""Reasons for which a transaction was cancelled that pass by themselves."""
+
+
+class ConditionFailed(Exception):
+    """A condition did not hold; ``item`` is the item as it was, ``None`` if there was none."""
+
+    def __init__(self, item: Item | None) -> None:
+        """Keep the item out of the exception's text, which might be logged."""
+        super().__init__()
+        self.item = item
+
+
+class TransactionRefused(Exception):
+    """The conditions of a transaction did not hold; ``failed`` are the positions of those writes."""
+
+    def __init__(self, failed: Sequence[int]) -> None:
+        """Keep the positions only."""
+        super().__init__()
+        self.failed = tuple(failed)
+
+
+class Table:
+    """The table. Every method is one statement, or as many as DynamoDB's batch limits require.
+
+    All of them raise `Unavailable` if the database throttles or does not answer in time, retries included. Writes
+    raise its subclass `Ambiguous` if they may have been applied nevertheless.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        client: "DynamoDBClient",
+        observe: Callable[[str, float], None] = lambda _operation, _milliseconds: None,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        """``observe`` is called with each call's operation and its duration in milliseconds, retries included.
+
+        ``attempts`` is how often the unprocessed items of a batch are sent, the first time included.
+        """
+        self._name = name
+        self._client = client
+        self._observe = observe
+        self._attempts = attempts
+        retries.install(client)
+        plain_json.install(client)
+
+    def get(self, key: Key) -> Item | None:
+        """Read one item, consistently."""
+        with self._call("GetItem"):
+            answer = self._client.get_item(TableName=self._name, Key=key_attributes(key), ConsistentRead=True)
+        return answer.get("Item")
+
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        """Read items, consistently: one call for a hundred. Those that are not there are left out."""
+        found: dict[Key, Item] = {}
+        for start in range(0, len(keys), READ_BATCH):
+            wanted = [key_attributes(key) for key in keys[start : start + READ_BATCH]]
+            for attempt in range(self._attempts):
+                _back_off(attempt)
+                with self._call("BatchGetItem"):
+                    answer = self._client.batch_get_item(
+                        RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}}
+                    )
+                for item in answer["Responses"].get(self._name, ()):
+                    found[key_of(item)] = item
+                unprocessed = answer.get("UnprocessedKeys", {}).get(self._name)
+                if not unprocessed:
+                    break
+                wanted = [dict(key) for key in unprocessed["Keys"]]
+            else:
+                raise Unavailable
+        return found
+
+    def update(self, key: Key, expression: Expression) -> Item:
+        """Change one item under a condition and return the changed item.
+
+        Raises `ConditionFailed`, with the item as it was.
+        """
+        with self._call("UpdateItem"):
+            answer = self._client.update_item(
+                TableName=self._name,
+                Key=key_attributes(key),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **expression.update(),
+            )
+        return answer["Attributes"]
+
+    def put(self, item: Item, expression: Expression) -> None:
+        """Replace one item under a condition. Raises `ConditionFailed`, with the item as it was."""
+        with self._call("PutItem"):
+            self._client.put_item(
+                TableName=self._name,
+                Item=item,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **expression.condition(),
+            )
+
+    def delete(self, key: Key, expression: Expression) -> None:
+        """Remove one item under a condition. Raises `ConditionFailed`, with the item as it was."""
+        with self._call("DeleteItem"):
+            self._client.delete_item(
+                TableName=self._name,
+                Key=key_attributes(key),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **expression.condition(),
+            )
+
+    def keys_of(self, partition: str) -> Iterator[list[Key]]:
+        """List the keys of a partition, a page at a time."""
+        for page in self._pages(partition, "", {"ProjectionExpression": "pk, sk"}):
+            yield [key_of(item) for item in page]
+
+    def items_of(self, partition: str, prefix: str = "") -> Iterator[Item]:
+        """List the items of a partition in the order of their sort keys, `PAGE` at most being held at a time.
+
+        ``prefix`` is what their sort keys begin with.
+        """
+        for items in self._pages(partition, prefix, {"Limit": PAGE}):
+            yield from items
+
+    def keys_beginning_with(self, prefixes: Sequence[str]) -> Iterator[tuple[int, list[Key]]]:
+        """Scan the whole table for the keys of partitions that begin so, a page at a time.
+
+        Each page comes with the number of items that were looked at for it. It reads, and costs, the whole table.
+        """
+        condition = " OR ".join(f"begins_with(pk, :p{number})" for number in range(len(prefixes)))
+        values = {f":p{number}": {"S": prefix} for number, prefix in enumerate(prefixes)}
+        start: dict[str, Any] = {}
+        while True:
+            with self._call("Scan"):
+                answer = self._client.scan(
+                    TableName=self._name,
+                    FilterExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ProjectionExpression="pk, sk",
+                    Select="SPECIFIC_ATTRIBUTES",  # by which a policy lets nothing but keys be read
+                    ConsistentRead=True,
+                    **start,
+                )
+            yield answer["ScannedCount"], [key_of(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _pages(self, partition: str, prefix: str, how: Mapping[str, Any]) -> Iterator[list[Item]]:
+        """Query a partition, a page at a time."""
+        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
+        start: dict[str, Any] = {}
+        while True:
+            with self._call("Query"):
+                answer = self._client.query(
+                    TableName=self._name,
+                    KeyConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ConsistentRead=True,
+                    **how,
+                    **start,
+                )
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def write_many(self, requests: Iterable[Mapping[str, Any]]) -> None:
+        """Put or delete many items, 25 a call. What is done when it raises stays done; it may be repeated."""
+        pending = list(requests)
+        for start in range(0, len(pending), WRITE_BATCH):
+            batch: Any = pending[start : start + WRITE_BATCH]
+            for attempt in range(self._attempts):
+                _back_off(attempt)
+                with self._call("BatchWriteItem"):
+                    answer = self._client.batch_write_item(RequestItems={self._name: batch})
+                batch = answer.get("UnprocessedItems", {}).get(self._name)
+                if not batch:
+                    break
+            else:
+                raise Unavailable
+
+    def transact(self, writes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Carry out all of these writes or none; a write is its kind (``Put``, ``Update`` …) and its parameters.
+
+        At most `TRANSACTION` of them. It may be repeated by the SDK: DynamoDB knows a transaction that it has carried
+        out by the token that goes with it. Raises `TransactionRefused`.
+        """
+        items: Any = [{kind: {"TableName": self._name, **parameters}} for kind, parameters in writes]
+        for attempt in range(self._attempts):
+            _back_off(attempt)
+            try:
+                with self._call("TransactWriteItems"):
+                    self._client.transact_write_items(TransactItems=items)
+            except self._client.exceptions.TransactionCanceledException as cancelled:
+                reasons = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", ())]
+                if failed := [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]:
+                    raise TransactionRefused(failed) from None
+                if not _PASSING & set(reasons):
+                    raise
+            else:
+                return
+        raise Unavailable
+
+    @contextmanager
+    def _call(self, operation: str) -> Iterator[None]:
+        """Observe one call and give its failure its one meaning."""
+        start = time.perf_counter()
+        try:
+            yield
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ConditionalCheckFailedException":
+                old: Any = error.response.get("Item")
+                raise ConditionFailed(old) from None
+            if code in _UNAVAILABLE or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
+                raise Unavailable from error
+            raise
+        except (HTTPClientError, BotocoreConnectionError) as error:
+            raise Unavailable from error
+        finally:
+            self._observe(operation, (time.perf_counter() - start) * 1000)
+
+
+def _back_off(attempt: int) -> None:
+    """Wait before unprocessed items are sent again: 50 ms the first time, then twice as long each time."""
+    if attempt:
+        time.sleep(min(0.025 * 2**attempt, LONGEST_WAIT))

@@ -1,0 +1,283 @@
+"""The operations of the Shop API on a customer's cart."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from serverless_cart.domain.cart import (
+    NOT_FOR_SALE,
+    Cart,
+    ItemAddition,
+    ItemUpdate,
+    Owner,
+    PricedCart,
+    price,
+    stale_products,
+)
+from serverless_cart.domain.errors import IdempotencyKeyReused, InvalidProduct, ItemNotFound, Refusal
+from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
+from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.service.errors import Ambiguous, Unavailable
+from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
+
+MAX_CONFLICT_RETRIES: Final = 32
+"""Attempts at a change that concurrent changes of the same cart make before it gives up."""
+
+MAX_AMBIGUOUS_RETRIES: Final = 2
+"""Retries of a change with an idempotency key after a write whose answer never came. Each may take the whole database
+timeout, and the function's time is limited."""
+
+Snapshots = Mapping[int, ProductSnapshot]
+
+
+class CartChanged(Refusal):
+    """The request names another version of the cart than the ``current`` one (contract: If-Match)."""
+
+    def __init__(self, current: PricedCart) -> None:
+        """Keep the current cart, for its entity tag."""
+        super().__init__()
+        self.current = current
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """The conditions of a change.
+
+    ``key`` makes the change happen once, however often the request is sent (contract: Idempotency-Key); ``versions``
+    are the versions of the cart that may be changed, ``None`` being any (contract: If-Match).
+    """
+
+    key: IdempotencyKey | None = None
+    versions: frozenset[int] | None = None
+
+    def is_replay(self, cart: Cart, now: int) -> bool:
+        """Return whether the request was applied before. Raises `IdempotencyKeyReused` if another one had its key."""
+        record = cart.find_idempotency_record(self.key.digest, now) if self.key else None
+        if record is None or self.key is None:
+            return False
+        if record.fingerprint != self.key.fingerprint:
+            raise IdempotencyKeyReused
+        return True
+
+    def allow(self, cart: Cart) -> bool:
+        """Return whether this version of the cart may be changed."""
+        return self.versions is None or cart.version in self.versions
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The cart after a request; ``replayed`` if the request had been applied before."""
+
+    cart: PricedCart
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One change of a cart, in the order of the contract's checks; each step is repeated on a newer cart."""
+
+    owner: Owner
+    keeps_items: ClassVar[bool] = True
+    """Whether items stay in the cart: stale prices are then read before the write, which stores them too."""
+    reports_prices: ClassVar[bool] = True
+    """Whether the answer lists changed prices. If not, they are not stored, so that the next answer can report them."""
+
+    def locate(self, cart: Cart) -> int | None:  # noqa: ARG002
+        """Return the product that must have been read before `check`, if any. Raises `ItemNotFound`."""
+        return None
+
+    def check(self, cart: Cart, snapshots: Snapshots) -> None:
+        """Check the rules of the domain. Raises their refusals."""
+
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:
+        """Make the one conditional write."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Add(_Operation):
+    addition: ItemAddition
+    limits: Limits
+
+    def check(self, cart: Cart, snapshots: Snapshots) -> None:
+        if self.addition.product_id not in snapshots:
+            raise InvalidProduct(NOT_FOR_SALE)
+        cart.check_can_add(snapshots[self.addition.product_id].product, self.addition.quantity, self.limits)
+
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:
+        return store.add(self.owner, cart, snapshots[self.addition.product_id], self.addition, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _UpdateItem(_Operation):
+    item: int
+    update: ItemUpdate
+    reports_prices = False
+
+    def locate(self, cart: Cart) -> int | None:
+        product_id = _find_product(self.owner, cart, self.item)
+        return None if self.update.quantity is None else product_id
+
+    def check(self, cart: Cart, snapshots: Snapshots) -> None:
+        if self.update.quantity is not None:
+            product_id = _find_product(self.owner, cart, self.item)
+            cart.check_can_hold(snapshots[product_id].product, self.update.quantity)
+
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:  # noqa: ARG002
+        return store.update_item(self.owner, cart, _find_product(self.owner, cart, self.item), self.update, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remove(_Operation):
+    item: int
+
+    def locate(self, cart: Cart) -> int | None:
+        _find_product(self.owner, cart, self.item)
+        return None
+
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:  # noqa: ARG002
+        return store.remove(self.owner, cart, _find_product(self.owner, cart, self.item), change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Select(_Operation):
+    selections: Mapping[str, int | None]
+
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:  # noqa: ARG002
+        return store.select(self.owner, cart, self.selections, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clear(_Operation):
+    keeps_items = False
+
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:  # noqa: ARG002
+        return store.clear(self.owner, cart, change) if cart.version else cart
+
+
+class CartService:
+    """The customer's cart: every change reads, checks by the domain's rules, writes once and prices.
+
+    Its methods raise the domain's refusals, `CartChanged` and `Unavailable`. Each takes one database call more than it
+    says if the price of an item is stale, or if another request changed the cart in between.
+    """
+
+    def __init__(self, store: CartStore, clock: Callable[[], int], limits: Limits = CONTRACT_LIMITS) -> None:
+        """``clock`` returns milliseconds since 1970."""
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+
+    def read(self, owner: Owner) -> PricedCart:
+        """Return the customer's cart (contract: GET /api/shop/cart): one database call; nothing is written."""
+        cart = self._store.read(owner)
+        return self._priced(owner, cart, {}, _products(cart))
+
+    def add(self, owner: Owner, addition: ItemAddition, preconditions: Preconditions) -> Outcome:
+        """Add a quantity of a product (contract: POST /api/shop/cart/items): two database calls."""
+        cart, snapshot = self._store.read_with_product(owner, addition.product_id)
+        snapshots = {addition.product_id: snapshot} if snapshot else {}
+        return self._execute(_Add(owner, addition, self._limits), preconditions, cart, snapshots)
+
+    def update_item(self, owner: Owner, item: int, update: ItemUpdate, preconditions: Preconditions) -> Outcome:
+        """Set an item's quantity or notes (contract: PATCH /api/shop/cart/items/{id}).
+
+        Three database calls, two if the quantity stays: only the cart says which product an item is.
+        """
+        return self._execute(_UpdateItem(owner, item, update), preconditions, self._store.read(owner))
+
+    def remove(self, owner: Owner, item: int, preconditions: Preconditions) -> Outcome:
+        """Remove an item (contract: DELETE /api/shop/cart/items/{id}): two database calls."""
+        return self._execute(_Remove(owner, item), preconditions, self._store.read(owner))
+
+    def select(self, owner: Owner, selections: Mapping[str, int | None], preconditions: Preconditions) -> Outcome:
+        """Set address, shipping method or payment method (contract: PATCH /api/shop/cart): two database calls."""
+        return self._execute(_Select(owner, selections), preconditions, self._store.read(owner))
+
+    def clear(self, owner: Owner, preconditions: Preconditions) -> Outcome:
+        """Empty the cart (contract: DELETE /api/shop/cart): two database calls, one if there is no cart."""
+        return self._execute(_Clear(owner), preconditions, self._store.read(owner))
+
+    def _execute(
+        self, operation: _Operation, preconditions: Preconditions, cart: Cart, snapshots: Snapshots | None = None
+    ) -> Outcome:
+        """Apply an operation to the cart as it was read, or to what concurrent changes have made of it since."""
+        owner = operation.owner
+        snapshots = snapshots or {}
+        last_shown: dict[int, Product] = {}
+        ambiguous = 0
+        for _ in range(MAX_CONFLICT_RETRIES):
+            now = self._clock()
+            last_shown = _products(cart) | last_shown
+            if preconditions.is_replay(cart, now):
+                return Outcome(self._priced(owner, cart, snapshots, last_shown), replayed=not ambiguous)
+            needed = operation.locate(cart)
+            if not preconditions.allow(cart):
+                raise CartChanged(self._priced(owner, cart, snapshots, last_shown))
+            if needed is not None and needed not in snapshots:
+                snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age, also=needed)
+            operation.check(cart, snapshots)
+            if operation.keeps_items:
+                snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age)
+            change = Change(
+                at=now,
+                key=preconditions.key,
+                same_version=preconditions.versions is not None,
+                refreshed=_snapshots_to_store(cart, snapshots, changed_prices=operation.reports_prices),
+            )
+            try:
+                changed = operation.apply(self._store, cart, snapshots, change)
+            except Conflict as conflict:
+                cart = conflict.current
+            except Ambiguous:
+                if preconditions.key is None or ambiguous == MAX_AMBIGUOUS_RETRIES:
+                    raise
+                # The key's record shows whether the write was applied, so this change may be tried again.
+                ambiguous += 1
+                cart = self._store.read(owner)
+            else:
+                return Outcome(self._priced(owner, changed, snapshots, last_shown))
+        raise Unavailable
+
+    def _priced(self, owner: Owner, cart: Cart, snapshots: Snapshots, last_shown: Mapping[int, Product]) -> PricedCart:
+        """Price a cart by snapshots that are not older than the contract allows."""
+        snapshots = self._refreshed(owner, cart, snapshots, self._limits.price_age)
+        return price(owner, cart, snapshots, last_shown)
+
+    def _refreshed(
+        self, owner: Owner, cart: Cart, snapshots: Snapshots, age: int, also: int | None = None
+    ) -> Snapshots:
+        """Read the products whose snapshots are at least ``age`` seconds old, and one more: one call, or none."""
+        stale = {product.id: product for product in stale_products(cart, snapshots, self._clock(), age)}
+        if also is not None:
+            stale[also] = cart.items[also].snapshot.product
+        return {**snapshots, **self._store.read_products(owner.shop, stale.values())} if stale else snapshots
+
+
+def _find_product(owner: Owner, cart: Cart, item: int) -> int:
+    """Return the product of one of the customer's items. Raises `ItemNotFound`."""
+    for product_id in cart.items:
+        if item_id(owner, product_id) == item:
+            return product_id
+    raise ItemNotFound
+
+
+def _products(cart: Cart) -> dict[int, Product]:
+    """Return what the customer was last shown of each product in the cart."""
+    return {product_id: item.snapshot.product for product_id, item in cart.items.items()}
+
+
+def _snapshots_to_store(cart: Cart, snapshots: Snapshots, *, changed_prices: bool) -> dict[int, ProductSnapshot]:
+    """Return the snapshots that are newer than the cart's own: a change stores them at no further cost.
+
+    A stored price counts as reported, so a changed one is stored only if the answer reports it.
+    """
+    stored = {product_id: item.snapshot for product_id, item in cart.items.items()}
+    return {
+        product_id: snapshot
+        for product_id, snapshot in snapshots.items()
+        if product_id in stored
+        and snapshot.read_at > stored[product_id].read_at
+        and (changed_prices or not snapshot.product.price_differs_from(stored[product_id].product))
+    }

@@ -1,0 +1,1 @@
+"""HTTP: API Gateway's events in, the contract's answers out."""

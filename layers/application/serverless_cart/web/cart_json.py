@@ -1,0 +1,64 @@
+"""A cart and an item as JSON (contract: Cart and Item)."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from serverless_cart.domain.cart import Owner, PricedCart, PricedItem
+from serverless_cart.domain.public_ids import cart_id, item_id
+
+
+def cart_json(priced: PricedCart) -> dict[str, Any]:
+    """Return a cart as the contract has it."""
+    cart = priced.cart
+    return {
+        "id": cart_id(priced.owner),
+        **cart.selections._asdict(),
+        "created_at": _iso(cart.created_at),
+        "updated_at": _iso(cart.updated_at),
+        "count": len(priced.items),
+        "quantity": priced.quantity,
+        "is_empty": not priced.items,
+        "items_subtotal": priced.items_subtotal,
+        "items_discount": priced.items_discount,
+        "subtotal": priced.subtotal,
+        "discount": priced.discount,
+        "total": priced.total,
+        "items": [item_json(priced.owner, item) for item in priced.items],
+        "warnings": [
+            {"code": warning.code, "item": item_id(priced.owner, warning.product_id), "message": warning.message}
+            for warning in priced.warnings
+        ],
+    }
+
+
+def item_json(owner: Owner, priced: PricedItem) -> dict[str, Any]:
+    """Return an item as the contract has it."""
+    item, product = priced.item, priced.product
+    return {
+        "id": item_id(owner, product.id),
+        "ref": product.ref,
+        "product": {"id": product.id, "name": product.name, "image": product.image},
+        "quantity": item.quantity,
+        "notes": item.notes,
+        "created_at": _iso(item.added_at),
+        "updated_at": _iso(item.updated_at),
+        "unit_price": product.price,
+        "unit_discount": product.discount,
+        "subtotal": priced.subtotal,
+        "discount": priced.discount,
+        "total": priced.total,
+    }
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
+    days, rest = divmod(milliseconds, 86_400_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{_date(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _date(days: int) -> str:
+    return datetime.fromtimestamp(days * 86_400, UTC).date().isoformat()

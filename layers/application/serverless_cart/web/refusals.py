@@ -1,0 +1,39 @@
+"""The refusals of both APIs that no rule of the domain makes, and the table that gives each refusal its answer."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from serverless_cart.domain.errors import Refusal
+
+
+class Unauthenticated(Refusal):
+    """The request has no credential that opens this API."""
+
+
+class BannedAddress(Refusal):
+    """The client's address is in one of the shop's blocked networks."""
+
+
+class OriginNotAllowed(Refusal):
+    """The shop lists allowed origins, and the request's is not one of them."""
+
+
+class NotFound(Refusal):
+    """There is no such route or method."""
+
+
+class RequestTooLarge(Refusal):
+    """The body is larger than any request of the contract can be."""
+
+
+ErrorTable = Mapping[type[Refusal], tuple[int, str]]
+"""The status and the error text of each refusal (contract: the error tables, to the letter)."""
+
+COMMON: Final[ErrorTable] = {
+    BannedAddress: (403, "banned ip"),
+    OriginNotAllowed: (403, "origin not allowed"),
+    NotFound: (404, "not found"),
+    RequestTooLarge: (413, "request too large"),
+}
+UNAVAILABLE: Final = "temporarily unavailable"
+FAULT: Final = "internal server error"

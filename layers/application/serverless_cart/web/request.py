@@ -1,0 +1,80 @@
+"""A request of API Gateway's proxy integration, parsed once."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from serverless_cart.auth import Principal
+from serverless_cart.web.refusals import RequestTooLarge
+
+MAX_BODY_BYTES: Final = 2**20
+"""Bytes of a request's body. The longest valid one has some 20,000; the rest is room for fields that are ignored."""
+
+
+class NotJson(Exception):
+    """A body is not JSON, or not worth parsing: too deep, a number that is too large, NaN."""
+
+
+class Request(NamedTuple):
+    """What a route needs of a request.
+
+    Header names are in lower case; of a repeated header or query-string parameter the last one counts. Path parameters
+    are percent-decoded. ``time_left`` returns the remaining seconds of the function's time.
+    """
+
+    method: str
+    route: str
+    principal: Principal
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    address: str
+    time_left: Callable[[], float]
+
+    @classmethod
+    def from_event(cls, event: APIGatewayProxyEvent, principal: Principal, time_left: Callable[[], float]) -> "Request":
+        """Parse an event of a REST API's proxy integration."""
+        return cls(
+            method=event.http_method,
+            route=event.resource,
+            principal=principal,
+            path={name: unquote(value) for name, value in event.path_parameters.items()},
+            query={name: values[-1] for name, values in event.multi_value_query_string_parameters.items()},
+            headers=event.headers,
+            body=_body(event),
+            address=event.request_context.identity.source_ip,
+            time_left=time_left,
+        )
+
+    def check_size(self) -> None:
+        """Raise `RequestTooLarge` if the body exceeds the limit."""
+        if len(self.body) > MAX_BODY_BYTES:
+            raise RequestTooLarge
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is anything
+        """Parse the body; a fraction is a `Decimal`, exactly as written. Raises `NotJson`."""
+        try:
+            return json.loads(self.body.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
+        except (ValueError, ArithmeticError, RecursionError):
+            raise NotJson from None
+
+
+def _body(event: APIGatewayProxyEvent) -> bytes:
+    body = event.body or ""
+    if event.is_base64_encoded:
+        try:
+            return base64.b64decode(body)
+        except ValueError:
+            return b"\xff"  # not text, and so not JSON either
+    return body.encode(errors="surrogatepass")
+
+
+def _refuse_constant(constant: str) -> None:
+    """Refuse NaN and the infinities, which Python parses and JSON does not have."""
+    raise NotJson(constant)

@@ -1,0 +1,171 @@
+"""The Search API: its parameters and its answer (contract: Search API)."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any, Final, TypeVar
+
+from aws_lambda_powertools.event_handler import Response
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from serverless_cart.domain import limits
+from serverless_cart.domain.errors import Refusal
+from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
+from serverless_cart.web.api import Api
+from serverless_cart.web.refusals import COMMON, ErrorTable, Unauthenticated
+from serverless_cart.web.request import NotJson, Request
+from serverless_cart.web.response import json_response
+
+_HASHID: Final = re.compile(r"[0-9a-f]{32}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
+_PRICE_STEP: Final = Decimal(1).scaleb(-limits.SESSION_ITEM_PRICE_DECIMALS)
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class SessionIdTooLong(Refusal):
+    """A search session's id has more than 32 characters."""
+
+
+class InvalidSessionItem(Refusal):
+    """A search session's item is malformed."""
+
+
+class MissingSessionFields(Refusal):
+    """A search session's item lacks required fields."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        """Keep the missing fields, in the contract's order."""
+        super().__init__()
+        self.fields = list(fields)
+
+
+ERRORS: Final[ErrorTable] = {
+    **COMMON,
+    Unauthenticated: (403, "forbidden"),
+    SessionIdTooLong: (400, "session_id should have 32 characters or less"),
+    MissingSessionFields: (400, "Following fields are missing"),
+    InvalidSessionItem: (400, "Invalid cart item data"),
+}
+
+
+def _id_text(value: object) -> object:
+    """Write an id that is a JSON number as its decimal string."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, Decimal) and abs(value.adjusted()) <= limits.SESSION_ITEM_NAME_LENGTH:
+        return format(value, "f")
+    return value
+
+
+def _number(value: object) -> object:
+    """Read a number, or the numeric string of a query string, as a `Decimal`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return Decimal(value)
+    return value
+
+
+def _integer(value: object) -> object:
+    value = _number(value)
+    if isinstance(value, Decimal) and 1 <= value <= limits.SESSION_ITEM_AMOUNT and value == value.to_integral_value():
+        return int(value)
+    return None
+
+
+def _rounded(price: Decimal) -> Decimal:
+    return abs(price.quantize(_PRICE_STEP, ROUND_HALF_EVEN).normalize())  # abs: -0 is 0
+
+
+Name = Annotated[str, Field(max_length=limits.SESSION_ITEM_NAME_LENGTH)]
+Amount = Annotated[int, BeforeValidator(_integer), Field(ge=1, le=limits.SESSION_ITEM_AMOUNT)]
+Price = Annotated[
+    Decimal, BeforeValidator(_number), Field(ge=0, le=limits.SESSION_ITEM_PRICE), AfterValidator(_rounded)
+]
+
+
+class RemoveSessionItem(BaseModel):
+    """The parameters of PATCH /6/{hashid}/stats/cart/{session_id}."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: Annotated[Name, BeforeValidator(_id_text)]
+    index: Name
+    amount: Amount = 1
+
+
+class AddSessionItem(RemoveSessionItem):
+    """The parameters of PUT /6/{hashid}/stats/cart/{session_id}."""
+
+    title: Annotated[str, Field(max_length=limits.SESSION_ITEM_TITLE_LENGTH)]
+    price: Price | None = None
+
+
+def _check_search_engine(request: Request) -> None:
+    """Raise `Unauthenticated` if the hashid is malformed or is not one of the shop's search engines."""
+    hashid = request.path["hashid"].lower()
+    if not _HASHID.fullmatch(hashid) or hashid not in request.principal.search_engines:
+        raise Unauthenticated
+
+
+def _describe(refusal: Refusal, error: str) -> tuple[str, Mapping[str, str]]:
+    if isinstance(refusal, MissingSessionFields):
+        error = f"{error}: {json.dumps(refusal.fields)}"
+    return error, {}
+
+
+API: Final = Api(kind="api_key", errors=ERRORS, check=_check_search_engine, describe=_describe)
+
+
+def registered() -> Response[str]:
+    """Return the answer of every route (contract: Search API)."""
+    return json_response(200, '{"status": "registered"}')
+
+
+def session_of(request: Request) -> Session:
+    """Return the session of a request. Raises `SessionIdTooLong`, and `InvalidSessionItem` for invalid Unicode."""
+    session_id = request.path["session_id"]
+    if len(session_id) > limits.SESSION_ID_LENGTH:
+        raise SessionIdTooLong
+    try:
+        session_id.encode()
+    except UnicodeEncodeError:
+        raise InvalidSessionItem from None
+    return Session(request.path["hashid"].lower(), session_id)
+
+
+def addition_of(request: Request) -> SessionItemAddition:
+    """Read the item that a request adds. Raises `MissingSessionFields` or `InvalidSessionItem`."""
+    body = _parse(request, AddSessionItem, required=("id", "index", "title"))
+    return SessionItemAddition(ItemKey(body.index, body.id), body.title, body.amount, body.price)
+
+
+def removal_of(request: Request) -> SessionItemRemoval:
+    """Read the item that a request subtracts from. Raises `MissingSessionFields` or `InvalidSessionItem`."""
+    body = _parse(request, RemoveSessionItem, required=("id", "index"))
+    return SessionItemRemoval(ItemKey(body.index, body.id), body.amount)
+
+
+def _parse(request: Request, model: type[Body], required: tuple[str, ...]) -> Body:
+    """Join the query string and the body, which wins field by field. Missing fields come first (contract: 400)."""
+    fields: dict[str, Any] = dict(request.query)
+    if request.body:
+        try:
+            body = request.json()
+        except NotJson:
+            raise InvalidSessionItem from None
+        if not isinstance(body, dict):
+            raise InvalidSessionItem
+        fields |= body
+    missing = [name for name in required if fields.get(name) in (None, "")]
+    if missing:
+        raise MissingSessionFields(missing)
+    # An explicit null is not an absent field.
+    if "price" in model.model_fields and fields.get("price", 0) is None:
+        raise InvalidSessionItem
+    try:
+        return model.model_validate(fields)
+    except ValidationError:
+        raise InvalidSessionItem from None

@@ -1,0 +1,264 @@
+"""The Shop API: its requests and its answers (contract: Shop API)."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Final, Self, TypeVar
+
+from aws_lambda_powertools.event_handler import Response
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, PydanticKnownError
+
+from serverless_cart.domain import errors
+from serverless_cart.domain.cart import ItemAddition, ItemUpdate, Owner, PricedCart
+from serverless_cart.domain.errors import ItemNotFound, Refusal
+from serverless_cart.domain.limits import (
+    CONTRACT_LIMITS,
+    IDEMPOTENCY_KEY_LENGTH,
+    MAX_ITEM_QUANTITY,
+    MAX_SAFE_INTEGER,
+    NOTES_LENGTH,
+    Limits,
+)
+from serverless_cart.service.cart import CartChanged, Outcome, Preconditions
+from serverless_cart.service.ports import IdempotencyKey
+from serverless_cart.web.api import Api
+from serverless_cart.web.cart_json import cart_json, item_json
+from serverless_cart.web.refusals import COMMON, ErrorTable, Unauthenticated
+from serverless_cart.web.request import NotJson, Request
+from serverless_cart.web.response import json_response, to_json
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+NOT_AN_OBJECT: Final = "must be a JSON object"
+NO_ITEM: Final = -1
+"""An id that no item has."""
+
+_VISIBLE: Final = re.compile(rf"[!-~]{{1,{IDEMPOTENCY_KEY_LENGTH}}}")
+_DIGITS: Final = 20
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_ITEM_ID: Final = re.compile(r"[0-9]{1,16}")
+_ENTITY_TAG: Final = re.compile(r'"([0-9]{1,16})-[0-9a-f]*"')
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class InvalidRequest(Refusal):
+    """A request is not what its route takes; ``details`` says why."""
+
+
+ERRORS: Final[ErrorTable] = {
+    **COMMON,
+    Unauthenticated: (401, "authentication required"),
+    InvalidRequest: (400, "validation error"),
+    errors.InvalidProduct: (400, "invalid product"),
+    errors.InsufficientStock: (400, "insufficient stock"),
+    errors.CartFull: (400, "cart is full"),
+    ItemNotFound: (404, "item not found"),
+    CartChanged: (412, "cart has changed"),
+    errors.IdempotencyKeyReused: (422, "idempotency key reused"),
+}
+
+
+def _at_most_the_limit(quantity: int, info: ValidationInfo) -> int:
+    """Apply this deployment's limit, which may be lower than the contract's."""
+    limits: Limits = info.context or CONTRACT_LIMITS
+    if quantity > limits.item_quantity:
+        raise PydanticKnownError("less_than_equal", {"le": limits.item_quantity})
+    return quantity
+
+
+Quantity = Annotated[int, Field(ge=1, le=MAX_ITEM_QUANTITY), AfterValidator(_at_most_the_limit)]
+Notes = Annotated[str, Field(max_length=NOTES_LENGTH)]
+Selection = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)] | None
+
+
+class AddCartItem(BaseModel):
+    """The body of POST /api/shop/cart/items. A string, a fraction, a boolean and null are not integers."""
+
+    model_config = ConfigDict(strict=True)
+
+    product: int
+    quantity: Quantity = 1
+    notes: Notes = ""
+
+
+class UpdateCartItem(BaseModel):
+    """The body of PATCH /api/shop/cart/items/{id}: at least one of the two."""
+
+    model_config = ConfigDict(strict=True)
+
+    quantity: Quantity = 1
+    notes: Notes = ""
+
+    @model_validator(mode="after")
+    def _check_not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_to_change", "quantity or notes is required")
+        return self
+
+
+class UpdateSelections(BaseModel):
+    """The body of PATCH /api/shop/cart: null clears a selection, an absent field leaves it."""
+
+    model_config = ConfigDict(strict=True)
+
+    address: Selection = None
+    shipping_method: Selection = None
+    payment_method: Selection = None
+
+
+class NoBody(BaseModel):
+    """The body of a route that takes none: it is not parsed."""
+
+
+def _describe(refusal: Refusal, error: str) -> tuple[str, Mapping[str, str]]:
+    """Return the current entity tag with a refusal of another version."""
+    if isinstance(refusal, CartChanged):
+        return error, {"ETag": _entity_tag(refusal.current, to_json(cart_json(refusal.current)))}
+    return error, {}
+
+
+API: Final = Api(kind="customer", errors=ERRORS, describe=_describe)
+
+
+def owner_of(request: Request) -> Owner:
+    """Return the owner of the cart: the signed-in customer."""
+    return Owner(request.principal.shop, request.principal.customer)
+
+
+def addition_of(request: Request, limits: Limits = CONTRACT_LIMITS) -> tuple[ItemAddition, Preconditions]:
+    """Read what to add. Raises `InvalidRequest`, with every fault of the request."""
+    body, preconditions = _parse(request, AddCartItem, limits)
+    notes = body.notes if "notes" in body.model_fields_set else None
+    return ItemAddition(body.product, body.quantity, notes), preconditions
+
+
+def item_update_of(request: Request, limits: Limits = CONTRACT_LIMITS) -> tuple[ItemUpdate, Preconditions]:
+    """Read what to change of an item. Raises `InvalidRequest`."""
+    body, preconditions = _parse(request, UpdateCartItem, limits)
+    given = body.model_fields_set
+    return ItemUpdate(
+        quantity=body.quantity if "quantity" in given else None, notes=body.notes if "notes" in given else None
+    ), preconditions
+
+
+def selections_of(request: Request) -> tuple[dict[str, int | None], Preconditions]:
+    """Read what to select. Raises `InvalidRequest`."""
+    body, preconditions = _parse(request, UpdateSelections)
+    return body.model_dump(exclude_unset=True), preconditions
+
+
+def preconditions_of(request: Request) -> Preconditions:
+    """Read the preconditions of a request without a body. Raises `InvalidRequest`."""
+    return _parse(request, NoBody)[1]
+
+
+def item_of(request: Request) -> int:
+    """Return the item of a request.
+
+    A text that is not an integer is the id of no item. The service refuses it, because a remembered idempotency key is
+    checked first (contract: Order of checks).
+    """
+    item = request.path["id"]
+    return int(item) if _ITEM_ID.fullmatch(item) else NO_ITEM
+
+
+def cart_answer(outcome: Outcome) -> Response[str]:
+    """Answer with the whole priced cart."""
+    return _answer(outcome, to_json(cart_json(outcome.cart)))
+
+
+def item_answer(outcome: Outcome, item: int) -> Response[str]:
+    """Answer with one item. Raises `ItemNotFound` if it is gone, which a replayed request may find."""
+    for priced in outcome.cart.items:
+        body = item_json(outcome.cart.owner, priced)
+        if body["id"] == item:
+            return _answer(outcome, to_json(body))
+    raise ItemNotFound
+
+
+def unless_known(request: Request, answer: Response[str]) -> Response[str]:
+    """Answer 304 if the client has this very answer already (contract: If-None-Match compares the whole)."""
+    known = request.headers.get("if-none-match", "")
+    if known.strip() == "*" or answer.headers["ETag"] in _QUOTED.findall(known):
+        answer.status_code, answer.body = 304, ""
+    return answer
+
+
+def _answer(outcome: Outcome, body: str) -> Response[str]:
+    headers = {"ETag": _entity_tag(outcome.cart, body), "Cache-Control": "private, no-cache"}
+    if outcome.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return json_response(200, body, headers)
+
+
+def _parse(request: Request, model: type[Body], limits: Limits = CONTRACT_LIMITS) -> tuple[Body, Preconditions]:
+    """Parse a request's body and its preconditions together, so that the client learns of every fault at once."""
+    faults: dict[str, list[str]] = {}
+    key = request.headers.get(IDEMPOTENCY_KEY.lower(), "")
+    if key and not _VISIBLE.fullmatch(key):
+        faults[IDEMPOTENCY_KEY] = [f"must be 1 to {IDEMPOTENCY_KEY_LENGTH} visible ASCII characters"]
+    body = None
+    try:
+        body = model.model_validate({} if model is NoBody else _integral(request.json()), context=limits)
+    except NotJson:
+        faults["body"] = [NOT_AN_OBJECT]
+    except ValidationError as invalid:
+        for fault in invalid.errors(include_url=False, include_context=False, include_input=False):
+            if fault["loc"]:
+                faults.setdefault(str(fault["loc"][0]), []).append(fault["msg"])
+            else:
+                faults["body"] = [fault["msg"] if fault["type"] == "nothing_to_change" else NOT_AN_OBJECT]
+    if body is None or faults:
+        raise InvalidRequest(faults)
+    idempotency_key = IdempotencyKey(_digest(key, 12), _fingerprint(request, body)) if key else None
+    return body, Preconditions(idempotency_key, _versions(request.headers.get("if-match", "")))
+
+
+def _integral(body: object) -> object:
+    """Turn 2.0 into the integer that it is in JSON Schema; a fraction, or a number past all limits, stays as it is."""
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: int(value)
+        if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < _DIGITS
+        else value
+        for name, value in body.items()
+    }
+
+
+def _fingerprint(request: Request, body: BaseModel) -> str:
+    """Return what distinguishes this request from another one with the same idempotency key."""
+    target = "/".join([request.method, request.route, *request.path.values()])
+    return _digest(f"{target} {body.model_dump_json(exclude_unset=True)}", 8)
+
+
+def _digest(text: str, size: int) -> str:
+    """Digest a text to ``size`` bytes, in URL-safe base 64; a path may have lone surrogates, which UTF-8 lacks."""
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest[:size]).rstrip(b"=").decode()
+
+
+def _versions(if_match: str) -> frozenset[int] | None:
+    """Return the versions that ``If-Match`` names; ``None`` if any version will do.
+
+    A weak tag counts like a strong one, since only the version is compared, and proxies that compress weaken tags.
+    """
+    if if_match.strip() in ("", "*"):
+        return None
+    return frozenset(int(version) for version in _ENTITY_TAG.findall(if_match))
+
+
+def _entity_tag(cart: PricedCart, body: str) -> str:
+    """Return the tag of an answer: the cart's version, and a digest that changes with prices too."""
+    return f'"{cart.cart.version}-{hashlib.sha256(body.encode()).hexdigest()[:16]}"'

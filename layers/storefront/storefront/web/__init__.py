@@ -1,1 +1,0 @@
-"""The edge: API Gateway's events in, the contract's answers out."""

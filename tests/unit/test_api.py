@@ -1,0 +1,338 @@
+"""The edge of both APIs: the order of the checks, and the answer to each refusal and each fault."""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import pytest
+from aws_lambda_powertools.event_handler import Response
+
+from serverless_cart.domain import errors
+from serverless_cart.domain.cart import Cart, price
+from serverless_cart.domain.errors import InvalidProduct, Refusal
+from serverless_cart.service.cart import CartChanged
+from serverless_cart.service.errors import Ambiguous, Unavailable
+from serverless_cart.telemetry import Telemetry
+from serverless_cart.web import refusals, search_api, shop_api
+from serverless_cart.web.api import Api, App
+from serverless_cart.web.request import Request
+from serverless_cart.web.response import HEADERS, json_response, to_json
+from serverless_cart.web.search_api import MissingSessionFields
+from tests.builders import OWNER, SESSION, Context
+from tools.support.events import HASHID, altered, load
+
+EVENTS = {search_api.API.kind: load("stats_cart/put_body"), shop_api.API.kind: load("cart_items/post")}
+APIS = [search_api.API, shop_api.API]
+SERVICES = itertools.count()
+
+every_api = pytest.mark.parametrize("api", APIS, ids=lambda api: api.kind)
+
+
+class Answer(NamedTuple):
+    """An answer, and the lines that the function logged: that of the request, and that of a fault if there was one."""
+
+    status: int
+    text: str
+    headers: dict[str, str]
+    line: dict[str, Any]
+    fault: dict[str, Any] | None
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> tuple[int, str]:
+        return self.status, self.body["error"]
+
+
+class Ask(Protocol):
+    """Sends the API's own event, changed, to a function whose route answers or raises so."""
+
+    def __call__(
+        self, api: Api, outcome: Callable[[Request], Response[str]] | Exception | None = None, **changes: Any
+    ) -> Answer: ...
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
+    def ask(api: Api, outcome: Callable[[Request], Response[str]] | Exception | None = None, **changes: Any) -> Answer:
+        # A logger keeps the stream of its first use, so every function here has a service of its own.
+        app = App(api, Telemetry(f"api_{next(SERVICES)}"))
+        event = EVENTS[api.kind]
+
+        @app.route(event["resource"], event["httpMethod"])
+        def route() -> Response[str]:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome(app.parsed_request) if outcome else json_response(200, "{}")
+
+        answer = app.handler()(altered(event, **changes), Context())
+
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        *faults, line = lines
+        assert "_aws" in line
+        assert len(faults) <= 1
+        assert line["status"] == answer["statusCode"]
+        headers = {name: value for name, (value,) in answer["multiValueHeaders"].items()}
+        return Answer(answer["statusCode"], answer["body"], headers, line, faults[0] if faults else None)
+
+    return ask
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Order of checks
+# ----------------------------------------------------------------------------------------------------------------------
+
+FORBIDDEN = {"api_key": (403, "forbidden"), "customer": (401, "authentication required")}
+BANNED, ORIGIN, NOT_FOUND, TOO_LARGE = (
+    (403, "banned ip"),
+    (403, "origin not allowed"),
+    (404, "not found"),
+    (413, "request too large"),
+)
+FAULTY: list[dict[str, Any]] = [
+    {"authorizer": {"kind": "nobody"}},
+    {"address": "203.0.113.9"},
+    {"headers": {"oRiGiN": "https://b.example"}},
+    {"body": "x" * (2**20 + 1)},
+    {"method": "LOCK"},
+]
+
+
+@every_api
+@pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(5) for b in range(a, 5)])
+def test_checks_come_in_contract_order(ask: Ask, api: Api, first: int, second: int) -> None:
+    expected = [FORBIDDEN[api.kind], BANNED, ORIGIN, TOO_LARGE, NOT_FOUND][first]
+    changes = {**FAULTY[second], **FAULTY[first]}
+    changes["authorizer"] = {
+        "allowed_origins": "https://a.example https://shop.example",
+        **changes.get("authorizer", {}),
+    }
+
+    assert ask(api, **changes).error == expected
+
+
+def test_foreign_search_engine_is_refused_before_address(ask: Ask) -> None:
+    answer = ask(search_api.API, path={"hashid": "e" * 32}, address="203.0.113.9")
+
+    assert answer.error == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("api", "kind"), [(search_api.API, "customer"), (shop_api.API, "api_key")], ids=["search", "shop"]
+)
+def test_key_of_the_other_api_is_refused(ask: Ask, api: Api, kind: str) -> None:
+    assert ask(api, authorizer={"kind": kind}).error == FORBIDDEN[api.kind]
+
+
+@every_api
+def test_absent_authorizer_context_is_refused(ask: Ask, api: Api) -> None:
+    assert ask(api, authorizer=None).error == FORBIDDEN[api.kind]
+
+
+@every_api
+def test_forwarding_headers_are_ignored(ask: Ask, api: Api) -> None:
+    assert ask(api, headers={"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"}).status == 200
+
+
+@every_api
+def test_refused_request_does_not_reach_the_route(ask: Ask, api: Api) -> None:
+    reached: list[Request] = []
+
+    def route(request: Request) -> Response[str]:
+        reached.append(request)
+        return json_response(200, "{}")
+
+    for changes in FAULTY:
+        ask(api, route, **{**changes, "authorizer": {"allowed_origins": "x", **changes.get("authorizer", {})}})
+    assert reached == []
+    ask(api, route)
+    assert len(reached) == 1
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Routes
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["a", "%23", "%2F", "..", "*", "{id}", "%C3%A4", "%0A", "a b", "<x>", "'\"", "~$"])
+def test_any_path_parameter_reaches_its_route(ask: Ask, text: str) -> None:
+    assert ask(search_api.API, path={"session_id": text}).status == 200
+
+
+def test_route_has_the_seconds_left_of_the_function(ask: Ask) -> None:
+    answer = ask(search_api.API, lambda request: json_response(200, to_json(request.time_left())))
+
+    assert answer.body == 10.0
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Refusals
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def all_refusals(kind: type[Refusal] = Refusal) -> set[type[Refusal]]:
+    return {one for direct in kind.__subclasses__() for one in {direct, *all_refusals(direct)}}
+
+
+def test_every_refusal_is_in_an_error_table() -> None:
+    assert all_refusals() == set(search_api.ERRORS) | set(shop_api.ERRORS)
+    assert len(all_refusals()) >= 14
+
+
+def test_refusals_of_the_edge_are_in_both_tables() -> None:
+    both = {refusals.Unauthenticated, refusals.BannedAddress, refusals.OriginNotAllowed, refusals.NotFound}
+    assert both | {refusals.RequestTooLarge} <= set(search_api.ERRORS) & set(shop_api.ERRORS)
+
+
+CONTRACT: dict[str, dict[type[Refusal], tuple[int, str]]] = {
+    search_api.API.kind: {
+        search_api.SessionIdTooLong: (400, "session_id should have 32 characters or less"),
+        search_api.InvalidSessionItem: (400, "Invalid cart item data"),
+        refusals.Unauthenticated: (403, "forbidden"),
+        refusals.BannedAddress: BANNED,
+        refusals.OriginNotAllowed: ORIGIN,
+        refusals.NotFound: NOT_FOUND,
+        refusals.RequestTooLarge: TOO_LARGE,
+    },
+    shop_api.API.kind: {
+        shop_api.InvalidRequest: (400, "validation error"),
+        errors.InvalidProduct: (400, "invalid product"),
+        errors.InsufficientStock: (400, "insufficient stock"),
+        errors.CartFull: (400, "cart is full"),
+        refusals.Unauthenticated: (401, "authentication required"),
+        refusals.BannedAddress: BANNED,
+        refusals.OriginNotAllowed: ORIGIN,
+        refusals.NotFound: NOT_FOUND,
+        errors.ItemNotFound: (404, "item not found"),
+        refusals.RequestTooLarge: TOO_LARGE,
+        errors.IdempotencyKeyReused: (422, "idempotency key reused"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("api", "refusal"),
+    [(api, refusal) for api in APIS for refusal in CONTRACT[api.kind]],
+    ids=lambda it: it.__name__ if isinstance(it, type) else it.kind,
+)
+def test_refusal_has_the_contract_s_status_and_error(ask: Ask, api: Api, refusal: type[Refusal]) -> None:
+    answer = ask(api, refusal())
+
+    status, error = CONTRACT[api.kind][refusal]
+    assert (answer.status, answer.body) == (status, {"error": error})
+    assert answer.line["reason"] == error
+    assert answer.line["Refusals"] == [1.0]
+
+
+@pytest.mark.parametrize("fields", [["id"], ["index", "title"], ["id", "index", "title"]])
+def test_missing_fields_have_the_vendor_s_spelling(ask: Ask, fields: list[str]) -> None:
+    answer = ask(search_api.API, MissingSessionFields(fields))
+
+    quoted = ", ".join(f'"{field}"' for field in fields)
+    assert answer.error == (400, f"Following fields are missing: [{quoted}]")
+    assert answer.line["reason"] == "Following fields are missing", "a metric has few reasons"
+
+
+def test_details_are_answered_beside_the_error(ask: Ask) -> None:
+    answer = ask(shop_api.API, InvalidProduct({"product": ["no such product"]}))
+
+    assert answer.body == {"error": "invalid product", "details": {"product": ["no such product"]}}
+
+
+def test_changed_cart_is_412_with_its_current_tag(ask: Ask) -> None:
+    answer = ask(shop_api.API, CartChanged(price(OWNER, Cart(version=9), {}, {})))
+
+    assert answer.error == (412, "cart has changed")
+    assert answer.headers["ETag"].startswith('"9-')
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Faults
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@every_api
+@pytest.mark.parametrize("error", [Unavailable("arn:aws:dynamodb"), Ambiguous("arn:aws:dynamodb")], ids=repr)
+def test_unavailable_database_is_503_with_retry_after(ask: Ask, api: Api, error: Exception) -> None:
+    answer = ask(api, error)
+
+    assert answer.error == (503, "temporarily unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "arn" not in answer.text
+    assert answer.line["reason"] == "temporarily unavailable"
+    assert answer.fault is None
+
+
+@every_api
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), RecursionError("secret")], ids=repr)
+def test_fault_is_500_and_its_text_is_kept_inside(ask: Ask, api: Api, error: Exception) -> None:
+    answer = ask(api, error)
+
+    assert answer.error == (500, "internal server error")
+    assert answer.fault
+    assert answer.fault["fault"] == type(error).__name__
+    assert (answer.line["Faults"], answer.line["reason"]) == ([1.0], "internal server error")
+    assert "secret" not in repr(answer)
+
+
+def test_cause_of_a_fault_is_kept_inside(ask: Ask) -> None:
+    def fail(_request: Request) -> Response[str]:
+        message = "secret-text"
+        raise ValueError(message) from KeyError("secret-cause")
+
+    answer = ask(search_api.API, fail)
+
+    assert answer.fault
+    assert answer.fault["frames"][-1].endswith(" fail")
+    assert answer.fault["correlation_id"] == EVENTS["api_key"]["requestContext"]["requestId"]
+    assert "secret" not in repr(answer)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Answers
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@every_api
+@pytest.mark.parametrize("outcome", [None, refusals.NotFound(), Unavailable(), ValueError()], ids=repr)
+def test_every_answer_has_its_type_and_cors_headers(ask: Ask, api: Api, outcome: Exception | None) -> None:
+    answer = ask(api, outcome)
+
+    assert HEADERS.items() <= answer.headers.items()
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    exposed = answer.headers["Access-Control-Expose-Headers"].split(",")
+    assert {"ETag", "Idempotency-Replayed", "Retry-After"} <= set(exposed)
+
+
+def test_own_headers_of_an_answer_join_the_common_ones(ask: Ask) -> None:
+    answer = ask(shop_api.API, lambda _request: json_response(200, "{}", {"ETag": '"x"'}))
+
+    assert (answer.status, answer.text) == (200, "{}")
+    assert answer.headers == {**HEADERS, "ETag": '"x"'}
+
+
+def test_answer_is_text_and_not_base64(capsys: pytest.CaptureFixture[str]) -> None:
+    app = App(shop_api.API, Telemetry(f"api_{next(SERVICES)}"))
+    event = EVENTS["customer"]
+    app.post(event["resource"])(lambda: json_response(200, to_json("ä🎁")))
+
+    answer = app.handler()(event, Context())
+
+    assert (answer["body"], answer["isBase64Encoded"]) == ('"ä🎁"', False)
+    assert capsys.readouterr().out
+
+
+def test_json_is_compact_and_in_utf_8() -> None:
+    assert to_json({"a": [1, "ä🎁"], "b": None}) == '{"a":[1,"ä🎁"],"b":null}'
+
+
+def test_log_line_has_the_route_and_not_the_path(ask: Ask) -> None:
+    line = ask(search_api.API).line
+
+    assert (line["method"], line["route"], line["status"]) == ("PUT", "/6/{hashid}/stats/cart/{session_id}", 200)
+    assert not {HASHID, SESSION} & {str(value) for value in line.values()}
+    assert HASHID not in json.dumps(line)
