@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bundle, chart, cold, growth, memory, report, scale, sizes, units, warm
+from bench import bundle, chart, cold, growth, memory, report, scale, sizes, units, warm, without
 from bench.cost import cost, snapshots
 from bench.report import Row
 from local.errors import LocalCloudError
@@ -58,6 +58,12 @@ def growth_of_tables() -> None:
     console.print(growth.table(measured))
     if not measured["met"]:
         raise SystemExit(1)
+
+
+@app.command("without")
+def without_each_speed_up() -> None:
+    """Measure the effect of each module that exists for speed."""
+    console.print(without.table(without.measure()))
 
 
 @app.command("scale")

@@ -13,7 +13,7 @@ import os
 import re
 import statistics
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -92,18 +92,25 @@ def measure(rounds: int = 30) -> dict[str, Any]:
     Raises `LocalCloudError`.
     """
     names = [BARE, PRUNED, *FUNCTIONS.values()]
+    starts: dict[str, Starts] = {name: [] for name in names}
+    with environment() as start:
+        for turn in range(rounds + 1):
+            for name in names if turn % 2 else reversed(names):
+                took = start(name)
+                if turn:  # the first reads the disk
+                    starts[name].append(took)
+    return {name: _summary(name, starts[name], starts[BARE], starts[PRUNED]) for name in names}
+
+
+@contextmanager
+def environment() -> Iterator[Callable[..., dict[str, Any]]]:
+    """Build the functions and fill a table, and yield what starts one: its name, and code to run before its import."""
     with built() as folder, dynamodb_local.running() as engine:
         _add_bare(folder)
         rows = [*operations.shared_rows(), *(row for one in operations.operations() for row in one.rows)]
         new_table(engine).write_many({"PutRequest": {"Item": row}} for row in rows)
-        starts: dict[str, Starts] = {name: [] for name in names}
         with _unwritable(folder):
-            for turn in range(rounds + 1):
-                for name in names if turn % 2 else reversed(names):
-                    start = _start(folder, name, engine)
-                    if turn:  # the first reads the disk
-                        starts[name].append(start)
-    return {name: _summary(name, starts[name], starts[BARE], starts[PRUNED]) for name in names}
+            yield lambda name, before="": _start(folder, name, engine, before)
 
 
 def table(measured: dict[str, Any]) -> Table:
@@ -136,24 +143,24 @@ def _summary(name: str, starts: Starts, bare: Starts, pruned: Starts) -> dict[st
     summary: dict[str, Any] = {"at_most": at_most, "modules": starts[0]["modules"]}
     for part in ("init", "first"):
         summary[f"{part}_ms"] = 1000 * statistics.median(start[part][0] for start in starts)
-        ours, floor, pruned_floor = (_undisturbed([start[part][1] for start in of]) for of in (starts, bare, pruned))
+        ours, floor, pruned_floor = (undisturbed([start[part][1] for start in of]) for of in (starts, bare, pruned))
         summary[f"{part}_cpu_ms"] = 1000 * ours
         summary[f"{part}_ratio"] = ours / floor
         summary[f"{part}_ratio_to_pruned"] = ours / pruned_floor
     return {**summary, "met": at_most is None or summary["init_ratio"] <= at_most}
 
 
-def _undisturbed(times: list[float]) -> float:
+def undisturbed(times: list[float]) -> float:
     """Return the mean of the fastest third."""
     return statistics.mean(sorted(times)[: len(times) // 3])
 
 
-def _start(folder: Path, name: str, engine: str) -> dict[str, Any]:
+def _start(folder: Path, name: str, engine: str, before: str) -> dict[str, Any]:
     """Start a function in a new process and carry out its first request. Raises `CalledProcessError`."""
     layers = {BARE: [BARE], PRUNED: ["DependenciesLayer"]}.get(name, resources_of_type("AWS::Serverless::LayerVersion"))
     path = [folder / name, *(folder / layer / "python" for layer in layers)]
     run = subprocess.run(  # noqa: S603 - our own code, and no shell
-        [_interpreter(), "-S", "-c", CHILD, str(NOW)],  # -S: packages come from the layers alone
+        [_interpreter(), "-S", "-c", f"{before}\n{CHILD}", str(NOW)],  # -S: packages come from the layers alone
         input=json.dumps(_event(name)),
         env={
             "PATH": os.defpath,
