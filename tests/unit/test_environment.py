@@ -87,3 +87,11 @@ def test_environment_is_read_from_the_process(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CART_ITEMS", "9")
 
     assert (Environment.load().table_name, Environment.load().limits.cart_items) == ("carts", 9)
+
+
+def test_errors_show_no_other_variable() -> None:
+    with pytest.raises(ValidationError) as error:
+        Environment.load({"AWS_SECRET_ACCESS_KEY": "the-secret", "CART_ITEMS": "the-value"})
+
+    assert "TABLE_NAME" in str(error.value)
+    assert "the-" not in str(error.value)

@@ -12,7 +12,7 @@ from serverless_cart.domain.limits import MAX_ITEM_QUANTITY, Limits
 class Environment(BaseModel):
     """All of our variables; the names are those of the fields in capitals. Powertools and the SDK read their own."""
 
-    model_config = ConfigDict(alias_generator=str.upper, frozen=True)
+    model_config = ConfigDict(alias_generator=str.upper, frozen=True, hide_input_in_errors=True)
 
     table_name: str
     database_timeout_seconds: Annotated[float, Field(gt=0)] = 1.0

@@ -34,6 +34,7 @@ class Telemetry:
     def begin(self, function_request_id: str, correlation_id: str | None = None) -> None:
         """Begin a request. Its id at API Gateway is the correlation id of all that it passes."""
         # `inject_lambda_context` would do this and add five more keys, for twice the time (docs/decisions.md).
+        self._calls = 0
         self._ids = {"function_request_id": function_request_id}
         if correlation_id is not None:
             self._ids["correlation_id"] = correlation_id
@@ -68,4 +69,3 @@ class Telemetry:
     def finish(self, message: str, **fields: object) -> None:
         """Describe the request on its line."""
         self.metrics.metadata_set.update(message=message, database_calls=self._calls, **fields, **self._ids)
-        self._calls = 0
