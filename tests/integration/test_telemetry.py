@@ -8,10 +8,10 @@ import pytest
 from serverless_cart.auth import digest
 from tests.builders import OWNER, SESSION
 from tests.integration.conftest import Bundle
-from tools.support.events import altered, load
+from tools.support.events import VARIANTS, altered, load
 from tools.support.paths import EVENTS
 
-FIXTURES = sorted(f"{file.parent.name}/{file.stem}" for file in EVENTS.glob("*/*.json"))
+FIXTURES = sorted({*VARIANTS, *(f"{file.parent.name}/{file.stem}" for file in EVENTS.glob("*/*.json"))})
 
 
 def run(bundle: Bundle, name: str) -> None:
