@@ -17,12 +17,12 @@ def main() -> None:
     places = [name for _, name, _ in MARKED.findall(text)]
     missing = sorted(kept.keys() - set(places))
     if missing:
-        raise SystemExit(f"Error: docs/reliability.md has no place for the figures of {', '.join(missing)}")
+        raise SystemExit(f"Error: docs/reliability.md has no <!-- figures: … --> for {', '.join(missing)}: add it")
     DOCUMENT.write_text(
         MARKED.sub(lambda found: found[1] + table(kept[found[2]]) + found[3] if found[2] in kept else found[0], text)
     )
     for name in places:
-        print(f"{name}: {', '.join(kept[name]) if name in kept else 'nothing kept'}")  # noqa: T201
+        print(f"{name}: {', '.join(kept[name]) if name in kept else 'no new figures'}")  # noqa: T201
 
 
 def table(commands: dict[str, dict[str, Any]]) -> str:
