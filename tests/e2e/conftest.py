@@ -15,8 +15,8 @@ from serverless_cart.auth import Token
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
-from tests.e2e.clients import Shopper
-from tests.e2e.lambdas import Lambdas
+from tests.support.lambdas import Lambdas
+from tests.support.shopper import Shopper
 from tools.support.clients import NOTE, Customer, Http, Visitor, sensitive, unique
 from tools.support.database import Database
 

@@ -18,7 +18,15 @@ import pytest
 
 from local.stack import Stack
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import ITEM_NOT_FOUND, NOT_FOUND, REGISTERED, TOO_LARGE, UNAUTHENTICATED, Shopper, assert_invalid
+from tests.support.shopper import (
+    ITEM_NOT_FOUND,
+    NOT_FOUND,
+    REGISTERED,
+    TOO_LARGE,
+    UNAUTHENTICATED,
+    Shopper,
+    assert_invalid,
+)
 from tools.support import figures
 from tools.support.clients import ANSWERS, CART, INNARDS, ITEMS, TITLE, Customer, Reply, Visitor, sensitive_in
 from tools.support.database import Database

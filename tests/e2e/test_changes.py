@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.e2e.clients import BANNED, FORBIDDEN, FOREIGN_ORIGIN, UNAUTHENTICATED
 from tests.e2e.conftest import Changed
+from tests.support.shopper import BANNED, FORBIDDEN, FOREIGN_ORIGIN, UNAUTHENTICATED
 
 CACHE = 60
 """Seconds for which the gateway keeps an answer."""

@@ -11,7 +11,7 @@ from local import deploy, environment, settings
 from local.errors import LocalCloudError
 from local.stack import Stack
 from serverless_cart.domain.product import Product
-from tests.e2e.lambdas import ALIAS, FUNCTIONS, Lambdas
+from tests.support.lambdas import ALIAS, FUNCTIONS, Lambdas
 from tools.support.clients import Customer
 
 QUANTITY: Final = 3

@@ -11,8 +11,8 @@ import pytest
 from local import environment
 from local.stack import Stack
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import NOT_FOUND, REGISTERED, SLASHES, TOO_LARGE, Shopper
-from tests.e2e.lambdas import Lambdas
+from tests.support.lambdas import Lambdas
+from tests.support.shopper import NOT_FOUND, REGISTERED, SLASHES, TOO_LARGE, Shopper
 from tools.support.clients import CART, ITEMS, TITLE, Customer, Http, Reply, Visitor
 from tools.support.database import Database
 

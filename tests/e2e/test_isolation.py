@@ -16,7 +16,7 @@ from serverless_cart.auth import Token
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tests.e2e.clients import FORBIDDEN, ITEM_NOT_FOUND, REGISTERED, ROUTES, SLASHES, UNAUTHENTICATED
+from tests.support.shopper import FORBIDDEN, ITEM_NOT_FOUND, REGISTERED, ROUTES, SLASHES, UNAUTHENTICATED
 from tools.support import figures
 from tools.support.clients import Customer, Http, Reply, Visitor, sensitive, unique
 from tools.support.database import Database

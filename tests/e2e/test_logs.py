@@ -10,7 +10,7 @@ from local.stack import Stack
 from serverless_cart import auth
 from serverless_cart.domain.product import Product
 from serverless_cart.web import refusals, search_api, shop_api
-from tests.e2e.lambdas import FUNCTIONS, Lambdas
+from tests.support.lambdas import FUNCTIONS, Lambdas
 from tools.support import figures
 from tools.support.clients import ERRORS, NOTE, SENSITIVE, TITLE, Customer, Visitor, sensitive, sensitive_in
 from tools.support.database import Database

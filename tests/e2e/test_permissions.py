@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from local import environment
 from local.stack import Stack
-from tests.e2e.lambdas import FUNCTIONS, Lambdas
 from tests.policies import permits
+from tests.support.lambdas import FUNCTIONS, Lambdas
 from tests.unit import test_template as simulation
 from tools.support import figures
 from tools.support.clients import unique

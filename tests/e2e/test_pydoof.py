@@ -8,7 +8,7 @@ from pydoof.search_api import exceptions, stats  # type: ignore[import-untyped]
 from pydoof.search_api.api_client import SearchAPIClient  # type: ignore[import-untyped]
 
 from local.stack import Stack
-from tests.e2e.clients import REGISTERED
+from tests.support.shopper import REGISTERED
 from tools.support.clients import TITLE, Visitor
 from tools.support.database import Database, SessionItem
 

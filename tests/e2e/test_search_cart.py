@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from serverless_cart.domain.session import ItemKey
-from tests.e2e.clients import REGISTERED
+from tests.support.shopper import REGISTERED
 from tools.support.clients import TITLE, Visitor
 from tools.support.database import Database, SessionItem
 

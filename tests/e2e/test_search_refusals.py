@@ -10,8 +10,8 @@ import pytest
 
 from local.stack import Stack
 from serverless_cart.auth import Token
-from tests.e2e.clients import BANNED, FORBIDDEN, FOREIGN_ORIGIN, REGISTERED
 from tests.e2e.conftest import Guarded
+from tests.support.shopper import BANNED, FORBIDDEN, FOREIGN_ORIGIN, REGISTERED
 from tools.support.clients import TITLE, Reply, Visitor
 from tools.support.database import Database
 

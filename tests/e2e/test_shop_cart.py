@@ -9,7 +9,7 @@ from local.stack import Stack
 from serverless_cart.auth import Token
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import CHANGES, ITEM_NOT_FOUND, ROUTES, SLASHES, Shopper, moment
+from tests.support.shopper import CHANGES, ITEM_NOT_FOUND, ROUTES, SLASHES, Shopper, moment
 from tools.support.clients import CART, NOTE, Customer, Reply
 from tools.support.database import Database
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import ITEM_NOT_FOUND, NOT_FOUND, SLASHES, Shopper, assert_invalid, moment
+from tests.support.shopper import ITEM_NOT_FOUND, NOT_FOUND, SLASHES, Shopper, assert_invalid, moment
 from tools.support.clients import ITEMS, NOTE, Customer, Reply
 from tools.support.database import Database
 

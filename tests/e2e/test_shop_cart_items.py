@@ -11,7 +11,7 @@ from serverless_cart.auth import Token
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tests.e2e.clients import moment
+from tests.support.shopper import moment
 from tools.support.clients import NOTE, Customer, Reply
 from tools.support.database import Database
 

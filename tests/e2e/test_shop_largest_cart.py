@@ -7,7 +7,7 @@ import pytest
 
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tests.e2e.clients import Shopper, assert_invalid
+from tests.support.shopper import Shopper, assert_invalid
 from tools.support.clients import Customer
 from tools.support.database import Database
 

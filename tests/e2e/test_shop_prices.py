@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import Shopper
+from tests.support.shopper import Shopper
 from tools.support.clients import Customer, Reply
 from tools.support.database import Database
 

@@ -11,8 +11,8 @@ import pytest
 from local.stack import Stack
 from serverless_cart.auth import Token
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import BANNED, FOREIGN_ORIGIN, ROUTES, SLASHES, UNAUTHENTICATED, Shopper, assert_invalid
 from tests.e2e.conftest import Guarded
+from tests.support.shopper import BANNED, FOREIGN_ORIGIN, ROUTES, SLASHES, UNAUTHENTICATED, Shopper, assert_invalid
 from tools.support.clients import ITEMS, Customer, Http
 from tools.support.database import Database
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import CHANGED, CHANGES, ITEM_NOT_FOUND, REUSED, ROUTES, Shopper, assert_invalid
+from tests.support.shopper import CHANGED, CHANGES, ITEM_NOT_FOUND, REUSED, ROUTES, Shopper, assert_invalid
 from tools.support.clients import NOTE, Customer, Reply
 from tools.support.database import Database
 

@@ -15,8 +15,8 @@ import pytest
 from local.stack import Stack
 from serverless_cart.auth import Token
 from serverless_cart.domain.product import Product
-from tests.e2e.clients import FAULT, REGISTERED, ROUTES, UNAVAILABLE, Shopper
-from tests.e2e.lambdas import Lambdas
+from tests.support.lambdas import Lambdas
+from tests.support.shopper import FAULT, REGISTERED, ROUTES, UNAVAILABLE, Shopper
 from tools.support.clients import TITLE, Customer, Reply, Visitor
 from tools.support.database import Database
 

@@ -1,297 +1,45 @@
-"""The deployed bundle in one process: its own table, its own handlers, a clock to set and a count of calls.
+"""The deployed bundle in one process, on moto, or on DynamoDB Local with --dynamodb-local."""
 
-The table is moto's, or DynamoDB Local's where that is asked for.
-"""
-
-import contextlib
-import importlib.util
-import io
-import json
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
-import botocore.session
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.hooks import BaseEventHooks
-from botocore.httpsession import URLLib3Session
-from moto import mock_aws
 
-from serverless_cart import auth, bootstrap
-from serverless_cart.domain.cart import Owner
-from serverless_cart.domain.product import Product
+from serverless_cart import auth
 from serverless_cart.domain.shop import Shop
-from serverless_cart.dynamodb import keys
-from serverless_cart.dynamodb.catalogue import product_to_item
-from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
 from tests.builders import OWNER, product
-from tools.support.events import HASHID, NOW, SHOP, Event
-from tools.support.paths import ROOT
-from tools.support.template import create_table
+from tests.support.bundle import Bundle, Loaded, bundle_on_new_table, loaded_functions
+from tools.support.events import HASHID, SHOP
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_items")
-TABLE = "table"
-NOBODY = "http://nobody.invalid/"
-"""An address that no engine answers at."""
-
-Item = dict[str, Any]
-
-
-class Clock:
-    """A clock that stands until it is set. Milliseconds since 1970."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> int:
-        return self.now
-
-    def forward(self, milliseconds: int) -> None:
-        self.now += milliseconds
-
-
-@dataclass(frozen=True)
-class Instead:
-    """What is answered in the engine's place, which hears of the call only where it is ``applied`` all the same."""
-
-    status: int
-    body: dict[str, Any]
-    applied: bool = False
-
-
-@dataclass
-class Database:
-    """What happens between the functions and DynamoDB: their calls, counted, and faults, injected.
-
-    ``before`` and ``after`` are asked for each attempt of a call; ``before`` may raise instead of the call, ``after``
-    once the engine has answered; ``instead`` may answer in the engine's place; ``alter`` may change what a call
-    returns.
-    """
-
-    url: str = ""
-    """The engine's address; none is moto's."""
-    calls: list[str] = field(default_factory=list)
-    before: Callable[[str], None] | None = None
-    instead: Callable[[str, dict[str, Any]], "Instead | None"] | None = None
-    after: Callable[[str], None] | None = None
-    alter: Callable[[str, dict[str, Any]], None] | None = None
-
-    def watch(self, events: BaseEventHooks) -> None:
-        """Come between a session, by its events, and the engine."""
-        events.register("before-call.dynamodb", self._called)
-        events.register("after-call.dynamodb", self._returning)
-        events.register_first("before-send.dynamodb", cast("Callable[..., None]", self._sending))
-        if self.url:
-            engine = URLLib3Session()
-
-            def ask(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-                return None if request.url == NOBODY else engine.send(request)
-
-            events.register("before-send", cast("Callable[..., None]", ask))  # where moto listens otherwise
-        events.register_last("before-send", self._sent)  # once the engine has answered
-
-    def reset(self) -> None:
-        self.calls.clear()
-        self.before = self.instead = self.after = self.alter = None
-
-    def _called(self, model: Any, **_: object) -> None:
-        self.calls.append(model.name)
-
-    def _returning(self, model: Any, parsed: dict[str, Any], **_: object) -> None:
-        if self.alter:
-            self.alter(model.name, parsed)
-
-    def _sending(self, event_name: str, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-        operation = event_name.rpartition(".")[2]
-        if self.before:
-            self.before(operation)
-        answer = self.instead(operation, json.loads(cast("bytes", request.body))) if self.instead else None
-        if answer is None:
-            return None
-        if not answer.applied:
-            request.url = NOBODY
-        raw = SimpleNamespace(stream=lambda: iter([json.dumps(answer.body).encode()]))
-        headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
-        return AWSResponse(NOBODY, answer.status, headers, raw)
-
-    def _sent(self, event_name: str, **_: object) -> None:
-        if self.after:
-            self.after(event_name.rpartition(".")[2])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of a function, its JSON read; an answer without a body has none."""
-
-    status: int
-    body: Any
-    headers: dict[str, str]
-    text: str
-
-
-class Context:
-    """What Lambda tells a function about its run."""
-
-    aws_request_id = "c0ffee00-0000-4000-8000-000000000000"
-    function_name = "function"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:function"
-
-    def __init__(self, seconds_left: float) -> None:
-        self._left = seconds_left
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self._left * 1000)
-
-
-class Bundle:
-    """The functions over their table."""
-
-    def __init__(
-        self, apps: dict[str, ModuleType], client: "DynamoDBClient", clock: Clock, database: Database, log: io.StringIO
-    ) -> None:
-        self.apps = apps
-        self.client = client
-        self.clock = clock
-        self.database = database
-        self._log = log
-        self.seconds_left = 20.0
-
-    def judge(self, event: Event) -> dict[str, Any]:
-        """Ask the authorizer."""
-        return self._run("authorizer", event)
-
-    def send(self, function: str, event: Event) -> Answer:
-        """Send a request to a function; what it did to the database is in ``database.calls``."""
-        self.database.calls.clear()
-        raw = self._run(function, event)
-        headers = {name: values[0] for name, values in raw["multiValueHeaders"].items()}
-        return Answer(raw["statusCode"], json.loads(raw["body"] or "null"), headers, raw["body"])
-
-    def _run(self, function: str, event: Event) -> dict[str, Any]:
-        """Run a function as Lambda does: its event and its answer go through JSON, and what it prints is its log."""
-        with contextlib.redirect_stdout(self._log):
-            answer = self.apps[function].handler(json.loads(json.dumps(event)), Context(self.seconds_left))
-        answered: dict[str, Any] = json.loads(json.dumps(answer))
-        return answered
-
-    def put(self, *items: Item) -> None:
-        """Write items to the table, past the functions."""
-        for item in items:
-            self.client.put_item(TableName=TABLE, Item=item)
-
-    def sell(self, *products: Product, shop: str = SHOP) -> None:
-        """Put products in a shop's catalogue."""
-        self.put(*(product_to_item(shop, it) for it in products))
-
-    def open_shop(self, shop: Shop, **keys_of: auth.Token) -> None:
-        """Write a shop and its tokens, by their keys, each spelled ``key_<the key>``."""
-        self.put(shop_to_item(shop))
-        for name, token in keys_of.items():
-            self.put(*token_to_items(auth.digest(name.removeprefix("key_")), token))
-
-    def rows(self, prefix: str = "") -> list[Item]:
-        """Return the table's items of partitions that begin so, values without their types' names."""
-        found = self.client.scan(TableName=TABLE)["Items"]
-        return [
-            {name: next(iter(value.values())) for name, value in item.items()}
-            for item in cast("list[Item]", found)
-            if item["pk"]["S"].startswith(prefix)
-        ]
-
-    def cart_row(self, owner: Owner = OWNER) -> Item:
-        """Return a stored cart."""
-        (row,) = self.rows(keys.cart(owner).pk)
-        return row
-
-    def fill_cart(self, items: int) -> None:
-        """Multiply a cart's one line until it holds this many items, of products 1000, 1001 …."""
-        (raw,) = self.client.scan(
-            TableName=TABLE,
-            FilterExpression="begins_with(pk, :cart)",
-            ExpressionAttributeValues={":cart": {"S": "CART#"}},
-        )["Items"]
-        line = {name: value for name, value in raw.items() if "#" in name and not name.startswith("key#")}
-        numbers = range(1000, 1000 + items - 1)
-        for number in numbers:
-            raw |= {f"{name.partition('#')[0]}#{number}": value for name, value in line.items()}
-        raw["products"] = {"NS": [*raw["products"]["NS"], *map(str, numbers)]}
-        self.put(raw)
-
-    def logged(self) -> str:
-        """Return what the functions have written to their logs."""
-        return self._log.getvalue()
-
-    def log_lines(self) -> list[dict[str, Any]]:
-        """Return the same, line by line; each is JSON."""
-        return [json.loads(line) for line in self.logged().splitlines()]
-
 
 @pytest.fixture(scope="session")
 def _engine_url(request: pytest.FixtureRequest) -> str:
-    """Return the engine's address; none is moto's."""
+    """Return the engine's address; empty for moto."""
     asked_for = request.config.getoption("--dynamodb-local")
     return str(request.getfixturevalue("dynamodb_local_url")) if asked_for else ""
 
 
 @pytest.fixture(scope="session")
-def _session(_engine_url: str) -> Iterator[tuple[dict[str, ModuleType], Clock, Database]]:
-    """Load the functions once, as a warm Lambda has them."""
-    clock, database = Clock(), Database(_engine_url)
-    with pytest.MonkeyPatch.context() as patch, nullcontext() if _engine_url else mock_aws():
-        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "LOG_LEVEL"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", _engine_url)
-        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("TABLE_NAME", TABLE)
-        patch.setattr(bootstrap, "clock", clock)
-        session = botocore.session.get_session()
-        database.watch(session.get_component("event_emitter"))
-        patch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
-        apps = {name: _import(name) for name in FUNCTIONS}
-        patch.setattr(apps["authorizer"], "clock", clock)
-        yield apps, clock, database
-
-
-def _import(function: str) -> ModuleType:
-    """Import a function's app.py under a name of its own."""
-    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _loaded(_engine_url: str) -> Iterator[Loaded]:
+    with loaded_functions(_engine_url) as loaded:
+        yield loaded
 
 
 @pytest.fixture(scope="session")
-def _client(_session: object) -> "DynamoDBClient":
-    """Return a client of the tests' own, which counts nowhere."""
+def _client(_loaded: Loaded) -> "DynamoDBClient":
+    """Return a client whose calls are not counted."""
     return boto3.Session().client("dynamodb")
 
 
 @pytest.fixture
-def bundle(_session: tuple[dict[str, ModuleType], Clock, Database], _client: "DynamoDBClient") -> Iterator[Bundle]:
-    """Return the bundle over a new table at the moment of the events."""
-    create_table(_client, TABLE)
-    apps, clock, database = _session
-    clock.now = NOW
-    database.reset()
-    log = io.StringIO()
-    for name in FUNCTIONS:
-        for handler in logging.getLogger(name).handlers:
-            cast("logging.StreamHandler[Any]", handler).stream = log
-    yield Bundle(apps, _client, clock, database, log)
-    _client.delete_table(TableName=TABLE)
+def bundle(_loaded: Loaded, _client: "DynamoDBClient") -> Iterator[Bundle]:
+    """Return the bundle over an empty table, at the moment of the events."""
+    with bundle_on_new_table(_loaded, _client) as bundle:
+        yield bundle
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from serverless_cart.auth import Principal, Token, digest
 from serverless_cart.domain.shop import Shop
 from serverless_cart.service.errors import Unavailable
 from tests.builders import OWNER
-from tests.integration.conftest import Bundle
+from tests.support.bundle import Bundle
 from tools.support.events import HASHID, NOW, SHOP, load
 
 API_KEY, CUSTOMER_TOKEN = "0" * 40, "1" * 40
@@ -38,7 +38,7 @@ def refused(answer: dict[str, Any]) -> bool:
 def test_a_token_opens_its_own_api_on_every_method(
     shop: Bundle, name: str, path: str, kind: str, customer: str
 ) -> None:
-    answer = shop.judge(load(f"authorizer/{name}"))
+    answer = shop.authorize(load(f"authorizer/{name}"))
 
     assert statement(answer)["Effect"] == "Allow"
     assert sorted(statement(answer)["Resource"]) == sorted(f"{STAGES[name]}/{method}/{path}" for method in METHODS)
@@ -55,22 +55,22 @@ def test_a_token_opens_its_own_api_on_every_method(
 
 def test_no_policy_has_a_wildcard_in_front_of_the_path(shop: Bundle) -> None:
     for name in STAGES:
-        for resource in statement(shop.judge(load(f"authorizer/{name}")))["Resource"]:
+        for resource in statement(shop.authorize(load(f"authorizer/{name}")))["Resource"]:
             assert "*" not in resource.removesuffix("/*")
 
 
 def test_the_scheme_is_read_without_regard_to_case_and_the_zone_is_ignored(shop: Bundle) -> None:
     event = load("authorizer/lower_case_scheme")
-    plain = shop.judge(event)
+    plain = shop.authorize(event)
 
     assert statement(plain)["Effect"] == "Allow"
     for spelling in ("TOKEN", "tOkEn"):
         for zone in ("", "eu1-", "us1-", "ap1-"):
-            assert shop.judge({**event, "authorizationToken": f"{spelling} {zone}{CUSTOMER_TOKEN}"}) == plain
+            assert shop.authorize({**event, "authorizationToken": f"{spelling} {zone}{CUSTOMER_TOKEN}"}) == plain
 
 
 def test_an_unknown_key_is_refused_by_a_policy_for_the_whole_stage(shop: Bundle) -> None:
-    answer = shop.judge(load("authorizer/unknown_key"))
+    answer = shop.authorize(load("authorizer/unknown_key"))
 
     assert refused(answer)
     assert statement(answer)["Resource"] == [f"{STAGES['api_key_with_zone']}/*/*"]
@@ -94,7 +94,7 @@ def test_an_unknown_key_is_refused_by_a_policy_for_the_whole_stage(shop: Bundle)
 def test_a_malformed_header_is_refused_without_a_look_at_the_table(shop: Bundle, header: str) -> None:
     shop.database.calls.clear()
 
-    assert refused(shop.judge({**load("authorizer/customer_token"), "authorizationToken": header}))
+    assert refused(shop.authorize({**load("authorizer/customer_token"), "authorizationToken": header}))
     assert shop.database.calls == []
 
 
@@ -113,7 +113,7 @@ def test_an_expired_or_revoked_token_and_one_whose_shop_is_gone_open_nothing(
 ) -> None:
     bundle.open_shop(Shop(SHOP), **{f"key_{'2' * 40}": token})
 
-    answer = bundle.judge({**load("authorizer/customer_token"), "authorizationToken": f"Token {'2' * 40}"})
+    answer = bundle.authorize({**load("authorizer/customer_token"), "authorizationToken": f"Token {'2' * 40}"})
 
     assert refused(answer) is not opens
 
@@ -125,7 +125,7 @@ def test_an_expired_or_revoked_token_and_one_whose_shop_is_gone_open_nothing(
 def test_a_judgement_costs_two_reads_and_one_where_there_is_no_such_token(shop: Bundle, name: str, calls: int) -> None:
     shop.database.calls.clear()
 
-    shop.judge(load(f"authorizer/{name}"))
+    shop.authorize(load(f"authorizer/{name}"))
 
     assert shop.database.calls == ["GetItem"] * calls
 
@@ -140,14 +140,14 @@ def test_a_table_that_cannot_be_read_raises_and_turns_nobody_away(
     shop.database.before = time_out
 
     with pytest.raises(Unavailable):
-        shop.judge(load("authorizer/customer_token"))
+        shop.authorize(load("authorizer/customer_token"))
 
 
 def test_the_log_says_what_was_judged_and_names_neither_key_nor_customer(shop: Bundle) -> None:
     names = ("api_key_with_zone", "customer_token", "unknown_key")
     for name in names:
-        shop.judge(load(f"authorizer/{name}"))
-    shop.judge({**load("authorizer/customer_token"), "authorizationToken": "Token malformed-secret"})
+        shop.authorize(load(f"authorizer/{name}"))
+    shop.authorize({**load("authorizer/customer_token"), "authorizationToken": "Token malformed-secret"})
 
     assert [line["kind"] for line in shop.log_lines()] == ["api_key", "customer", None, None]
     assert {line["function_request_id"] for line in shop.log_lines()} == {"c0ffee00-0000-4000-8000-000000000000"}

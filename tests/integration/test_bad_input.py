@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
 from tests.builders import OWNER, SESSION
-from tests.integration.conftest import Bundle
-from tests.integration.customer import add
+from tests.support.bundle import Bundle
+from tests.support.cart_requests import add
 from tools.support.events import HASHID, Event, altered, load
 
 EVENTS = [
@@ -109,7 +109,7 @@ def test_a_method_that_no_route_has_is_not_found(shop: Bundle, name: str, method
 def test_two_tokens_in_one_header_are_none(shop: Bundle, token: str) -> None:
     event = load("authorizer/customer_token")
 
-    judgement = shop.judge({**event, "authorizationToken": token.format("1" * 40, "0" * 40)})
+    judgement = shop.authorize({**event, "authorizationToken": token.format("1" * 40, "0" * 40)})
 
     (statement,) = judgement["policyDocument"]["Statement"]
     assert (statement["Effect"], judgement.get("context")) == ("Deny", None)

@@ -11,7 +11,7 @@ from bench.operations import Operation, operations, shared_rows
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.table import Table
 from tests.cold import run_cold
-from tests.integration.conftest import TABLE, Bundle
+from tests.support.bundle import TABLE, Bundle
 from tools.support.events import HASHID, SHOP, load
 from tools.support.item_size import size_of, write_units
 from tools.support.paths import ROOT
@@ -31,7 +31,7 @@ def carry_out(bundle: Bundle, operation: Operation) -> None:
     Table(TABLE, bundle.client).write_many({"PutRequest": {"Item": row}} for row in rows)
     if operation.function == "authorizer":
         bundle.database.calls.clear()
-        assert bundle.judge(operation.event)["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+        assert bundle.authorize(operation.event)["policyDocument"]["Statement"][0]["Effect"] == "Allow"
     else:
         assert bundle.send(operation.function, operation.event).status == 200
 

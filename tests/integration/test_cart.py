@@ -6,15 +6,15 @@ import pytest
 
 from serverless_cart.domain.public_ids import cart_id, item_id
 from tests.builders import OWNER, product
-from tests.integration.conftest import Bundle
-from tests.integration.customer import (
+from tests.support.bundle import Bundle
+from tests.support.cart_requests import (
     CALLS,
     CHANGES,
     add,
     clear,
+    is_refusal,
     quantities,
     read,
-    refused,
     remove,
     select,
     update_item,
@@ -208,14 +208,14 @@ def test_null_clears_a_selection_and_an_absent_one_stays(shop: Bundle) -> None:
 
 def test_a_selection_may_be_any_integer_that_a_browser_reads(shop: Bundle) -> None:
     assert select(shop, address=0, payment_method=2**53 - 1).body["payment_method"] == 2**53 - 1
-    assert refused(select(shop, address=2**53), 400, "validation error", "address")
-    assert refused(select(shop, address="1"), 400, "validation error", "address")
+    assert is_refusal(select(shop, address=2**53), 400, "validation error", "address")
+    assert is_refusal(select(shop, address="1"), 400, "validation error", "address")
     assert shop.database.calls == []
     assert read(shop).body["address"] == 0
 
 
 def test_a_selection_without_a_body_is_a_validation_error(shop: Bundle) -> None:
-    assert refused(shop.send("cart", load("cart/patch_absent_body")), 400, "validation error", "body")
+    assert is_refusal(shop.send("cart", load("cart/patch_absent_body")), 400, "validation error", "body")
     assert shop.database.calls == []
 
 
@@ -269,7 +269,7 @@ def test_a_key_is_remembered_through_an_emptying(shop: Bundle) -> None:
     again = add(shop, headers=once)
 
     assert (quantities(again), again.headers["Idempotency-Replayed"]) == ({}, "true")
-    assert refused(select(shop, once, address=1), 422, "idempotency key reused")
+    assert is_refusal(select(shop, once, address=1), 422, "idempotency key reused")
     assert clear(shop, {"Idempotency-Key": "c"}).headers["Idempotency-Replayed"] == "true"
 
 
@@ -306,7 +306,7 @@ def test_aged_prices_cost_every_change_one_more_read_at_most_and_are_kept_by_it(
     assert shop.database.calls == ["GetItem"]
 
 
-@pytest.mark.parametrize("kind", ["revise quantity", "revise notes"])
+@pytest.mark.parametrize("kind", ["update quantity", "update notes"])
 def test_revising_an_item_keeps_no_price_of_which_its_answer_does_not_warn(shop: Bundle, kind: str) -> None:
     shop.sell(product(7), product(8))
     for number in (7, 8, 123):
@@ -358,7 +358,7 @@ def test_an_expired_cart_is_absent_on_every_route(shop: Bundle, kind: str) -> No
         return
     assert shop.database.calls == ["GetItem"]
     assert shop.cart_row() == before
-    assert answer.body == EMPTY if kind == "clear" else refused(answer, 404, "item not found")
+    assert answer.body == EMPTY if kind == "clear" else is_refusal(answer, 404, "item not found")
 
 
 @every_change
@@ -377,12 +377,12 @@ def test_a_repeated_key_is_not_applied_again_on_any_route(shop: Bundle, kind: st
     assert again.headers["Idempotency-Replayed"] == "true"
     assert len(shop.database.calls) == 1
     assert CHANGES[kind](shop, {**once, "If-Match": '"1-0"'}).headers["Idempotency-Replayed"] == "true"
-    assert refused(add(shop, 7, headers={**once, "If-Match": '"1-0"'}), 422, "idempotency key reused")
+    assert is_refusal(add(shop, 7, headers={**once, "If-Match": '"1-0"'}), 422, "idempotency key reused")
     assert shop.cart_row() == before
 
 
 def test_a_cart_remembers_its_last_32_keys_whatever_they_were_used_for(shop: Bundle) -> None:
-    in_turn = ["add", "revise quantity", "revise notes", "remove", "select", "clear"]
+    in_turn = ["add", "update quantity", "update notes", "remove", "select", "clear"]
     for number in range(33):
         shop.clock.forward(1)
         assert CHANGES[in_turn[number % 6]](shop, {"Idempotency-Key": f"key-{number}"}).status == 200
@@ -403,7 +403,7 @@ def test_a_key_is_remembered_for_24_hours_on_every_route(shop: Bundle, kind: str
     assert CHANGES[kind](shop, once).headers["Idempotency-Replayed"] == "true"
     shop.clock.forward(1)
 
-    assert refused(add(shop, 404, headers=once), 400, "invalid product", "product"), "the key is free again"
+    assert is_refusal(add(shop, 404, headers=once), 400, "invalid product", "product"), "the key is free again"
     assert "Idempotency-Replayed" not in select(shop, once, address=1).headers
 
 
@@ -414,7 +414,7 @@ def test_a_change_on_another_version_is_412_with_the_current_tag_on_every_route(
 
     answer = CHANGES[kind](shop, {"If-Match": '"1-0"'})
 
-    assert refused(answer, 412, "cart has changed")
+    assert is_refusal(answer, 412, "cart has changed")
     assert answer.headers["ETag"] == current.headers["ETag"]
     assert shop.cart_row() == before
     done = CHANGES[kind](shop, {"If-Match": answer.headers["ETag"]})
@@ -427,7 +427,7 @@ def test_an_item_s_own_tag_names_the_cart_s_version(shop: Bundle) -> None:
     tag = update_item(shop, notes="red").headers["ETag"]
 
     assert remove(shop, headers={"If-Match": tag}).status == 200
-    assert refused(clear(shop, {"If-Match": tag}), 412, "cart has changed")
+    assert is_refusal(clear(shop, {"If-Match": tag}), 412, "cart has changed")
 
 
 REFUSALS: list[tuple[dict[str, Any], int, str]] = [
@@ -447,7 +447,7 @@ def test_a_request_that_the_edge_refuses_reaches_no_table(shop: Bundle, event: s
     for changes, status, error in REFUSALS:
         answer = shop.send(event.partition("/")[0], altered(load(event), **changes))
 
-        assert refused(answer, status, error)
+        assert is_refusal(answer, status, error)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert shop.database.calls == []
 

@@ -7,8 +7,8 @@ import pytest
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.dynamodb.catalogue import product_to_item
 from tests.builders import OWNER, product
-from tests.integration.conftest import Bundle
-from tests.integration.customer import add, clear, quantities, read, refused, remove, select, update_item, version
+from tests.support.bundle import Bundle
+from tests.support.cart_requests import add, clear, is_refusal, quantities, read, remove, select, update_item, version
 from tools.support.events import SECOND, SHOP, altered, load
 
 MOMENT = "2025-11-21T12:34:56.789Z"
@@ -96,12 +96,12 @@ def test_what_is_no_revision_is_a_validation_error_even_of_an_item_that_is_not_t
 ) -> None:
     event = altered(load("cart_items/patch_both"), path={"id": "404"}, body=body)
 
-    assert refused(shop.send("cart_items", event), 400, "validation error", field)
+    assert is_refusal(shop.send("cart_items", event), 400, "validation error", field)
     assert shop.database.calls == []
 
 
 def test_a_revision_without_a_body_is_a_validation_error(shop: Bundle) -> None:
-    assert refused(shop.send("cart_items", load("cart_items/patch_absent_body")), 400, "validation error", "body")
+    assert is_refusal(shop.send("cart_items", load("cart_items/patch_absent_body")), 400, "validation error", "body")
 
 
 def test_a_new_quantity_is_held_against_what_the_catalogue_says_now(shop: Bundle) -> None:
@@ -111,7 +111,7 @@ def test_a_new_quantity_is_held_against_what_the_catalogue_says_now(shop: Bundle
 
     answer = update_item(shop, quantity=6)
 
-    assert refused(answer, 400, "insufficient stock", "quantity")
+    assert is_refusal(answer, 400, "insufficient stock", "quantity")
     assert "only 5 available" in answer.body["details"]["quantity"][0]
     assert shop.cart_row() == before
     assert update_item(shop, quantity=5).body["quantity"] == 5
@@ -126,7 +126,7 @@ def test_a_new_quantity_of_what_is_not_for_sale_is_invalid_and_new_notes_are_not
         lambda: shop.client.delete_item(TableName="table", Key={"pk": gone["pk"], "sk": gone["sk"]}),
     ):
         change()
-        assert refused(update_item(shop, quantity=2), 400, "invalid product", "product")
+        assert is_refusal(update_item(shop, quantity=2), 400, "invalid product", "product")
         assert update_item(shop, notes="red").status == 200
 
 
@@ -193,7 +193,7 @@ def test_an_item_that_is_not_in_the_cart_is_not_found(shop: Bundle, name: str) -
     shop.sell(product(7))
     for prepare in (lambda: None, lambda: add(shop, 7), lambda: add(shop) and remove(shop), lambda: clear(shop)):
         prepare()
-        assert refused(shop.send("cart_items", load(f"cart_items/{name}")), 404, "item not found")
+        assert is_refusal(shop.send("cart_items", load(f"cart_items/{name}")), 404, "item not found")
         assert shop.database.calls == ["GetItem"]
     assert all("#123" not in attribute for attribute in shop.cart_row())
 
@@ -205,7 +205,7 @@ def test_another_customer_s_item_is_not_found(shop: Bundle) -> None:
 
     for name in ("patch_quantity", "delete"):
         answer = shop.send("cart_items", altered(load(f"cart_items/{name}"), path={"id": theirs}))
-        assert refused(answer, 404, "item not found")
+        assert is_refusal(answer, 404, "item not found")
 
 
 @pytest.mark.parametrize("name", ["patch_id_no_integer", "delete_id_no_integer"])
@@ -213,7 +213,7 @@ def test_an_id_that_is_no_integer_is_not_found(shop: Bundle, name: str) -> None:
     add(shop)
     before = shop.cart_row()
 
-    assert refused(shop.send("cart_items", load(f"cart_items/{name}")), 404, "item not found")
+    assert is_refusal(shop.send("cart_items", load(f"cart_items/{name}")), 404, "item not found")
     assert shop.cart_row() == before
 
 
@@ -222,7 +222,7 @@ def test_a_product_s_own_number_is_no_item_s(shop: Bundle) -> None:
 
     answer = shop.send("cart_items", altered(load("cart_items/delete"), path={"id": "123"}))
 
-    assert refused(answer, 404, "item not found")
+    assert is_refusal(answer, 404, "item not found")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -242,9 +242,9 @@ def test_a_repeated_revision_shows_the_item_as_it_now_stands_and_404_where_it_is
     assert again.headers["Idempotency-Replayed"] == "true"
     assert shop.database.calls == ["GetItem"]
     remove(shop)
-    assert refused(shop.send("cart_items", event), 404, "item not found")
+    assert is_refusal(shop.send("cart_items", event), 404, "item not found")
     clear(shop)
-    assert refused(shop.send("cart_items", event), 404, "item not found")
+    assert is_refusal(shop.send("cart_items", event), 404, "item not found")
     assert shop.database.calls == ["GetItem"]
 
 
@@ -274,5 +274,5 @@ def test_a_key_belongs_to_one_item_and_to_one_way_of_changing_it(shop: Bundle) -
         remove(shop, headers=once),
         remove(shop, 404, headers=once),
     ):
-        assert refused(answer, 422, "idempotency key reused")
+        assert is_refusal(answer, 422, "idempotency key reused")
     assert shop.cart_row() == before

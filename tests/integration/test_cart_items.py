@@ -9,8 +9,8 @@ from serverless_cart.domain.public_ids import cart_id, item_id
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
 from tests.builders import OWNER, product
-from tests.integration.conftest import Answer, Bundle
-from tests.integration.customer import quantities, refused, version
+from tests.support.bundle import Answer, Bundle
+from tests.support.cart_requests import is_refusal, quantities, version
 from tools.support.events import DAY, HOUR, NOW, SECOND, SHOP, altered, load
 
 POSTS = (
@@ -87,7 +87,7 @@ def test_every_way_of_adding_is_one_read_and_one_write(shop: Bundle, name: str) 
 def test_an_absent_body_is_a_validation_error(shop: Bundle) -> None:
     answer = shop.send("cart_items", load("cart_items/post_absent_body"))
 
-    assert refused(answer, 400, "validation error", "body")
+    assert is_refusal(answer, 400, "validation error", "body")
     assert shop.database.calls == []
 
 
@@ -145,7 +145,7 @@ def test_carts_of_other_customers_and_other_shops_stand_apart(shop: Bundle) -> N
 
 @pytest.mark.parametrize("number", [404, 0, -1, 2**53, 10**30])
 def test_a_product_that_the_shop_does_not_have_is_invalid(shop: Bundle, number: int) -> None:
-    assert refused(add(shop, number), 400, "invalid product", "product")
+    assert is_refusal(add(shop, number), 400, "invalid product", "product")
     assert shop.rows("CART#") == []
 
 
@@ -153,8 +153,8 @@ def test_a_product_that_is_not_for_sale_or_another_shop_s_is_invalid(shop: Bundl
     shop.sell(product(7, active=False))
     shop.sell(product(8), shop="other")
 
-    assert refused(add(shop, 7), 400, "invalid product", "product")
-    assert refused(add(shop, 8), 400, "invalid product", "product")
+    assert is_refusal(add(shop, 7), 400, "invalid product", "product")
+    assert is_refusal(add(shop, 8), 400, "invalid product", "product")
 
 
 @pytest.mark.parametrize("held", [0, 2])
@@ -166,7 +166,7 @@ def test_adding_past_the_stock_is_refused_and_changes_nothing(shop: Bundle, held
 
     answer = add(shop, 7, quantity=4 - held)
 
-    assert refused(answer, 400, "insufficient stock", "quantity")
+    assert is_refusal(answer, 400, "insufficient stock", "quantity")
     assert "3" in answer.body["details"]["quantity"][0], "the message says what is available"
     assert shop.rows("CART#") == before
     assert quantities(add(shop, 7, quantity=3 - held)) == {7: 3}, "what is available can still be added"
@@ -175,7 +175,7 @@ def test_adding_past_the_stock_is_refused_and_changes_nothing(shop: Bundle, held
 def test_a_product_that_is_sold_out_cannot_be_added_and_one_without_a_limit_can(shop: Bundle) -> None:
     shop.sell(product(7, stock=0), product(8, stock=None))
 
-    assert refused(add(shop, 7), 400, "insufficient stock", "quantity")
+    assert is_refusal(add(shop, 7), 400, "insufficient stock", "quantity")
     assert quantities(add(shop, 8, quantity=9999)) == {8: 9999}
 
 
@@ -186,7 +186,7 @@ def test_a_full_cart_takes_more_of_its_items_and_no_other(shop: Bundle) -> None:
 
     assert add(shop, 7).body["count"] == 100
     before = shop.cart_row()
-    assert refused(add(shop, 8), 400, "cart is full", "product")
+    assert is_refusal(add(shop, 8), 400, "cart is full", "product")
     assert shop.cart_row() == before
     assert add(shop, 7).body["quantity"] == 101
 
@@ -195,7 +195,7 @@ def test_an_item_s_quantity_cannot_pass_9999(shop: Bundle) -> None:
     shop.sell(product(7, stock=None))
     add(shop, 7, quantity=9998)
 
-    assert refused(add(shop, 7, quantity=2), 400, "cart is full", "quantity")
+    assert is_refusal(add(shop, 7, quantity=2), 400, "cart is full", "quantity")
     assert quantities(add(shop, 7)) == {7: 9999}
 
 
@@ -217,7 +217,7 @@ def test_a_request_that_the_edge_refuses_reaches_no_table(
 ) -> None:
     answer = shop.send("cart_items", altered(load("cart_items/post"), **changes))
 
-    assert refused(answer, status, error)
+    assert is_refusal(answer, status, error)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert shop.database.calls == []
 
@@ -387,7 +387,7 @@ def test_a_key_that_was_used_with_another_request_is_422_and_changes_nothing(
 
     answer = add(shop, **{"product": 123, "quantity": 2, **other}, headers={"Idempotency-Key": "k"})
 
-    assert refused(answer, 422, "idempotency key reused")
+    assert is_refusal(answer, 422, "idempotency key reused")
     assert shop.cart_row() == before
 
 
@@ -497,7 +497,7 @@ def test_a_change_on_another_version_is_412_with_the_current_tag_and_writes_noth
 
     answer = add(shop, headers={"If-Match": form})
 
-    assert refused(answer, 412, "cart has changed")
+    assert is_refusal(answer, 412, "cart has changed")
     assert answer.headers["ETag"] == current.headers["ETag"]
     assert shop.cart_row() == before
 
@@ -507,7 +507,7 @@ def test_the_cart_before_anything_is_written_has_a_version_too(shop: Bundle) -> 
     assert shop.rows("CART#") == []
 
     assert add(shop, headers={"If-Match": refusal.headers["ETag"]}).status == 200
-    assert refused(add(shop, headers={"If-Match": refusal.headers["ETag"]}), 412, "cart has changed")
+    assert is_refusal(add(shop, headers={"If-Match": refusal.headers["ETag"]}), 412, "cart has changed")
 
 
 def test_a_change_on_the_version_before_the_first_write_is_made_once_by_its_key(shop: Bundle) -> None:
@@ -518,7 +518,7 @@ def test_a_change_on_the_version_before_the_first_write_is_made_once_by_its_key(
 
     assert [(answer.status, quantities(answer)) for answer in answers] == [(200, {123: 2})] * 2
     assert answers[1].headers["Idempotency-Replayed"] == "true"
-    assert refused(late, 412, "cart has changed")
+    assert is_refusal(late, 412, "cart has changed")
 
 
 def test_a_customer_s_name_may_hold_anything(shop: Bundle) -> None:

@@ -25,8 +25,8 @@ from serverless_cart.dynamodb.attributes import key_attributes
 from serverless_cart.dynamodb.catalogue import Catalogue, product_from_item, product_to_item
 from serverless_cart.dynamodb.shops import ShopStore
 from tests.builders import product
-from tests.integration.conftest import TABLE, Bundle
 from tests.integration.operator import Operator
+from tests.support.bundle import TABLE, Bundle
 
 HEADER = "id,ref,name,price,stock"
 COUNTS = ("rows", "new", "changed", "unchanged", "bad", "not_in_file", "pruned")

@@ -20,8 +20,8 @@ from cartctl.connection import Deployment, on_aws
 from serverless_cart.clock import clock
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.shops import ShopStore
-from tests.integration.conftest import TABLE, Bundle
 from tests.integration.operator import Operator
+from tests.support.bundle import TABLE, Bundle
 from tools.support.template import TEMPLATE
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from serverless_cart import auth
 from serverless_cart.auth import Principal
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import TokenStore
-from tests.integration.conftest import Bundle
 from tests.integration.operator import Operator
+from tests.support.bundle import Bundle
 from tools.support.events import HASHID
 
 BARE = re.compile("[0-9a-f]{40}")

@@ -23,9 +23,9 @@ from serverless_cart.dynamodb.client import CONNECT_TIMEOUT
 from serverless_cart.dynamodb.table import ATTEMPTS, Table
 from serverless_cart.service.errors import Unavailable
 from tests.builders import product
-from tests.integration import customer
-from tests.integration.conftest import TABLE, Answer, Bundle, Instead, Item
-from tests.integration.customer import CHANGES
+from tests.support import cart_requests as customer
+from tests.support.bundle import TABLE, Answer, Bundle, Instead, Item
+from tests.support.cart_requests import CHANGES
 from tools.support.events import DAY, altered, load
 from tools.support.figures import record
 from tools.support.template import TEMPLATE
@@ -63,7 +63,7 @@ FAULTS: Final = {
     "throttling": Fault(told=(400, "ThrottlingException")),
     "too many requests": Fault(told=(400, "RequestLimitExceeded")),
     "not reached": Fault(ConnectTimeoutError(endpoint_url=URL), seconds=CONNECT_TIMEOUT),
-    "refused": Fault(EndpointConnectionError(endpoint_url=URL)),
+    "is_refusal": Fault(EndpointConnectionError(endpoint_url=URL)),
     "unprocessed": Fault(told=(200, "")),
     "fails": Fault(told=(500, "InternalServerError"), ambiguous=True),
     "fails, applied": Fault(told=(500, "InternalServerError"), ambiguous=True, applied=True),
@@ -196,8 +196,8 @@ CASES: Final = {
     "add first": Case(CHANGES["add"], nothing, ["BatchGetItem", "UpdateItem"]),
     "add": Case(CHANGES["add"], aged, ["BatchGetItem", "BatchGetItem", "UpdateItem"]),
     "add after expiry": Case(CHANGES["add"], expired, ["BatchGetItem", "PutItem"]),
-    "revise quantity": Case(CHANGES["revise quantity"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
-    "revise notes": Case(CHANGES["revise notes"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
+    "update quantity": Case(CHANGES["update quantity"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
+    "update notes": Case(CHANGES["update notes"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
     "remove": Case(CHANGES["remove"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
     "select": Case(CHANGES["select"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
     "select after expiry": Case(CHANGES["select"], expired, ["GetItem", "PutItem"]),
@@ -379,7 +379,7 @@ def test_a_request_for_a_cart_is_carried_out_once_or_not_at_all(
             again = trial.send()
             assert (again.status, again.headers.get("Idempotency-Replayed")) in (
                 {(200, "true"), (404, None)}
-                if applied and name.startswith("revise")
+                if applied and name.startswith("update")
                 else {(200, "true" if applied else None)}
             ), told
             assert trial.rows() == trial.after, told
@@ -413,17 +413,17 @@ def test_the_authorizer_judges_as_ever_or_not_at_all(
 ) -> None:
     """Never a refusal for the database's sake: what it raises the gateway answers with 503."""
     shop.database.reset()
-    sound = shop.judge(load(f"authorizer/{name}"))
+    sound = shop.authorize(load(f"authorizer/{name}"))
     for kind, fault, place, attempts in injections(list(shop.database.calls)):
         told = f"{kind}, {attempts} times, at call {place}"
         waits.clear()
         shop.database.reset()
         injector = Injector(shop, fault, place, attempts)
         if attempts < ATTEMPTS:
-            assert shop.judge(load(f"authorizer/{name}")) == sound, told
+            assert shop.authorize(load(f"authorizer/{name}")) == sound, told
         else:
             with pytest.raises(Unavailable):
-                shop.judge(load(f"authorizer/{name}"))
+                shop.authorize(load(f"authorizer/{name}"))
         seconds = injector.seconds + sum(waits)
         assert seconds < FUNCTION_TIMEOUT, told
         measured.append(seconds)

@@ -12,9 +12,9 @@ from botocore.exceptions import ReadTimeoutError
 
 from serverless_cart.domain.public_ids import item_id
 from tests.builders import OWNER, product
-from tests.integration import customer
-from tests.integration.conftest import Answer, Bundle
-from tests.integration.customer import CALLS, CHANGES, quantities
+from tests.support import cart_requests as customer
+from tests.support.bundle import Answer, Bundle
+from tests.support.cart_requests import CALLS, CHANGES, quantities
 from tools.support.events import DAY, HOUR, SECOND, altered, load
 
 
@@ -219,8 +219,8 @@ def test_replacing_an_expired_cart_with_a_key_happens_once_though_its_answer_is_
 every_change = pytest.mark.parametrize("kind", CHANGES)
 OTHERS: dict[str, list[str]] = {
     "add": [],
-    "revise quantity": ["remove", "clear"],
-    "revise notes": ["remove", "clear"],
+    "update quantity": ["remove", "clear"],
+    "update notes": ["remove", "clear"],
     "remove": ["remove", "clear"],
     "select": [],
     "clear": [],

@@ -7,7 +7,7 @@ import pytest
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
 from tests.builders import SESSION, without
-from tests.integration.conftest import Answer, Bundle
+from tests.support.bundle import Answer, Bundle
 from tools.support.events import DAY, HASHID, HOUR, NOW, SECOND, altered, load
 
 ITEM = {"id": "MUG-7", "index": "product", "title": "Enamel mug", "amount": 2, "price": 12.5}

@@ -7,7 +7,7 @@ import pytest
 
 from serverless_cart.auth import digest
 from tests.builders import OWNER, SESSION
-from tests.integration.conftest import Bundle
+from tests.support.bundle import Bundle
 from tools.support.events import VARIANTS, altered, load
 from tools.support.paths import EVENTS
 
@@ -19,7 +19,7 @@ def run(bundle: Bundle, name: str) -> None:
     if function in ("cart", "cart_items"):
         bundle.send("cart_items", load("cart_items/post"))
     if function == "authorizer":
-        bundle.judge(load(name))
+        bundle.authorize(load(name))
     else:
         bundle.send(function, load(name))
 
@@ -123,7 +123,7 @@ def test_registered_events_and_added_items_are_counted_and_replays_are_not(shop:
 
 def test_the_latency_of_each_call_of_the_database_is_measured(shop: Bundle) -> None:
     shop.send("cart_items", load("cart_items/post"))
-    shop.judge(load("authorizer/customer_token"))
+    shop.authorize(load("authorizer/customer_token"))
 
     in_function, in_authorizer = metrics(shop, "DatabaseLatency")
     for measured, service in ((in_function, "cart_items"), (in_authorizer, "authorizer")):

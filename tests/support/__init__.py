@@ -1,0 +1,1 @@
+"""What the tests share: builders, clients, the functions in one process."""
