@@ -1,9 +1,9 @@
-"""The authorizer of both APIs: whose token it is, and which methods and paths it opens.
+"""The authorizer of both APIs: finds the principal of a token, and allows its API (contract: Keys and tokens).
 
-API Gateway caches the answer by token only, so it must hold for every route: the policy lists all that this kind of
-principal may call, and the functions check what depends on the request (search engine, address, origin). Every decision
-is an answer, a refusal too, because an answer is cached and an exception is not. Only a table that cannot be read
-raises, which the gateway answers with 503.
+API Gateway caches the policy by token only, so it must be valid for every route: it lists all methods and paths that
+this kind of principal may call. The functions check what depends on the request: search engine, address and origin. A
+refusal is a policy too, because policies are cached and exceptions are not. The authorizer raises only if the table
+cannot be read, and the gateway then answers 503.
 """
 
 from typing import Any
@@ -29,13 +29,13 @@ tokens = bootstrap.token_store(Environment.load(), telemetry)
 
 @telemetry.metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Decide about the token of a request."""
+    """Return the policy for the token of a request."""
     telemetry.begin(context.aws_request_id)
     request = APIGatewayAuthorizerTokenEvent(event)
     key = auth.key_of(request.authorization_token)
     digest = auth.digest(key) if key else ""
     principal = tokens.principal(digest, clock() / 1000) if key else None
-    # Enough of the digest to follow one caller through the log, and no more.
+    # The beginning of the digest: enough to find one caller's requests in the log.
     caller = digest[:8] or "malformed"
     telemetry.count("Authorizations")
     telemetry.count("Denials", int(principal is None))
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def policy(request: APIGatewayAuthorizerTokenEvent, caller: str, principal: auth.Principal | None) -> dict[str, Any]:
-    """Return the decision as API Gateway takes it."""
+    """Return the decision in API Gateway's format."""
     arn = request.parsed_arn
     response = APIGatewayAuthorizerResponse(
         principal_id=caller,

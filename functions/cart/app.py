@@ -1,4 +1,4 @@
-"""GET, PATCH and DELETE of /api/shop/cart: the customer's cart, its selections, and emptying it."""
+"""GET, PATCH and DELETE /api/shop/cart: the customer's cart (contract: Shop routes)."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -18,7 +18,7 @@ app = App(API, telemetry)
 
 @app.get(ROUTE)
 def read() -> Response[str]:
-    """Answer with the cart, or with 304 if the client has it already."""
+    """Return the cart, or 304 if the client already has it."""
     request = app.parsed_request
     return unless_known(request, cart_answer(Outcome(carts.read(owner_of(request)))))
 

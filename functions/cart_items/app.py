@@ -1,4 +1,4 @@
-"""POST /api/shop/cart/items, and PATCH and DELETE of /api/shop/cart/items/{id}: the items of the customer's cart."""
+"""POST /api/shop/cart/items, PATCH and DELETE /api/shop/cart/items/{id}: the cart's items (contract: Shop routes)."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -28,7 +28,7 @@ app = App(API, telemetry)
 
 @app.post(ITEMS)
 def add() -> Response[str]:
-    """Add a quantity of a product and answer with the whole cart."""
+    """Add a quantity of a product and return the cart."""
     request = app.parsed_request
     addition, preconditions = addition_of(request, environment.limits)
     outcome = carts.add(owner_of(request), addition, preconditions)
@@ -39,7 +39,7 @@ def add() -> Response[str]:
 
 @app.patch(ITEM)
 def update() -> Response[str]:
-    """Set the item's quantity or notes and answer with the item."""
+    """Set the item's quantity or notes and return the item."""
     request = app.parsed_request
     item_update, preconditions = item_update_of(request, environment.limits)
     item = item_of(request)
@@ -48,7 +48,7 @@ def update() -> Response[str]:
 
 @app.delete(ITEM)
 def remove() -> Response[str]:
-    """Remove the item and answer with the cart."""
+    """Remove the item and return the cart."""
     request = app.parsed_request
     preconditions = preconditions_of(request)
     return cart_answer(carts.remove(owner_of(request), item_of(request), preconditions))

@@ -1,4 +1,4 @@
-"""PUT, PATCH and DELETE of /6/{hashid}/stats/cart/{session_id}: the items that a visitor puts in the cart."""
+"""PUT, PATCH and DELETE /6/{hashid}/stats/cart/{session_id}: a search session's cart (contract: Search routes)."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -17,7 +17,7 @@ app = App(API, telemetry)
 
 @app.put(ROUTE)
 def add() -> Response[str]:
-    """Add an item, or more of it, to the session's cart."""
+    """Add an amount of an item to the session's cart."""
     sessions.add(session_of(app.parsed_request), addition_of(app.parsed_request))
     telemetry.count("RegisteredEvents")
     return registered()
@@ -33,7 +33,7 @@ def remove() -> Response[str]:
 
 @app.delete(ROUTE)
 def empty() -> Response[str]:
-    """Empty the session's cart, whatever the body is."""
+    """Empty the session's cart; the body is not read."""
     sessions.empty(session_of(app.parsed_request), time_left=app.parsed_request.time_left)
     telemetry.count("RegisteredEvents")
     return registered()

@@ -1,4 +1,4 @@
-"""Keys and tokens: their form, their digest and what they open (contract: Keys and tokens)."""
+"""Keys and tokens: their format, their digest and what they open (contract: Keys and tokens)."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ def new_key() -> str:
 
 
 def key_of(header: str) -> str | None:
-    """Return the key in an ``Authorization`` header without its zone, or nothing if the header is malformed.
+    """Return the key in an ``Authorization`` header without its zone, or ``None`` if the header is malformed.
 
     >>> key_of("token eu1-" + "0" * 40) == "0" * 40
     True
@@ -34,7 +34,7 @@ def key_of(header: str) -> str | None:
 
 
 def digest(key: str) -> str:
-    """Return the digest under which a key is stored; the key itself never is."""
+    """Return the SHA-256 digest of a key, in hexadecimal: the table stores it instead of the key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -88,7 +88,7 @@ class Principal(NamedTuple):
 
     @classmethod
     def from_context(cls, context: dict[str, str]) -> "Principal | None":
-        """Read what `to_context` wrote; nothing if it names no kind of principal."""
+        """Read what `to_context` wrote; ``None`` if it has no known kind of principal."""
         kind = _KINDS.get(context.get("kind", ""))
         if kind is None:
             return None

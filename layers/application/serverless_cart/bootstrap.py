@@ -1,6 +1,6 @@
-"""Composes the parts for the functions: environment, client, stores and services.
+"""Composes clients, stores and services for the functions.
 
-A function loads only the parts that it uses, because a cold start pays for every module: so the imports are inside.
+Each function loads only the parts that it uses, because every module lengthens a cold start: so the imports are local.
 """
 # ruff: noqa: PLC0415
 

@@ -1,7 +1,6 @@
 """Pauses garbage collection while a function is loaded. `bootstrap` imports this module first.
 
-Nothing that an import creates is garbage, but each collection looks at all of it: `make bench` shows the difference,
-docs/decisions.md gives the figure.
+Imports create no garbage, but each collection examines all objects: docs/decisions.md gives the figure.
 """
 
 import gc
@@ -10,6 +9,6 @@ gc.disable()
 
 
 def finish() -> None:
-    """Resume collection when the function is loaded; what was loaded is left out of every later collection."""
+    """Resume collection after the function is loaded. Later collections skip the objects that exist now."""
     gc.enable()
     gc.freeze()

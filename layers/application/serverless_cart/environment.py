@@ -10,7 +10,7 @@ from serverless_cart.domain.limits import MAX_ITEM_QUANTITY, Limits
 
 
 class Environment(BaseModel):
-    """All of our variables; the names are those of the fields in capitals. Powertools and the SDK read their own."""
+    """The package's variables, named as the fields, in capitals. Powertools and the SDK read others."""
 
     model_config = ConfigDict(alias_generator=str.upper, frozen=True, hide_input_in_errors=True)
 
@@ -24,7 +24,7 @@ class Environment(BaseModel):
 
     @classmethod
     def load(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
-        """Read the variables; an empty one counts as absent. Raises `pydantic.ValidationError`: no function starts."""
+        """Read the variables; an empty one counts as absent. Raises `pydantic.ValidationError`."""
         return cls.model_validate({name: value for name, value in variables.items() if value})
 
     @property

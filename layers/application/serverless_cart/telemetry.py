@@ -1,7 +1,7 @@
-"""Logs and metrics of a function. None of them ever has a key, a body, a note or a customer's name.
+"""Logs and metrics of a function. They never contain a key, a body, notes or a customer's id.
 
-Each request writes one line: Powertools' `Metrics` prints it in CloudWatch's embedded metric format, with what is worth
-knowing of the request as metadata. `Logger` writes faults, and what a developer logs at DEBUG.
+Each request writes one line in CloudWatch's embedded metric format: Powertools' `Metrics`, with details of the request
+as metadata. `Logger` writes faults and debug messages.
 """
 
 import traceback
@@ -16,15 +16,15 @@ NAMESPACE: Final = "ServerlessCart"
 
 
 class Telemetry:
-    """What a function reports of its requests.
+    """The logs and metrics of one function.
 
     Metrics, by service: ``Requests``, ``RegisteredEvents``, ``AddedItems``, ``Faults`` and ``Refusals`` (count) and
-    ``DatabaseLatency`` (milliseconds a call, retries included); the authorizer has ``Authorizations`` and ``Denials``.
+    ``DatabaseLatency`` (milliseconds per call with retries); the authorizer has ``Authorizations`` and ``Denials``.
     The metrics of a refused request are also published by its reason.
     """
 
     def __init__(self, service: str) -> None:
-        """Report under the name of this service."""
+        """``service`` is the value of the dimension of that name."""
         self.service = service
         self.logger = Logger(service=service)
         self.metrics = Metrics(service=service, namespace=NAMESPACE)
@@ -32,8 +32,8 @@ class Telemetry:
         self._ids: dict[str, str] = {}
 
     def begin(self, function_request_id: str, correlation_id: str | None = None) -> None:
-        """Begin a request. Its id at API Gateway is the correlation id of all that it passes."""
-        # `inject_lambda_context` would do this and add five more keys, for twice the time (docs/decisions.md).
+        """Begin a request. ``correlation_id`` is its id at API Gateway, which the authorizer does not receive."""
+        # `inject_lambda_context` would do this and add five more keys, but takes longer (docs/decisions.md).
         self._calls = 0
         self._ids = {"function_request_id": function_request_id}
         if correlation_id is not None:
@@ -41,21 +41,21 @@ class Telemetry:
         self.logger.append_keys(**self._ids)
 
     def observe_call(self, _operation: str, milliseconds: float) -> None:
-        """Record one call of the database."""
+        """Record the duration of one database call."""
         self._calls += 1
         self.metrics.add_metric("DatabaseLatency", MetricUnit.Milliseconds, milliseconds)
 
     def count(self, name: str, value: int = 1) -> None:
-        """Count an event by the name of its metric."""
+        """Add to the metric of this name."""
         self.metrics.add_metric(name, MetricUnit.Count, value)
 
     def refused(self, reason: str) -> None:
-        """Count a refusal by its reason: the contract's error, of which there are few."""
+        """Count a refusal by its reason, one of the contract's error texts."""
         self.count("Refusals")
         self.metrics.add_dimensions(service=self.service, reason=reason)
 
     def faulted(self, error: BaseException, reason: str) -> None:
-        """Report a fault of ours by its type and place. Its text is left out, because it may quote the request."""
+        """Log a fault by its type and stack frames, without its message, which may quote the request."""
         self.count("Faults")
         self.metrics.add_metadata("reason", reason)
         frames = [
@@ -67,5 +67,5 @@ class Telemetry:
         self.logger.error("fault", extra=fields)
 
     def finish(self, message: str, **fields: object) -> None:
-        """Describe the request on its line."""
+        """Add the description of the request to its line."""
         self.metrics.metadata_set.update(message=message, database_calls=self._calls, **fields, **self._ids)

@@ -1,4 +1,4 @@
-"""The customer's cart: its items, what may be added, what it costs and the warnings of an answer."""
+"""The customer's cart: its items, the rules for changes, its prices and its warnings (contract: Cart)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ NOT_FOR_SALE: Final = {"product": ["no such product, or it is not for sale"]}
 
 
 class Owner(NamedTuple):
-    """Whose cart it is: a customer of a shop."""
+    """The owner of a cart: a customer of a shop."""
 
     shop: str
     customer: str
@@ -34,7 +34,7 @@ class ItemUpdate(NamedTuple):
 
 
 class Selections(NamedTuple):
-    """What the customer has selected for the order, by the shop's own ids."""
+    """The customer's selections for the order: ids that the shop defines, ``None`` if not selected."""
 
     address: int | None = None
     shipping_method: int | None = None
@@ -49,7 +49,7 @@ class IdempotencyRecord(NamedTuple):
 
 
 class CartItem(NamedTuple):
-    """One line of a cart, as stored. Times are milliseconds since 1970."""
+    """One item of a cart, as stored. Times are milliseconds since 1970."""
 
     product_id: int
     quantity: int
@@ -61,11 +61,11 @@ class CartItem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """A cart, as stored; ``Cart()`` is the one that every customer has before anything is written.
+    """A cart, as stored; ``Cart()`` is the empty cart of a customer for whom nothing is stored.
 
     ``items`` maps product ids to items, in the order in which they were first added; ``version`` grows with every
-    change and never repeats; ``idempotency_records`` maps digests of idempotency keys to their use. If it
-    ``replaces_expired``, an expired cart, which counts as absent, is still stored where this one will be written.
+    change and never repeats; ``idempotency_records`` maps digests of idempotency keys to their use.
+    ``replaces_expired`` is true if an expired cart is still stored: it counts as absent, but must be replaced.
     """
 
     version: int = 0
@@ -87,7 +87,7 @@ class Cart:
     def check_can_add(self, product: Product, quantity: int, limits: Limits) -> None:
         """Check that this quantity of a product may be added.
 
-        Raises `InvalidProduct`, `InsufficientStock` or `CartFull`, in the contract's order (Shop API, error table).
+        Raises `InvalidProduct`, `InsufficientStock` or `CartFull`, in this order (contract: Order of checks).
         """
         item = self.items.get(product.id)
         held = item.quantity if item else 0
@@ -99,19 +99,18 @@ class Cart:
             raise CartFull({"quantity": [message]})
 
     def active_idempotency_records(self, now: int) -> dict[str, IdempotencyRecord]:
-        """Return the records that still count at ``now`` (milliseconds): the last 32, each for at most 24 hours."""
+        """Return the records that are valid at ``now`` (milliseconds): the last 32, each for at most 24 hours."""
         oldest = now - IDEMPOTENCY_RECORD_LIFETIME * 1000
         young = [(digest, record) for digest, record in self.idempotency_records.items() if record.used_at > oldest]
         young.sort(key=lambda entry: (entry[1].used_at, entry[0]), reverse=True)
         return dict(young[:IDEMPOTENCY_RECORDS])
 
     def find_idempotency_record(self, digest: str, now: int) -> IdempotencyRecord | None:
-        """Return the record of an idempotency key, by the key's digest, if it still counts at ``now``."""
+        """Return the record of an idempotency key, by the key's digest, if it is valid at ``now``."""
         return self.active_idempotency_records(now).get(digest)
 
 
 def _stock_left(stock: int, held: int) -> str:
-    """Say what is available."""
     return f"only {stock} available" + (f", {held} of them in the cart" if held else "")
 
 
@@ -124,7 +123,7 @@ class CartWarning(NamedTuple):
 
 
 class PricedItem(NamedTuple):
-    """An item at the catalogue's current prices, in minor currency units: for the quantity, not for one piece."""
+    """An item at current prices, in minor currency units: for the quantity, not for one piece."""
 
     item: CartItem
     product: Product
@@ -133,12 +132,12 @@ class PricedItem(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The cost of the item."""
+        """The price of the item after its discount."""
         return self.subtotal - self.discount
 
 
 class PricedCart(NamedTuple):
-    """A cart at the catalogue's current prices, in minor currency units; what is not for sale counts in no sum."""
+    """A cart at current prices, in minor currency units. Items that are not for sale count in no sum."""
 
     owner: Owner
     cart: Cart
@@ -148,16 +147,16 @@ class PricedCart(NamedTuple):
     items_subtotal: int
     items_discount: int
     discount: int = 0
-    """The discount on the cart as a whole: always 0, as long as there are no discount codes."""
+    """The discount on the cart as a whole: always 0, because there are no discount codes."""
 
     @property
     def subtotal(self) -> int:
-        """The cost of the items after their discounts."""
+        """The price of the items after their discounts."""
         return self.items_subtotal - self.items_discount
 
     @property
     def total(self) -> int:
-        """The cost of the cart."""
+        """The price of the cart after all discounts."""
         return self.subtotal - self.discount
 
 
@@ -166,8 +165,8 @@ def price(
 ) -> PricedCart:
     """Price a cart.
 
-    ``snapshots`` has newer snapshots of products than the cart's own, by product id; ``last_shown`` has, by product id,
-    what the customer was last shown or added: a price that differs from it is reported.
+    ``snapshots`` has newer snapshots of products than the cart, by product id. ``last_shown`` has the products as they
+    were last shown to the customer, by product id: a price that differs from it is a warning (contract: Warnings).
     """
     items: list[PricedItem] = []
     warnings: list[CartWarning] = []

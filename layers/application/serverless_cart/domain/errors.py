@@ -1,12 +1,12 @@
-"""The rules of a cart that a request can break. The web package gives each its status and its text."""
+"""The rules of a cart that a request can break, each with a status and a text in `web` (contract: Shop errors)."""
 
 from collections.abc import Mapping, Sequence
 
 
 class Refusal(Exception):
-    """A request is refused for a reason that the contract names.
+    """A request is refused for a reason that is in the contract.
 
-    ``details`` lists for each field what is wrong with it; it is empty where the contract has no details.
+    ``details`` has the messages by field; it is empty if the contract has no details for this refusal.
     """
 
     def __init__(self, details: Mapping[str, Sequence[str]] | None = None) -> None:

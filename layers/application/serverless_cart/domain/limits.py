@@ -1,6 +1,6 @@
-"""Every limit of the contract, in one place.
+"""All limits of the contract.
 
-`Limits` has the limits that a deployment may set, by the parameters of template.yaml; the constants below it are fixed.
+A deployment may set those of `Limits`, by the parameters of template.yaml; the constants below it are fixed.
 """
 
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ class Limits:
 
     @property
     def snapshot_reuse(self) -> int:
-        """Seconds for which a stored, unchanged snapshot stays as it is, so that parallel additions do not conflict."""
+        """Seconds for which an unchanged snapshot is not rewritten, so that parallel additions do not conflict."""
         return self.price_age // 3
 
     @property
     def refresh_age(self) -> int:
-        """Age in seconds from which a change reads a price again, so that it is still fresh when the answer leaves."""
+        """Age in seconds from which a change reads a price again, so that it is still fresh in the answer."""
         return self.price_age - PRICE_MARGIN
 
 
 CONTRACT_LIMITS: Final = Limits()
-"""The limits of a deployment that sets none."""
+"""The limits of a deployment that sets no others."""
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that a browser reads exactly."""
@@ -47,7 +47,7 @@ PRICE_MARGIN: Final = 5
 IDEMPOTENCY_RECORDS: Final = 32
 """Idempotency keys that a cart remembers."""
 IDEMPOTENCY_RECORD_LIFETIME: Final = 24 * 3600
-"""Seconds for which a cart remembers each of them."""
+"""Seconds for which a cart remembers an idempotency key."""
 IDEMPOTENCY_KEY_LENGTH: Final = 255
 """Characters of an idempotency key."""
 
@@ -58,7 +58,7 @@ SESSION_ITEM_AMOUNT: Final = 10**6
 SESSION_ITEM_PRICE: Final = 10**12
 """Highest price of one event."""
 SESSION_ITEM_PRICE_DECIMALS: Final = 6
-"""Decimals to which such a price is kept."""
+"""Decimals to which the price of an event is rounded."""
 SESSION_ITEM_NAME_LENGTH: Final = 256
 """Characters of a session item's id, and of its index."""
 SESSION_ITEM_TITLE_LENGTH: Final = 1_024

@@ -1,4 +1,4 @@
-"""What the catalogue says of a product, and when it said so."""
+"""A product of the catalogue, and its snapshot at one moment."""
 
 import re
 from typing import Final, NamedTuple
@@ -12,8 +12,8 @@ _NO_ADDRESS: Final = re.compile(r"[\x00-\x20\x7f\"\\]")
 class Product(NamedTuple):
     """One product of a shop's catalogue.
 
-    ``price`` and ``discount`` are minor currency units for one piece; ``stock`` counts pieces, ``None`` being without
-    limit; a product that is not ``active`` is not for sale.
+    ``price`` and ``discount`` are minor currency units for one piece. ``stock`` is a number of pieces, ``None`` if
+    unlimited. A product that is not ``active`` is not for sale.
 
     >>> Product(id=7, ref="MUG-7", name="Mug", image=None, price=1250, discount=250, stock=3, active=True).price
     1250
@@ -29,11 +29,11 @@ class Product(NamedTuple):
     active: bool
 
     def price_differs_from(self, other: "Product") -> bool:
-        """Tell whether price or discount differ."""
+        """Return whether price or discount differ."""
         return (self.price, self.discount) != (other.price, other.discount)
 
     def faults(self) -> list[str]:
-        """Say what keeps this product out of a catalogue, if anything does (DESIGN: a catalogue entry is bounded).
+        """List the rules of the catalogue that this product breaks; the list is empty if it is valid.
 
         >>> Product(id=7, ref="MUG-7", name="Mug", image=None, price=100, discount=250, stock=3, active=True).faults()
         ['discount must be an integer from 0 to the price']
@@ -47,7 +47,7 @@ class Product(NamedTuple):
             ),
             f"name must have at most {limits.PRODUCT_NAME_BYTES} bytes": _size(self.name) <= limits.PRODUCT_NAME_BYTES,
             f"image must have at most {limits.PRODUCT_IMAGE_BYTES} bytes": _size(image) <= limits.PRODUCT_IMAGE_BYTES,
-            # What JSON escapes grows in the carts that the product stands in, and the largest cart must fit its item.
+            # JSON escapes them, which takes more bytes in a cart, and the largest cart must fit one item of the table.
             "ref and name must have no control characters": not _CONTROL.search(self.ref + self.name),
             "image must be an address, without spaces, quotes or backslashes": not _NO_ADDRESS.search(image),
             # A full cart's total stays exact in a browser: 100 items of 9,999 pieces at up to 9 * 10^9.
@@ -61,7 +61,7 @@ class Product(NamedTuple):
 
 
 def _size(text: str) -> int:
-    """Count the bytes of a text in UTF-8; lone surrogates, which have none, count as more than any limit."""
+    """Return the bytes of a text in UTF-8; one with lone surrogates, which UTF-8 lacks, exceeds every limit."""
     try:
         return len(text.encode())
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The public ids of carts and items (contract: Cart and Item, ``id``).
+"""The public ids of carts and items (contract: Cart).
 
 They are derived, so they exist before anything is written and need no counter. They are below 2^53, so a browser reads
 them exactly.
@@ -16,14 +16,14 @@ def cart_id(owner: Owner) -> int:
 
 
 def item_id(owner: Owner, product_id: int) -> int:
-    """Return the id of a product's item in a customer's cart: never another customer's."""
+    """Return the id of a product's item in a customer's cart, never another customer's (contract: Item)."""
     product = str(product_id)
     return _number(f"4:item{_named(owner)}{len(product)}:{product}")
 
 
 @lru_cache(maxsize=128)
 def _named(owner: Owner) -> str:
-    """Join shop and customer, each after its length, so that no other owner has the same text."""
+    """Join shop and customer, each after its length, so that no two owners have the same text."""
     return f"{len(owner.shop)}:{owner.shop}{len(owner.customer)}:{owner.customer}"
 
 

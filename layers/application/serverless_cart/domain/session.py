@@ -1,4 +1,4 @@
-"""The cart of a search session: the events that fill it and what they may carry (contract: Search API)."""
+"""The cart of a search session: its items and the events that change them (contract: Search API)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Session(NamedTuple):
-    """A visitor's search session: the search engine's hashid, in lower case, and the id that the storefront gave it."""
+    """A visitor's search session: the search engine's hashid, in lower case, and an id that the storefront chose."""
 
     hashid: str
     id: str
@@ -14,7 +14,7 @@ class Session(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ItemKey:
-    """What tells the items of a session apart."""
+    """The key of an item within a session."""
 
     index: str
     id: str
@@ -22,7 +22,7 @@ class ItemKey:
 
 @dataclass(frozen=True, slots=True)
 class SessionItemAddition:
-    """An item is put in the cart: ``amount`` more of it. ``price`` is in the shop's currency, or not known."""
+    """An event that adds ``amount`` of an item. ``price`` is in the shop's currency, ``None`` if unknown."""
 
     key: ItemKey
     title: str
@@ -32,7 +32,7 @@ class SessionItemAddition:
 
 @dataclass(frozen=True, slots=True)
 class SessionItemRemoval:
-    """``amount`` of an item is taken out of the cart."""
+    """An event that subtracts ``amount`` from an item."""
 
     key: ItemKey
     amount: int
@@ -40,10 +40,10 @@ class SessionItemRemoval:
 
 @dataclass(frozen=True, slots=True)
 class SessionItem:
-    """An item of a session's cart as it stands.
+    """An item of a session's cart, as stored.
 
-    ``clicks`` counts the additions, ``amount`` what they added, less what was taken out again. ``added_at`` and
-    ``updated_at`` are milliseconds since 1970, ``expires_at`` seconds.
+    ``clicks`` is the number of additions; ``amount`` is their sum, less all removals. ``added_at`` and ``updated_at``
+    are milliseconds since 1970, ``expires_at`` seconds.
     """
 
     key: ItemKey

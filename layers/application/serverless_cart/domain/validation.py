@@ -1,7 +1,7 @@
-"""What a shop may be called and what its settings may say.
+"""The rules for the names and settings of shops.
 
-Each function returns its argument in the one form in which it is stored, and raises `ValueError` with a rule that a
-person can act on.
+Each function returns its argument in the form in which it is stored. It raises `ValueError` with a message for the
+operator.
 """
 
 import ipaddress
@@ -17,9 +17,9 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 SETTING_VALUES: Final = 50
-"""Search engines, blocked networks and allowed origins that a shop may have, of each."""
+"""Maximum number of a shop's search engines, of its blocked networks and of its allowed origins."""
 SETTINGS_BYTES: Final = 4_096
-"""Bytes of all of them together: the authorizer hands them to the functions with every request."""
+"""Bytes of all of them together: the authorizer passes them to the functions with every request."""
 CUSTOMER_BYTES: Final = 256
 """Bytes of a customer's id in UTF-8: percent-encoded, it must fit a sort key."""
 LABEL_LENGTH: Final = 100
@@ -40,7 +40,7 @@ def parse_shop_name(text: str) -> str:
 
 
 def parse_search_engine(text: str) -> str:
-    """Return the hashid of a search engine, in lower case (contract: Search API, ``hashid``)."""
+    """Return the hashid of a search engine, in lower case (contract: Search parameters)."""
     hashid = text.lower()
     if not _HASHID.fullmatch(hashid):
         raise ValueError(f"{text!r} is no hashid: it has 32 hexadecimal characters")
@@ -62,13 +62,13 @@ def parse_blocked_network(text: str) -> str:
         if network.network_address.scope_id:
             raise ValueError(f"{text!r} names a network interface, which no client's address does")
         mapped = network.network_address.ipv4_mapped
-        if mapped and network.prefixlen >= 96:  # clients are compared by the address that is mapped
+        if mapped and network.prefixlen >= 96:  # clients are compared by their mapped address
             network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}")
     return str(network)
 
 
 def parse_allowed_origin(text: str) -> str:
-    """Return an origin as browsers send it: scheme and host in lower case, no default port, nothing behind.
+    """Return an origin as browsers send it: scheme and host in lower case, no default port, no path.
 
     >>> parse_allowed_origin("HTTPS://Shop.example:443/")
     'https://shop.example'
@@ -103,14 +103,14 @@ def parse_customer(text: str) -> str:
 
 
 def parse_label(text: str) -> str:
-    """Return the label by which people know a token; empty for none."""
+    """Return the label of a token, which operators see in lists; empty for none."""
     if len(text) > LABEL_LENGTH or _CONTROL.search(text) or not _encodes(text):
         raise ValueError(f"a label has at most {LABEL_LENGTH} characters, none of them control characters")
     return text
 
 
 def check_settings(*settings: Collection[str]) -> None:
-    """Check that a shop's search engines, networks and origins are not too many for an authorizer's answer."""
+    """Check that a shop's settings fit the authorizer's answer. Raises `ValueError`."""
     if any(len(values) > SETTING_VALUES for values in settings):
         raise ValueError(f"a shop has at most {SETTING_VALUES} each of search engines, blocked networks and origins")
     if sum(len(value) + 1 for values in settings for value in values) > SETTINGS_BYTES:
@@ -118,5 +118,5 @@ def check_settings(*settings: Collection[str]) -> None:
 
 
 def _encodes(text: str) -> bool:
-    """Tell whether UTF-8 can hold a text: it has no lone surrogates."""
+    """Return whether a text is valid in UTF-8: it has no lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,1 +1,1 @@
-"""What is kept in DynamoDB, and the statements that keep it."""
+"""The stores: the items of the table and the statements that read and write them (docs/table.md)."""

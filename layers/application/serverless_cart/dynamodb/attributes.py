@@ -1,4 +1,4 @@
-"""Attribute values as DynamoDB has them (``{"S": "text"}``, ``{"N": "1"}``), written and read directly."""
+"""Attribute values in DynamoDB's format (``{"S": "text"}``, ``{"N": "1"}``), written and read directly."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -48,14 +48,14 @@ class DynamoDBCartStore(CartStore):
         self._limits = limits
 
     def read(self, owner: Owner) -> Cart:
-        """Read it with one GetItem."""
+        """Read with one GetItem."""
         return cart_from_item(self._table.get(keys.cart(owner)), self._clock())
 
     def read_with_product(self, owner: Owner, product_id: int) -> tuple[Cart, ProductSnapshot | None]:
         """Read both with one BatchGetItem."""
         now = self._clock()
         cart_key, product_key = keys.cart(owner), keys.product(owner.shop, product_id)
-        # No catalogue has ids beyond what a browser reads exactly, and a key has no room for any integer.
+        # Product ids are below 2^53, and a sort key has no room for longer integers.
         possible = 0 <= product_id <= MAX_SAFE_INTEGER
         found = self._table.get_many([cart_key, product_key] if possible else [cart_key])
         cart = cart_from_item(found.get(cart_key), now)
@@ -155,20 +155,20 @@ class DynamoDBCartStore(CartStore):
         )
 
     def _update(self, owner: Owner, cart: Cart, write: Expression, change: Change) -> Cart:
-        """Complete the write with what every change of a living or absent cart has in common, and send it."""
+        """Add the clauses that all changes of an unexpired or absent cart share, and send the write."""
         require_absent_or_alive(write, change.at)
         if change.same_version:
             if cart.version:
                 write.require_equal("version", number(cart.version))
             else:
                 write.require_absent("version")
-        # Starting at the time, a version never repeats, not even in a new cart after the last one expired.
+        # Versions start at the current time, so they never repeat, even in a new cart after an expired one.
         write.count_up("version", start=change.at)
         write.set_once("created_at", number(change.at))
         write.set("updated_at", number(change.at))
         write.set("expires_at", expiry(change.at, self._limits.cart_lifetime))
         for product_id, snapshot in change.refreshed.items():
-            # False if the item is gone or has a newer snapshot: the change is then tried on the newer cart.
+            # Not met if the item is gone or has a newer snapshot: the change is then tried on the newer cart.
             value = _snapshot_value(snapshot)
             write.require(f"{write.name(f'snap#{product_id}')} < {write.value(value)}")
             write.set(f"snap#{product_id}", value)
@@ -217,7 +217,7 @@ def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = CONTRACT_LI
 
 
 def cart_from_item(item: Item | None, now: int) -> Cart:
-    """Read a cart; the empty cart if there is none, or if it has expired by ``now`` (milliseconds)."""
+    """Read a cart; an empty one if there is none, or if it has expired at ``now`` (milliseconds)."""
     if item is None:
         return Cart()
     if is_expired(item, now):
@@ -303,7 +303,7 @@ def _record_key(write: Expression, cart: Cart, key: IdempotencyKey, change: Chan
         write.require_absent(attribute)
     kept = _records_after(cart, change)
     write.set(attribute, _record_value(kept[key.digest]))
-    # Parallel requests may leave more records than a cart keeps; an expression has no room for any number of them.
+    # Parallel requests may leave more records than a cart keeps; one expression cannot remove any number of them.
     surplus = [digest for digest in cart.idempotency_records if digest not in kept]
     for digest in surplus[:IDEMPOTENCY_RECORDS]:
         write.remove(f"key#{digest}")

@@ -1,4 +1,4 @@
-"""The catalogue: one item a product."""
+"""The catalogue: one item of the table per product."""
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator
@@ -23,7 +23,7 @@ class Catalogue:
     """The products of one shop. Its methods raise `Unavailable`."""
 
     def __init__(self, table: Table, shop: str) -> None:
-        """``shop`` is the name of the shop whose catalogue it is."""
+        """``shop`` is the name of the shop."""
         self._table = table
         self._shop = shop
 
@@ -39,16 +39,16 @@ class Catalogue:
                 yield [keys.product_id(key) for key in page]
 
     def find(self, ids: Collection[int]) -> dict[int, Product]:
-        """Read products, consistently: one call for 100. Absent ones are left out."""
+        """Read products, consistently: 100 per call. Absent ones are left out."""
         found = self._table.get_many([keys.product(self._shop, id_) for id_ in ids])
         return {product.id: product for product in map(product_from_item, found.values())}
 
     def put(self, products: Iterable[Product]) -> None:
-        """Create or replace products: one call for 25. May be repeated."""
+        """Create or replace products: 25 per call. May be repeated."""
         self._table.write_many({"PutRequest": {"Item": product_to_item(self._shop, it)}} for it in products)
 
     def remove(self, ids: Iterable[int]) -> None:
-        """Delete products: one call for 25. May be repeated."""
+        """Delete products: 25 per call. May be repeated."""
         self._table.write_many({"DeleteRequest": {"Key": key_attributes(keys.product(self._shop, id_))}} for id_ in ids)
 
 

@@ -22,12 +22,12 @@ def connect(table_name: str, timeout: float, observe: Callable[[str, float], Non
         read_timeout=timeout,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         tcp_keepalive=True,
-        parameter_validation=False,  # DynamoDB checks them too, and nothing from a client is sent unchecked
+        parameter_validation=False,  # DynamoDB checks them too, and requests are parsed strictly
         user_agent="serverless-cart",  # botocore would build one for every call
     )
     client = boto3.client("dynamodb", config=config)
     # Signing a call that is never sent resolves the endpoint and the credentials during init instead of in the first
-    # request; the codec is what a first connection encodes its host's name with.
+    # request. The first connection would load the codec, to encode the host's name.
     client.generate_presigned_url("get_item", Params={"TableName": table_name, "Key": key_attributes(Key("-", "-"))})
     codecs.lookup("idna")
     return Table(table_name, client, observe)

@@ -39,11 +39,11 @@ class Expression:
         return placeholder
 
     def set(self, attribute: str, value: Mapping[str, Any]) -> None:
-        """Give an attribute a value."""
+        """Set an attribute."""
         self._set.append(f"{self.name(attribute)} = {self.value(value)}")
 
     def set_once(self, attribute: str, value: Mapping[str, Any]) -> None:
-        """Give an attribute a value unless it has one."""
+        """Set an attribute unless it has a value."""
         name = self.name(attribute)
         self._set.append(f"{name} = if_not_exists({name}, {self.value(value)})")
 
@@ -82,7 +82,7 @@ class Expression:
         self.require(f"{self.name(attribute)} = {self.value(value)}")
 
     def require_absent_or(self, attribute: str, operator: str, value: Mapping[str, Any]) -> None:
-        """Write only if the attribute is absent, or compares with this value as ``operator`` says."""
+        """Write only if the attribute is absent, or if the comparison with this value holds."""
         name = self.name(attribute)
         self.require(f"(attribute_not_exists({name}) OR {name} {operator} {self.value(value)})")
 

@@ -1,7 +1,7 @@
 """The key scheme of the table (docs/table.md).
 
-Parts that come from a client are percent-encoded before they are joined, so that a ``#`` in a session id, an index or a
-customer can never name another key.
+Parts that come from a client are percent-encoded before they are joined, so that a ``#`` in a session id or a customer
+cannot lead to another key.
 """
 
 import hashlib
@@ -9,12 +9,12 @@ import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
-if TYPE_CHECKING:  # no function needs all that has a key, and a cold start pays for every class that it makes
+if TYPE_CHECKING:  # no function needs all of these classes, and each lengthens a cold start
     from serverless_cart.domain.cart import Owner
     from serverless_cart.domain.session import ItemKey, Session
 
 CATALOGUE_PARTITIONS: Final = 16
-"""Partitions over which a shop's catalogue is spread: each takes 1,000 writes a second, and all are read to list it."""
+"""Partitions of a shop's catalogue. Each takes 1,000 writes a second; listing the catalogue reads all of them."""
 
 SHOPS: Final = "SHOPS"
 """The partition that lists the shops of the deployment."""
@@ -28,7 +28,7 @@ class Key(NamedTuple):
 
 
 def token(digest: str) -> Key:
-    """Return the key of a token, by the digest of the key that it belongs to."""
+    """Return the key of a token, by the digest of its key."""
     return Key(f"TOKEN#{digest}", "TOKEN")
 
 
@@ -43,22 +43,22 @@ def shop_entry(name: str) -> Key:
 
 
 def search_engine(hashid: str) -> Key:
-    """Return the key of the entry that says whose a search engine is, so that no two shops share one."""
+    """Return the key of the entry that assigns a search engine to one shop."""
     return Key(f"ENGINE#{hashid}", "ENGINE")
 
 
 def tokens(shop_name: str) -> str:
-    """Return the partition of a shop's list of its tokens; settings lie elsewhere, for who may write them differs."""
+    """Return the partition of a shop's list of tokens. Settings have another, so that policies can differ."""
     return f"TOKENS#{_part(shop_name)}"
 
 
 def api_keys() -> str:
-    """Return what the sort keys of API keys begin with in that list."""
+    """Return the beginning of the sort keys of API keys in that list."""
     return "API_KEY#"
 
 
 def customer_tokens(customer: str | None = None) -> str:
-    """Return what the sort keys of customer tokens begin with in that list, or those of one customer."""
+    """Return the beginning of the sort keys of customer tokens in that list: of all, or of one customer."""
     return "CUSTOMER#" if customer is None else f"CUSTOMER#{_part(customer)}#"
 
 
@@ -81,17 +81,17 @@ def product(shop_name: str, product_id: int) -> Key:
 
 
 def product_id(key_: Key) -> int:
-    """Return the id of the product whose key this is."""
+    """Return the id of the product with this key."""
     return int(key_.sk.rpartition("#")[2])
 
 
 def carts(shop_name: str) -> str:
-    """Return what the partitions of a shop's carts begin with."""
+    """Return the beginning of the partitions of a shop's carts."""
     return f"CART#{_part(shop_name)}#"
 
 
 def sessions(hashid: str) -> str:
-    """Return what the partitions of a search engine's sessions begin with."""
+    """Return the beginning of the partitions of a search engine's sessions."""
     return f"SESSION#{hashid}#"
 
 
@@ -108,13 +108,13 @@ def session(of: "Session") -> str:
 def session_item(of: "Session", item: "ItemKey") -> Key:
     """Return the key of an item in a search session's cart.
 
-    A sort key holds 1,024 bytes and an id alone can be more, so index and id are digested, the index's length in front
-    so that the one cannot run into the other.
+    A sort key holds 1,024 bytes and an id can be longer, so index and id are digested. The index's length comes first,
+    so that no two pairs have the same text.
     """
     name = f"{len(item.index)}:{item.index}{item.id}"
     return Key(session(of), f"CART#{hashlib.sha256(name.encode()).hexdigest()}")
 
 
 def _part(text: str) -> str:
-    """Encode a part of a key. Raises `UnicodeEncodeError` for text that UTF-8 cannot hold."""
+    """Encode a part of a key. Raises `UnicodeEncodeError` for text that is not valid in UTF-8."""
     return quote(text, safe="")

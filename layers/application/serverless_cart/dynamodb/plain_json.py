@@ -1,8 +1,8 @@
-"""Reading DynamoDB's answers as the plain JSON that they are.
+"""Parses DynamoDB's answers as plain JSON, without botocore's parser.
 
-botocore's parser looks at every value of every attribute, to find binary values and times, which this table does not
-have. A cart of 100 items has 500 of them: `make bench` shows the difference, docs/decisions.md gives the figure.
-An answer that is not JSON is a fault; botocore's parser reads it as one without an item, and so a cart as empty.
+botocore's parser examines every attribute value for binary values and times, which this table does not have. A cart
+of 100 items has 500 attributes: docs/decisions.md gives the figure. An answer that is not JSON is a fault; botocore's
+parser would return it without an item, and the cart would look empty.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OPERATIONS: Final = (
     "GetItem", "BatchGetItem", "Query", "Scan", "UpdateItem", "PutItem", "DeleteItem", "BatchWriteItem",
 )  # fmt: skip
-"""Operations whose answers have items. Others may have times, which botocore's parser reads."""
+"""Operations whose answers have items. Other answers may have times, which need botocore's parser."""
 
 
 def install(client: "DynamoDBClient") -> None:

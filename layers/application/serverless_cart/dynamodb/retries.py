@@ -1,4 +1,4 @@
-"""Which failed calls botocore may repeat, and how copies of one snapshot wait before they do."""
+"""Which failed calls botocore may retry, and the randomness of its waits."""
 
 import random
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ _NOT_SENT: Final = (ConnectTimeoutError, EndpointConnectionError)
 
 
 def install(client: "DynamoDBClient") -> None:
-    """Let this client repeat no write that may have been applied, and wait a random time of its own otherwise."""
+    """Disable retries of writes that may have been applied, and randomize the wait before other retries."""
     client.meta.events.register_first("needs-retry.dynamodb", _seed_random)
     for operation in _WRITES:
         client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", _check_not_applied)
@@ -24,9 +24,9 @@ def install(client: "DynamoDBClient") -> None:
 def _check_not_applied(
     response: tuple[Any, Any] | None, caught_exception: Exception | None, **_context: object
 ) -> None:
-    """Raise `Ambiguous` if a write may have been applied: an addition that is repeated would count twice.
+    """Raise `Ambiguous` if a write may have been applied: a repeated addition would count twice.
 
-    A refused write (a throttled one, for example) was not applied, nor was one that was never sent.
+    A refused write, for example a throttled one, was not applied; neither was one that was never sent.
     """
     if caught_exception is not None and not isinstance(caught_exception, _NOT_SENT):
         raise Ambiguous from caught_exception

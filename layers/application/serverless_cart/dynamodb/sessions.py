@@ -1,4 +1,4 @@
-"""The carts of search sessions: one item of the table for each item of a session's cart (contract: Search API)."""
+"""The carts of search sessions: one item of the table per item of a session's cart (contract: Search API)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +14,7 @@ from serverless_cart.dynamodb.table import ConditionFailed, Table
 from serverless_cart.service.errors import Unavailable
 
 MAX_CONFLICT_RETRIES: Final = 8
-"""Attempts at a change that concurrent changes of the same item make before it gives up."""
+"""Maximum attempts when concurrent requests change the same item."""
 RESERVED_SECONDS: Final = 3
 """Seconds of the function's time that must remain before the next page of a large session is deleted."""
 
@@ -22,7 +22,7 @@ RESERVED_SECONDS: Final = 3
 class SessionStore:
     """The carts of all search sessions. Its methods raise `Unavailable`.
 
-    An item counts as absent 24 hours after its last event, whether or not DynamoDB has deleted it yet.
+    An item counts as absent 24 hours after its last event, even if DynamoDB has not deleted it yet.
     """
 
     def __init__(self, table: Table, clock: Callable[[], int], limits: Limits = CONTRACT_LIMITS) -> None:
@@ -75,7 +75,10 @@ class SessionStore:
         return sorted(items, key=lambda item: (item.added_at, item.key.index, item.key.id))
 
     def empty(self, session: Session, *, time_left: Callable[[], float]) -> None:
-        """Delete a session's items, a page at a time, while ``time_left`` (seconds) allows; may be repeated."""
+        """Delete a session's items, a page at a time. May be repeated.
+
+        ``time_left`` returns the function's remaining seconds; `Unavailable` is raised when they run out.
+        """
         for page in self._table.keys_of(keys.session(session)):
             if time_left() < RESERVED_SECONDS:
                 raise Unavailable

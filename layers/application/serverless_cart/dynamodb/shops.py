@@ -1,4 +1,4 @@
-"""Opening, changing and closing shops: what operators do, and no function."""
+"""Creates, changes and deletes shops, for cartctl. No function uses it."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -24,28 +24,27 @@ from serverless_cart.dynamodb.tokens import DELETION_REQUESTED_AT, shop_from_ite
 
 
 class ShopExists(Exception):
-    """There is a shop of that name."""
+    """A shop of that name exists."""
 
 
 class ShopChanged(Exception):
-    """Somebody else changed or closed the shop in the meantime."""
+    """Another operator changed or closed the shop in the meantime."""
 
 
 class EngineTaken(Exception):
     """A search engine belongs to another shop."""
 
     def __init__(self, hashid: str) -> None:
-        """Say which."""
         super().__init__(hashid)
         self.hashid = hashid
 
 
 @dataclass(frozen=True, slots=True)
 class ShopRecord:
-    """A shop as it is registered. Times are milliseconds since 1970.
+    """A shop, as stored. Times are milliseconds since 1970.
 
-    ``former_engines`` are hashids that it gave up, which stay its own, for sessions of theirs may still be there;
-    ``deletion_requested_at`` is when it was closed: nothing opens it from then on.
+    ``former_engines`` are hashids that the shop no longer uses. They stay assigned to it, because their sessions may
+    still be stored. ``deletion_requested_at`` is when the shop was closed: from then on its tokens open nothing.
     """
 
     shop: Shop
@@ -74,12 +73,12 @@ class ShopStore:
         return (read_text(item, "name") for item in self._table.items_of(keys.SHOPS))
 
     def find(self, name: str) -> ShopRecord | None:
-        """Read a shop's registration."""
+        """Read a shop."""
         item = self._table.get(keys.shop(name))
         return _shop_record(item) if item else None
 
     def create(self, shop: Shop) -> ShopRecord:
-        """Open a shop. Raises `ShopExists` and `EngineTaken`."""
+        """Create a shop. Raises `ShopExists` and `EngineTaken`."""
         now = self._clock()
         shop_record = ShopRecord(shop, version=1, created_at=now, updated_at=now)
         engines = sorted(shop.search_engines)
@@ -97,9 +96,9 @@ class ShopStore:
         return shop_record
 
     def change(self, shop_record: ShopRecord, shop: Shop) -> ShopRecord:
-        """Give a shop, as it was read, other settings. Raises `ShopChanged` and `EngineTaken`.
+        """Replace the settings of a shop as it was read. Raises `ShopChanged` and `EngineTaken`.
 
-        A search engine that it gives up stays claimed until the shop leaves.
+        A search engine that is removed stays assigned to the shop until the shop is deleted.
         """
         changed = ShopRecord(
             shop=shop,
@@ -121,7 +120,7 @@ class ShopStore:
         return changed
 
     def close(self, shop_record: ShopRecord) -> ShopRecord:
-        """Close a shop: its tokens open nothing any more, and it takes no new ones. Raises `ShopChanged`."""
+        """Close a shop: its tokens open nothing, and no more can be issued. Raises `ShopChanged`."""
         if shop_record.deletion_requested_at is not None:
             return shop_record
         now = self._clock()
@@ -140,7 +139,7 @@ class ShopStore:
         return closed
 
     def remove(self, shop_record: ShopRecord) -> None:
-        """Remove a closed shop of which nothing else is left. It may be repeated; the settings go last."""
+        """Delete a closed shop after all its items. May be repeated: the settings are deleted last."""
         name = shop_record.shop.name
         self.remove_items(keys.search_engine(hashid) for hashid in shop_record.engines)
         self._table.transact([
@@ -149,9 +148,9 @@ class ShopStore:
         ])  # fmt: skip
 
     def tokens_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
-        """List the keys of everything that is written for a shop's tokens, a page at a time."""
+        """List the keys of a shop's tokens and of their entries in its list, a page at a time."""
         for page in self._table.keys_of(keys.tokens(shop_record.shop.name)):
-            # The entry goes last: while it is there, an interrupted removal finds the token again.
+            # The entry is deleted last, so that an interrupted deletion finds the token again.
             yield [key for entry in page for key in (keys.token(entry.sk.rpartition("#")[2]), entry)]
 
     def products_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
@@ -160,20 +159,20 @@ class ShopStore:
             yield from self._table.keys_of(partition)
 
     def carts_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
-        """List the keys of a shop's carts and of its search sessions' items, a page at a time, by reading the table.
+        """List the keys of a shop's carts and of its search sessions' items, a page at a time, by a Scan.
 
-        Each page comes with the number of items of the table that were looked at for it.
+        Each page comes with the number of items that were scanned for it.
         """
         sessions = [keys.sessions(hashid) for hashid in sorted(shop_record.engines)]
         return self._table.keys_beginning_with([keys.carts(shop_record.shop.name), *sessions])
 
     def remove_items(self, items: Collection[Key] | Iterator[Key]) -> None:
-        """Remove items by their keys, in this order, 25 a call. It may be repeated."""
+        """Delete items by their keys, in this order, 25 per call. May be repeated."""
         self._table.write_many({"DeleteRequest": {"Key": key_attributes(key)}} for key in items)
 
 
 def still_open(name: str) -> tuple[str, dict[str, Any]]:
-    """Return the part of a transaction that requires that a shop exists and is not being deleted."""
+    """Return the part of a transaction that requires an existing shop that is not being deleted."""
     check = Expression()
     check.require_present("pk")
     check.require_absent(DELETION_REQUESTED_AT)

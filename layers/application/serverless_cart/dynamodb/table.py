@@ -24,11 +24,11 @@ WRITE_BATCH: Final = 25
 READ_BATCH: Final = 100
 """Items that one BatchGetItem takes (DynamoDB's limit)."""
 PAGE: Final = 1_000
-"""Items of a partition that are listed at once."""
+"""Maximum items of one page of a Query."""
 TRANSACTION: Final = 100
 """Items that one transaction takes (DynamoDB's limit)."""
 LONGEST_WAIT: Final = 5.0
-"""Seconds between two attempts at what a batch left unprocessed, at most."""
+"""Maximum seconds before the unprocessed items of a batch are sent again."""
 
 _UNAVAILABLE: Final = frozenset({
     "LimitExceededException",
@@ -39,7 +39,7 @@ _UNAVAILABLE: Final = frozenset({
     "TransactionInProgressException",
 })  # fmt: skip
 _PASSING: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
-"""Reasons for which a transaction was cancelled that pass by themselves."""
+"""Temporary reasons for the cancellation of a transaction."""
 
 
 class ConditionFailed(Exception):
@@ -52,19 +52,19 @@ class ConditionFailed(Exception):
 
 
 class TransactionRefused(Exception):
-    """The conditions of a transaction did not hold; ``failed`` are the positions of those writes."""
+    """A transaction was refused; ``failed`` are the positions of the writes whose conditions did not hold."""
 
     def __init__(self, failed: Sequence[int]) -> None:
-        """Keep the positions only."""
+        """Keep the positions, not the items, which might be logged."""
         super().__init__()
         self.failed = tuple(failed)
 
 
 class Table:
-    """The table. Every method is one statement, or as many as DynamoDB's batch limits require.
+    """The table. Every method sends one statement, or several if DynamoDB's limits require it.
 
-    All of them raise `Unavailable` if the database throttles or does not answer in time, retries included. Writes
-    raise its subclass `Ambiguous` if they may have been applied nevertheless.
+    All methods raise `Unavailable` if the database throttles or does not answer in time, retries included. Writes raise
+    its subclass `Ambiguous` if they may have been applied.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Table:
     ) -> None:
         """``observe`` is called with each call's operation and its duration in milliseconds, retries included.
 
-        ``attempts`` is how often the unprocessed items of a batch are sent, the first time included.
+        ``attempts`` is how often the items of a batch are sent at most, the first time included.
         """
         self._name = name
         self._client = client
@@ -92,7 +92,7 @@ class Table:
         return answer.get("Item")
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
-        """Read items, consistently: one call for a hundred. Those that are not there are left out."""
+        """Read items, consistently: 100 per call. Absent items are left out."""
         found: dict[Key, Item] = {}
         for start in range(0, len(keys), READ_BATCH):
             wanted = [key_attributes(key) for key in keys[start : start + READ_BATCH]]
@@ -138,7 +138,7 @@ class Table:
             )
 
     def delete(self, key: Key, expression: Expression) -> None:
-        """Remove one item under a condition. Raises `ConditionFailed`, with the item as it was."""
+        """Delete one item under a condition. Raises `ConditionFailed`, with the item as it was."""
         with self._call("DeleteItem"):
             self._client.delete_item(
                 TableName=self._name,
@@ -153,17 +153,17 @@ class Table:
             yield [key_of(item) for item in page]
 
     def items_of(self, partition: str, prefix: str = "") -> Iterator[Item]:
-        """List the items of a partition in the order of their sort keys, `PAGE` at most being held at a time.
+        """List the items of a partition in the order of their sort keys, with at most `PAGE` of them in memory.
 
-        ``prefix`` is what their sort keys begin with.
+        ``prefix`` is the beginning of their sort keys.
         """
         for items in self._pages(partition, prefix, {"Limit": PAGE}):
             yield from items
 
     def keys_beginning_with(self, prefixes: Sequence[str]) -> Iterator[tuple[int, list[Key]]]:
-        """Scan the whole table for the keys of partitions that begin so, a page at a time.
+        """Scan the whole table for keys whose partitions begin with one of the prefixes, a page at a time.
 
-        Each page comes with the number of items that were looked at for it. It reads, and costs, the whole table.
+        Each page comes with the number of items that were scanned for it. The cost is that of the whole table.
         """
         condition = " OR ".join(f"begins_with(pk, :p{number})" for number in range(len(prefixes)))
         values = {f":p{number}": {"S": prefix} for number, prefix in enumerate(prefixes)}
@@ -175,7 +175,7 @@ class Table:
                     FilterExpression=condition,
                     ExpressionAttributeValues=values,
                     ProjectionExpression="pk, sk",
-                    Select="SPECIFIC_ATTRIBUTES",  # by which a policy lets nothing but keys be read
+                    Select="SPECIFIC_ATTRIBUTES",  # lets a policy allow keys only
                     ConsistentRead=True,
                     **start,
                 )
@@ -206,7 +206,7 @@ class Table:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def write_many(self, requests: Iterable[Mapping[str, Any]]) -> None:
-        """Put or delete many items, 25 a call. What is done when it raises stays done; it may be repeated."""
+        """Put or delete many items, 25 per call. If it raises, some are written; it may be repeated."""
         pending = list(requests)
         for start in range(0, len(pending), WRITE_BATCH):
             batch: Any = pending[start : start + WRITE_BATCH]
@@ -221,10 +221,10 @@ class Table:
                 raise Unavailable
 
     def transact(self, writes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Carry out all of these writes or none; a write is its kind (``Put``, ``Update`` …) and its parameters.
+        """Apply all of these writes or none; a write is its kind (``Put``, ``Update`` …) and its parameters.
 
-        At most `TRANSACTION` of them. It may be repeated by the SDK: DynamoDB knows a transaction that it has carried
-        out by the token that goes with it. Raises `TransactionRefused`.
+        At most `TRANSACTION` writes. The SDK may repeat the call: it sends a token, by which DynamoDB recognizes an
+        applied transaction. Raises `TransactionRefused`.
         """
         items: Any = [{kind: {"TableName": self._name, **parameters}} for kind, parameters in writes]
         for attempt in range(self._attempts):
@@ -244,7 +244,7 @@ class Table:
 
     @contextmanager
     def _call(self, operation: str) -> Iterator[None]:
-        """Observe one call and give its failure its one meaning."""
+        """Observe one call and translate its failure."""
         start = time.perf_counter()
         try:
             yield

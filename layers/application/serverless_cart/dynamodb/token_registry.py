@@ -1,4 +1,4 @@
-"""A shop's list of its tokens: issuing, listing and revoking them, which operators do, and no function."""
+"""Issues, lists and revokes the tokens of shops, for cartctl. No function uses it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ from serverless_cart.dynamodb.table import TRANSACTION, Table, TransactionRefuse
 from serverless_cart.dynamodb.tokens import token_from_item, token_to_items
 
 ID_LENGTH: Final = 12
-"""Characters of the digest by which people tell tokens apart: enough to recognise one, and no help in guessing it."""
+"""Characters of the digest that identify a token to operators; they do not help to guess its key."""
 LAST4_LENGTH: Final = 4
-"""Characters of the key's end that its list keeps: 144 of its 160 random bits stay unknown."""
+"""Last characters of a key that are stored: 144 of its 160 random bits stay unknown."""
 TOGETHER: Final = (TRANSACTION - 1) // 2
-"""Tokens that one transaction issues: two items each, and one for the shop."""
+"""Tokens that one transaction can issue: two writes each, and one check of the shop."""
 
 
 class ShopNotOpen(Exception):
@@ -34,14 +34,14 @@ class ShopNotOpen(Exception):
 
 
 class TokenGone(Exception):
-    """The token is no longer there."""
+    """The token no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token as its shop's list has it: enough to recognise it, never enough to use it.
+    """A token in its shop's list, without its key.
 
-    ``issued_at`` and ``revoked_at`` are milliseconds since 1970; ``ending`` are the last characters of its key.
+    ``issued_at`` and ``revoked_at`` are milliseconds since 1970; ``last4`` are the last characters of the key.
     """
 
     token: Token
@@ -53,7 +53,7 @@ class TokenRecord:
 
     @property
     def id(self) -> str:
-        """The short name by which a person revokes it."""
+        """The short id by which an operator revokes the token."""
         return self.digest[:ID_LENGTH]
 
 
@@ -68,7 +68,7 @@ class TokenRegistry:
     def issue(self, shop: str, tokens: Sequence[Token], label: str = "") -> list[tuple[str, TokenRecord]]:
         """Issue tokens of one shop, at most `TOGETHER`, all or none, and return them with their keys.
 
-        A key is nowhere but in this answer. Raises `ShopNotOpen`.
+        The keys are not stored: only this method returns them. Raises `ShopNotOpen`.
         """
         now = self._clock()
         issued = []
@@ -87,11 +87,11 @@ class TokenRegistry:
         return map(_listed, self._table.items_of(keys.tokens(shop), keys.api_keys()))
 
     def customer_tokens(self, shop: str, customer: str | None = None) -> Iterator[TokenRecord]:
-        """List the tokens of one customer of a shop, or of all, a bounded number of them being held at a time."""
+        """List the tokens of one customer of a shop, or of all its customers, with bounded memory."""
         return map(_listed, self._table.items_of(keys.tokens(shop), keys.customer_tokens(customer)))
 
     def find(self, key: str) -> TokenRecord | None:
-        """Return the token that a key opens, as its shop's list has it."""
+        """Return the record of a key's token; ``None`` if there is none."""
         digest_ = digest(key)
         item = self._table.get(keys.token(digest_))
         if item is None:
@@ -101,7 +101,7 @@ class TokenRegistry:
         return _listed(entry) if entry else None
 
     def revoke(self, listed: TokenRecord) -> TokenRecord:
-        """Revoke a token; one that has been revoked stays so. Raises `TokenGone`."""
+        """Revoke a token; a revoked one is returned unchanged. Raises `TokenGone`."""
         if listed.revoked_at is not None:
             return listed
         now = self._clock()
@@ -117,7 +117,7 @@ class TokenRegistry:
 
 
 def _items(listed: TokenRecord) -> list[Item]:
-    """Write a token as the items of the table; what only people need stands in the list alone."""
+    """Write a token as two items; only the entry in the list has what operators see."""
     token, entry = token_to_items(listed.digest, listed.token)
     entry["label"] = text(listed.label)
     entry["last4"] = text(listed.last4)
@@ -126,7 +126,6 @@ def _items(listed: TokenRecord) -> list[Item]:
 
 
 def _listed(entry: Item) -> TokenRecord:
-    """Read an entry of the list."""
     return TokenRecord(
         token=token_from_item(entry),
         digest=entry["sk"]["S"].rpartition("#")[2],

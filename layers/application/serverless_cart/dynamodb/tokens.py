@@ -19,20 +19,19 @@ from serverless_cart.dynamodb.attributes import (
 from serverless_cart.dynamodb.table import Table
 
 DELETION_REQUESTED_AT: Final = "deletion_requested_at"
-"""The attribute of a shop that is being deleted: from then on no token opens it."""
+"""The attribute of a shop that is being deleted: its tokens open nothing."""
 
 
 class TokenStore:
     """The tokens and shops of this deployment. Its methods raise `Unavailable`."""
 
     def __init__(self, table: Table) -> None:
-        """Read from this table."""
         self._table = table
 
     def principal(self, digest: str, now: float) -> Principal | None:
-        """Return whom a key belongs to, by its digest, if it is active at ``now`` (seconds since 1970).
+        """Return the principal of a key, by its digest; ``None`` if it opens nothing at ``now`` (seconds since 1970).
 
-        Two reads, one if there is no such token.
+        Two reads, one if there is no active token.
         """
         found = self._table.get(keys.token(digest))
         token = token_from_item(found) if found else None
@@ -45,7 +44,7 @@ class TokenStore:
 
 
 def token_to_items(digest: str, token: Token) -> list[Item]:
-    """Write a token as the items of the table: the token itself, and its record in the shop's token registry."""
+    """Write a token as two items of the table: the token itself, and its entry in the shop's list."""
     attributes: Item = {"kind": text(token.kind), "shop": text(token.shop)}
     if token.customer:
         attributes["customer"] = text(token.customer)

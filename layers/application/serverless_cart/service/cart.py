@@ -1,4 +1,4 @@
-"""The operations of the Shop API on a customer's cart."""
+"""The operations of the Shop API on a customer's cart (contract: Shop routes)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
 
 MAX_CONFLICT_RETRIES: Final = 32
-"""Attempts at a change that concurrent changes of the same cart make before it gives up."""
+"""Maximum attempts when concurrent requests change the same cart."""
 
 MAX_AMBIGUOUS_RETRIES: Final = 2
-"""Retries of a change with an idempotency key after a write whose answer never came. Each may take the whole database
+"""Maximum retries of a change with an idempotency key after a write without an answer. Each may take the whole database
 timeout, and the function's time is limited."""
 
 Snapshots = Mapping[int, ProductSnapshot]
 
 
 class CartChanged(Refusal):
-    """The request names another version of the cart than the ``current`` one (contract: If-Match)."""
+    """``If-Match`` names another version than that of the ``current`` cart (contract: Entity tags)."""
 
     def __init__(self, current: PricedCart) -> None:
         """Keep the current cart, for its entity tag."""
@@ -44,15 +44,15 @@ class CartChanged(Refusal):
 class Preconditions:
     """The conditions of a change.
 
-    ``key`` makes the change happen once, however often the request is sent (contract: Idempotency-Key); ``versions``
-    are the versions of the cart that may be changed, ``None`` being any (contract: If-Match).
+    ``key`` makes repeated requests apply once (contract: Idempotency-Key). ``versions`` are the versions of the cart
+    that may be changed, ``None`` for any (contract: Entity tags).
     """
 
     key: IdempotencyKey | None = None
     versions: frozenset[int] | None = None
 
     def is_replay(self, cart: Cart, now: int) -> bool:
-        """Return whether the request was applied before. Raises `IdempotencyKeyReused` if another one had its key."""
+        """Return whether the request was applied before. Raises `IdempotencyKeyReused` if another one used its key."""
         record = cart.find_idempotency_record(self.key.digest, now) if self.key else None
         if record is None or self.key is None:
             return False
@@ -75,13 +75,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """One change of a cart, in the order of the contract's checks; each step is repeated on a newer cart."""
+    """One change of a cart, step by step (contract: Order of checks). After a conflict all steps are repeated."""
 
     owner: Owner
     keeps_items: ClassVar[bool] = True
-    """Whether items stay in the cart: stale prices are then read before the write, which stores them too."""
+    """Whether items stay in the cart. If so, stale prices are read before the write, which stores them too."""
     reports_prices: ClassVar[bool] = True
-    """Whether the answer lists changed prices. If not, they are not stored, so that the next answer can report them."""
+    """Whether the answer reports changed prices. If not, they are not stored, so that a later answer reports them."""
 
     def locate(self, cart: Cart) -> int | None:  # noqa: ARG002
         """Return the product that must have been read before `check`, if any. Raises `ItemNotFound`."""
@@ -91,7 +91,7 @@ class _Operation:
         """Check the rules of the domain. Raises their refusals."""
 
     def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:
-        """Make the one conditional write."""
+        """Write the change, under its conditions."""
         raise NotImplementedError
 
 
@@ -157,10 +157,10 @@ class _Clear(_Operation):
 
 
 class CartService:
-    """The customer's cart: every change reads, checks by the domain's rules, writes once and prices.
+    """The operations on customers' carts. Every change reads the cart, checks the rules, writes once and prices it.
 
-    Its methods raise the domain's refusals, `CartChanged` and `Unavailable`. Each takes one database call more than it
-    says if the price of an item is stale, or if another request changed the cart in between.
+    The methods raise the domain's refusals, `CartChanged` and `Unavailable`. Each makes one more database call than
+    documented if the price of an item is stale, and more if another request changes the cart at the same time.
     """
 
     def __init__(self, store: CartStore, clock: Callable[[], int], limits: Limits = CONTRACT_LIMITS) -> None:
@@ -170,39 +170,39 @@ class CartService:
         self._limits = limits
 
     def read(self, owner: Owner) -> PricedCart:
-        """Return the customer's cart (contract: GET /api/shop/cart): one database call; nothing is written."""
+        """Return the customer's cart, for GET /api/shop/cart: one database call; nothing is written."""
         cart = self._store.read(owner)
         return self._priced(owner, cart, {}, _products(cart))
 
     def add(self, owner: Owner, addition: ItemAddition, preconditions: Preconditions) -> Outcome:
-        """Add a quantity of a product (contract: POST /api/shop/cart/items): two database calls."""
+        """Add a quantity of a product, for POST /api/shop/cart/items: two database calls."""
         cart, snapshot = self._store.read_with_product(owner, addition.product_id)
         snapshots = {addition.product_id: snapshot} if snapshot else {}
         return self._execute(_Add(owner, addition, self._limits), preconditions, cart, snapshots)
 
     def update_item(self, owner: Owner, item: int, update: ItemUpdate, preconditions: Preconditions) -> Outcome:
-        """Set an item's quantity or notes (contract: PATCH /api/shop/cart/items/{id}).
+        """Set an item's quantity or notes, for PATCH /api/shop/cart/items/{id}.
 
-        Three database calls, two if the quantity stays: only the cart says which product an item is.
+        Three database calls, two without a new quantity: the product to read is known only after reading the cart.
         """
         return self._execute(_UpdateItem(owner, item, update), preconditions, self._store.read(owner))
 
     def remove(self, owner: Owner, item: int, preconditions: Preconditions) -> Outcome:
-        """Remove an item (contract: DELETE /api/shop/cart/items/{id}): two database calls."""
+        """Remove an item, for DELETE /api/shop/cart/items/{id}: two database calls."""
         return self._execute(_Remove(owner, item), preconditions, self._store.read(owner))
 
     def select(self, owner: Owner, selections: Mapping[str, int | None], preconditions: Preconditions) -> Outcome:
-        """Set address, shipping method or payment method (contract: PATCH /api/shop/cart): two database calls."""
+        """Set address, shipping method or payment method, for PATCH /api/shop/cart: two database calls."""
         return self._execute(_Select(owner, selections), preconditions, self._store.read(owner))
 
     def clear(self, owner: Owner, preconditions: Preconditions) -> Outcome:
-        """Empty the cart (contract: DELETE /api/shop/cart): two database calls, one if there is no cart."""
+        """Empty the cart, for DELETE /api/shop/cart: two database calls, one if there is no cart."""
         return self._execute(_Clear(owner), preconditions, self._store.read(owner))
 
     def _execute(
         self, operation: _Operation, preconditions: Preconditions, cart: Cart, snapshots: Snapshots | None = None
     ) -> Outcome:
-        """Apply an operation to the cart as it was read, or to what concurrent changes have made of it since."""
+        """Apply an operation to the cart as read or, after a conflict, to the newer cart."""
         owner = operation.owner
         snapshots = snapshots or {}
         last_shown: dict[int, Product] = {}
@@ -241,14 +241,14 @@ class CartService:
         raise Unavailable
 
     def _priced(self, owner: Owner, cart: Cart, snapshots: Snapshots, last_shown: Mapping[int, Product]) -> PricedCart:
-        """Price a cart by snapshots that are not older than the contract allows."""
+        """Price a cart with snapshots that are fresh enough (contract: Prices)."""
         snapshots = self._refreshed(owner, cart, snapshots, self._limits.price_age)
         return price(owner, cart, snapshots, last_shown)
 
     def _refreshed(
         self, owner: Owner, cart: Cart, snapshots: Snapshots, age: int, also: int | None = None
     ) -> Snapshots:
-        """Read the products whose snapshots are at least ``age`` seconds old, and one more: one call, or none."""
+        """Read the products whose snapshots are at least ``age`` seconds old, and ``also``: one call, or none."""
         stale = {product.id: product for product in stale_products(cart, snapshots, self._clock(), age)}
         if also is not None:
             stale[also] = cart.items[also].snapshot.product
@@ -264,7 +264,7 @@ def _find_product(owner: Owner, cart: Cart, item: int) -> int:
 
 
 def _products(cart: Cart) -> dict[int, Product]:
-    """Return what the customer was last shown of each product in the cart."""
+    """Return the cart's products as they were last shown to the customer, by id."""
     return {product_id: item.snapshot.product for product_id, item in cart.items.items()}
 
 

@@ -1,4 +1,4 @@
-"""Failures of the database, as every store reports them."""
+"""The failures of the database that every store raises."""
 
 
 class Unavailable(Exception):
@@ -6,4 +6,4 @@ class Unavailable(Exception):
 
 
 class Ambiguous(Unavailable):
-    """A write may or may not have been applied: its answer never came."""
+    """A write may or may not have been applied: no answer arrived."""

@@ -1,4 +1,4 @@
-"""What the service needs of the database (docs/contract.md, Shop API)."""
+"""The interface of the service to the database (contract: Shop API)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from serverless_cart.domain.product import Product, ProductSnapshot
 
 
 class Conflict(Exception):
-    """The cart was not as the change assumed; ``current`` is the cart as it was. Nothing was written."""
+    """The cart was not as the change expected; ``current`` is the cart as stored. Nothing was written."""
 
     def __init__(self, current: Cart) -> None:
         """Keep the cart out of the exception's text, which might be logged."""
@@ -19,7 +19,7 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The idempotency key of a request: the key's digest, and the fingerprint of the request that it belongs to."""
+    """The idempotency key of a request: the digest of the key and the fingerprint of the request."""
 
     digest: str
     fingerprint: str
@@ -27,10 +27,10 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What every write of a cart has in common.
+    """The parameters that all changes of a cart share.
 
-    ``at`` is the time in milliseconds since 1970; ``key`` is remembered; ``same_version`` requires the version that was
-    read; ``refreshed`` are newer snapshots, by product id, to store with items of the cart.
+    ``at`` is the time in milliseconds since 1970; ``key`` is stored with the cart; ``same_version`` requires the
+    version that was read; ``refreshed`` are newer snapshots to store with items of the cart, by product id.
     """
 
     at: int
@@ -43,7 +43,7 @@ class CartStore(Protocol):
     """The carts of all customers, and the products in them. Its methods raise `Unavailable`.
 
     Every change is one conditional write and returns the cart after it. It raises `Conflict` if the cart was not as
-    the change assumed, and `Ambiguous` if the write may have been applied.
+    the change expected, and `Ambiguous` if the write may have been applied.
     """
 
     def read(self, owner: Owner) -> Cart:
@@ -55,23 +55,23 @@ class CartStore(Protocol):
         ...
 
     def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
-        """Read products again, 100 in one call; a product that has left the catalogue is returned as not for sale."""
+        """Read products again, 100 per call; a product that has left the catalogue is returned as not for sale."""
         ...
 
     def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
         """Add a quantity of a product.
 
-        Serves an absent cart, a new item and an existing item: parallel additions do not conflict. The limits of
-        `Cart.check_can_add` are part of the write's condition.
+        The same write works for an absent cart, a new item and an existing item, so parallel additions do not conflict.
+        Its condition includes the limits of `Cart.check_can_add`.
         """
         ...
 
     def update_item(self, owner: Owner, cart: Cart, product_id: int, update: ItemUpdate, change: Change) -> Cart:
-        """Set an item's quantity, its notes or both. The item's presence is part of the write's condition."""
+        """Set an item's quantity, its notes or both. The write requires that the item is in the cart."""
         ...
 
     def remove(self, owner: Owner, cart: Cart, product_id: int, change: Change) -> Cart:
-        """Remove an item. The item's presence is part of the write's condition."""
+        """Remove an item. The write requires that the item is in the cart."""
         ...
 
     def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
@@ -81,6 +81,6 @@ class CartStore(Protocol):
     def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
         """Remove all items; the creation time, the selections and the idempotency records stay.
 
-        That the cart has the same products as when it was read is part of the write's condition.
+        The write requires that the cart has the products that were read.
         """
         ...

@@ -1,1 +1,1 @@
-"""HTTP: API Gateway's events in, the contract's answers out."""
+"""HTTP: parses API Gateway's events and writes the contract's answers (docs/contract.md)."""

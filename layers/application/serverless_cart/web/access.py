@@ -8,22 +8,25 @@ from serverless_cart.web.refusals import BannedAddress, OriginNotAllowed
 
 
 def check_address(principal: Principal, address: str) -> None:
-    """Refuse a client in one of the shop's blocked networks (contract: ``banned ip``).
+    """Check that the client is in no blocked network of the shop (contract: Blocked networks and origins).
 
     ``address`` is the one that API Gateway reports. If a shop blocks networks, an address that cannot be parsed is
-    refused too.
+    refused too. Raises `BannedAddress`.
     """
     if principal.blocked_networks and _is_blocked(principal.blocked_networks, address):
         raise BannedAddress
 
 
 def check_origin(principal: Principal, origin: str | None) -> None:
-    """Refuse a page of an origin that the shop does not list, if it lists any (contract: ``origin not allowed``)."""
+    """Check that the shop allows the page's origin, if it lists any (contract: Blocked networks and origins).
+
+    Raises `OriginNotAllowed`.
+    """
     if origin is not None and principal.allowed_origins and origin not in principal.allowed_origins:
         raise OriginNotAllowed
 
 
-@lru_cache(maxsize=1_000)  # a page sends several requests, and parsing takes longer than the rest of the edge
+@lru_cache(maxsize=1_000)  # a page sends several requests, and parsing takes longer than all other checks
 def _is_blocked(networks: frozenset[str], address: str) -> bool:
     try:
         client = ipaddress.ip_address(address)

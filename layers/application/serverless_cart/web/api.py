@@ -1,8 +1,8 @@
-"""The edge of both APIs: who may ask, from where, and how each refusal and each fault is answered.
+"""The checks that every request passes in both APIs, and the answers to refusals and faults.
 
-Routes belong to Powertools' event handler. They are written as API Gateway's resources (``/api/shop/cart/items/{id}``),
-as in template.yaml, and matched by the event's ``resource``: the handler's own patterns for paths do not match every id
-that the contract allows (docs/decisions.md).
+Routes are registered with Powertools' event handler as API Gateway's resources (``/api/shop/cart/items/{id}``), as in
+template.yaml, and matched by the event's ``resource``: the handler's path patterns do not match every id that the
+contract allows (docs/decisions.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -27,9 +27,9 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One of the APIs: which kind of principal it serves, and how it answers refusals.
+    """One of the two APIs: the kind of principal that it serves, and its answers to refusals.
 
-    ``check`` makes the API's own check of a request, before address and origin; it raises `Unauthenticated`.
+    ``check`` is an additional check of a request, before address and origin; it raises `Unauthenticated`.
     ``describe`` returns the error text and the headers of a refusal, given the text of the error table.
     """
 
@@ -40,10 +40,10 @@ class Api:
 
 
 class App(APIGatewayRestResolver):
-    """The event handler of one function of an API. A route finds its parsed request in `parsed_request`."""
+    """The event handler of one function. A route reads its request from `parsed_request`."""
 
     def __init__(self, api: Api, telemetry: Telemetry) -> None:
-        """Check every request in the contract's order, and report what becomes of it."""
+        """Register the checks, and the answers to refusals and faults."""
         super().__init__()
         self.api = api
         self._telemetry = telemetry
@@ -60,14 +60,14 @@ class App(APIGatewayRestResolver):
         return request
 
     def handler(self) -> Handler:
-        """Return the function's handler, when all routes are registered: the last line of an app.py."""
+        """Return the function's Lambda handler. Call it after all routes are registered."""
         telemetry = self._telemetry
 
         @telemetry.metrics.log_metrics
         def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             telemetry.begin(context.aws_request_id, event["requestContext"]["requestId"])
             answer = self.resolve({**event, "path": event["resource"]}, context)
-            telemetry.count("Requests")  # last, so that the line of a request is never without a metric
+            telemetry.count("Requests")  # last, so that the request's line always has a metric
             telemetry.finish(
                 "answered",
                 method=event["httpMethod"],
@@ -96,10 +96,10 @@ class App(APIGatewayRestResolver):
         return json_response(500, to_json({"error": refusals.FAULT}))
 
 
-# A function and not a method: Powertools keeps what it has learned of a middleware as an attribute of it, which a bound
-# method cannot have: its signature would be inspected again for every request.
+# A function and not a method: Powertools caches a middleware's signature in an attribute of the middleware. A bound
+# method cannot have attributes, so its signature would be inspected for every request.
 def _check_access(app: App, next_middleware: NextMiddleware) -> Response[str]:
-    """Check who asks, from which address and from which origin, before the route does anything."""
+    """Check principal, address, origin and size (contract: Blocked networks and origins)."""
     event, context = app.current_event, app.lambda_context
     principal = Principal.from_context(event.request_context.authorizer.get_context())
     if principal is None or principal.kind != app.api.kind:

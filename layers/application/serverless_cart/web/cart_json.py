@@ -1,4 +1,4 @@
-"""A cart and an item as JSON (contract: Cart and Item)."""
+"""A cart and an item as JSON (contract: Shop API)."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -9,7 +9,7 @@ from serverless_cart.domain.public_ids import cart_id, item_id
 
 
 def cart_json(priced: PricedCart) -> dict[str, Any]:
-    """Return a cart as the contract has it."""
+    """Return the JSON of a cart (contract: Cart)."""
     cart = priced.cart
     return {
         "id": cart_id(priced.owner),
@@ -33,7 +33,7 @@ def cart_json(priced: PricedCart) -> dict[str, Any]:
 
 
 def item_json(owner: Owner, priced: PricedItem) -> dict[str, Any]:
-    """Return an item as the contract has it."""
+    """Return the JSON of an item (contract: Item)."""
     item, product = priced.item, priced.product
     return {
         "id": item_id(owner, product.id),

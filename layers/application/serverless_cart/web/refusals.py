@@ -1,4 +1,4 @@
-"""The refusals of both APIs that no rule of the domain makes, and the table that gives each refusal its answer."""
+"""The refusals that both APIs share (contract: Errors of both APIs)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -23,11 +23,11 @@ class NotFound(Refusal):
 
 
 class RequestTooLarge(Refusal):
-    """The body is larger than any request of the contract can be."""
+    """The body is larger than 1 MiB."""
 
 
 ErrorTable = Mapping[type[Refusal], tuple[int, str]]
-"""The status and the error text of each refusal (contract: the error tables, to the letter)."""
+"""The status and the error text of each refusal. The texts are exactly those of the contract."""
 
 COMMON: Final[ErrorTable] = {
     BannedAddress: (403, "banned ip"),

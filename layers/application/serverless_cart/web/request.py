@@ -13,18 +13,18 @@ from serverless_cart.auth import Principal
 from serverless_cart.web.refusals import RequestTooLarge
 
 MAX_BODY_BYTES: Final = 2**20
-"""Bytes of a request's body. The longest valid one has some 20,000; the rest is room for fields that are ignored."""
+"""Maximum bytes of a body. The longest valid body has about 20,000; the rest is room for ignored fields."""
 
 
 class NotJson(Exception):
-    """A body is not JSON, or not worth parsing: too deep, a number that is too large, NaN."""
+    """A body is not JSON, or not accepted as JSON: too deeply nested, a number too large, NaN."""
 
 
 class Request(NamedTuple):
-    """What a route needs of a request.
+    """A parsed request.
 
-    Header names are in lower case; of a repeated header or query-string parameter the last one counts. Path parameters
-    are percent-decoded. ``time_left`` returns the remaining seconds of the function's time.
+    Header names are in lower case; a repeated header or query-string parameter has its last value. Path parameters are
+    percent-decoded. ``time_left`` returns the remaining seconds of the function's time.
     """
 
     method: str
@@ -76,5 +76,5 @@ def _body(event: APIGatewayProxyEvent) -> bytes:
 
 
 def _refuse_constant(constant: str) -> None:
-    """Refuse NaN and the infinities, which Python parses and JSON does not have."""
+    """Refuse NaN and the infinities, which Python accepts and JSON does not have."""
     raise NotJson(constant)

@@ -1,4 +1,4 @@
-"""JSON answers, with the headers that every answer has."""
+"""JSON answers with the headers that all answers share."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ HEADERS: Final = {
     "Access-Control-Expose-Headers": "ETag,Idempotency-Replayed,Retry-After",
 }
 """Powertools' CORS support adds headers only if a request has an Origin; a cached answer must have them anyway.
-template.yaml gives the gateway's own answers the same headers (contract: CORS)."""
+The gateway's answers have the same headers, in template.yaml (contract: CORS)."""
 
 
 def json_response(status: int, body: str, headers: Mapping[str, str] | None = None) -> Response[str]:

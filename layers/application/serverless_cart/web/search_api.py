@@ -1,4 +1,4 @@
-"""The Search API: its parameters and its answer (contract: Search API)."""
+"""The Search API: its parameters, its errors and its answer (contract: Search API)."""
 
 import json
 import re
@@ -36,7 +36,7 @@ class MissingSessionFields(Refusal):
     """A search session's item lacks required fields."""
 
     def __init__(self, fields: Sequence[str]) -> None:
-        """Keep the missing fields, in the contract's order."""
+        """Keep the missing fields, in the order of the contract."""
         super().__init__()
         self.fields = list(fields)
 
@@ -120,7 +120,7 @@ API: Final = Api(kind="api_key", errors=ERRORS, check=_check_search_engine, desc
 
 
 def registered() -> Response[str]:
-    """Return the answer of every route (contract: Search API)."""
+    """Return the answer of all routes (contract: Search API)."""
     return json_response(200, '{"status": "registered"}')
 
 
@@ -149,7 +149,7 @@ def removal_of(request: Request) -> SessionItemRemoval:
 
 
 def _parse(request: Request, model: type[Body], required: tuple[str, ...]) -> Body:
-    """Join the query string and the body, which wins field by field. Missing fields come first (contract: 400)."""
+    """Merge query string and body, which wins field by field. Missing fields come first (contract: Search errors)."""
     fields: dict[str, Any] = dict(request.query)
     if request.body:
         try:

@@ -1,4 +1,4 @@
-"""The Shop API: its requests and its answers (contract: Shop API)."""
+"""The Shop API: its requests, its errors and its answers (contract: Shop API)."""
 
 import base64
 import hashlib
@@ -53,7 +53,7 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 class InvalidRequest(Refusal):
-    """A request is not what its route takes; ``details`` says why."""
+    """A request is invalid; ``details`` has the messages by field."""
 
 
 ERRORS: Final[ErrorTable] = {
@@ -122,7 +122,7 @@ class NoBody(BaseModel):
 
 
 def _describe(refusal: Refusal, error: str) -> tuple[str, Mapping[str, str]]:
-    """Return the current entity tag with a refusal of another version."""
+    """Add the current entity tag to the refusal of another version."""
     if isinstance(refusal, CartChanged):
         return error, {"ETag": _entity_tag(refusal.current, to_json(cart_json(refusal.current)))}
     return error, {}
@@ -137,7 +137,7 @@ def owner_of(request: Request) -> Owner:
 
 
 def addition_of(request: Request, limits: Limits = CONTRACT_LIMITS) -> tuple[ItemAddition, Preconditions]:
-    """Read what to add. Raises `InvalidRequest`, with every fault of the request."""
+    """Read what to add. Raises `InvalidRequest`, with all faults of the request."""
     body, preconditions = _parse(request, AddCartItem, limits)
     notes = body.notes if "notes" in body.model_fields_set else None
     return ItemAddition(body.product, body.quantity, notes), preconditions
@@ -164,10 +164,9 @@ def preconditions_of(request: Request) -> Preconditions:
 
 
 def item_of(request: Request) -> int:
-    """Return the item of a request.
+    """Return the item's id from the path, or `NO_ITEM` if it is not an integer.
 
-    A text that is not an integer is the id of no item. The service refuses it, because a remembered idempotency key is
-    checked first (contract: Order of checks).
+    It is not refused here, because a remembered idempotency key is checked first (contract: Order of checks).
     """
     item = request.path["id"]
     return int(item) if _ITEM_ID.fullmatch(item) else NO_ITEM
@@ -179,7 +178,7 @@ def cart_answer(outcome: Outcome) -> Response[str]:
 
 
 def item_answer(outcome: Outcome, item: int) -> Response[str]:
-    """Answer with one item. Raises `ItemNotFound` if it is gone, which a replayed request may find."""
+    """Answer with one item. Raises `ItemNotFound` if a replayed request finds that it is gone."""
     for priced in outcome.cart.items:
         body = item_json(outcome.cart.owner, priced)
         if body["id"] == item:
@@ -188,7 +187,7 @@ def item_answer(outcome: Outcome, item: int) -> Response[str]:
 
 
 def unless_known(request: Request, answer: Response[str]) -> Response[str]:
-    """Answer 304 if the client has this very answer already (contract: If-None-Match compares the whole)."""
+    """Answer 304 if ``If-None-Match`` has the tag of this answer (contract: Entity tags)."""
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or answer.headers["ETag"] in _QUOTED.findall(known):
         answer.status_code, answer.body = 304, ""
@@ -203,7 +202,7 @@ def _answer(outcome: Outcome, body: str) -> Response[str]:
 
 
 def _parse(request: Request, model: type[Body], limits: Limits = CONTRACT_LIMITS) -> tuple[Body, Preconditions]:
-    """Parse a request's body and its preconditions together, so that the client learns of every fault at once."""
+    """Parse body and preconditions of a request together, so that the answer lists all faults at once."""
     faults: dict[str, list[str]] = {}
     key = request.headers.get(IDEMPOTENCY_KEY.lower(), "")
     if key and not _VISIBLE.fullmatch(key):
@@ -226,7 +225,7 @@ def _parse(request: Request, model: type[Body], limits: Limits = CONTRACT_LIMITS
 
 
 def _integral(body: object) -> object:
-    """Turn 2.0 into the integer that it is in JSON Schema; a fraction, or a number past all limits, stays as it is."""
+    """Turn 2.0 into 2, an integer in JSON Schema too; fractions and numbers beyond all limits stay as they are."""
     if not isinstance(body, dict):
         return body
     return {
@@ -238,7 +237,7 @@ def _integral(body: object) -> object:
 
 
 def _fingerprint(request: Request, body: BaseModel) -> str:
-    """Return what distinguishes this request from another one with the same idempotency key."""
+    """Return a digest of method, path and body, which differs for another request with the same idempotency key."""
     target = "/".join([request.method, request.route, *request.path.values()])
     return _digest(f"{target} {body.model_dump_json(exclude_unset=True)}", 8)
 
@@ -250,9 +249,9 @@ def _digest(text: str, size: int) -> str:
 
 
 def _versions(if_match: str) -> frozenset[int] | None:
-    """Return the versions that ``If-Match`` names; ``None`` if any version will do.
+    """Return the versions that ``If-Match`` names; ``None`` for any version.
 
-    A weak tag counts like a strong one, since only the version is compared, and proxies that compress weaken tags.
+    Weak tags count too: only the version is compared, and proxies that compress answers make their tags weak.
     """
     if if_match.strip() in ("", "*"):
         return None
@@ -260,5 +259,5 @@ def _versions(if_match: str) -> frozenset[int] | None:
 
 
 def _entity_tag(cart: PricedCart, body: str) -> str:
-    """Return the tag of an answer: the cart's version, and a digest that changes with prices too."""
+    """Return the entity tag of an answer: the cart's version and a digest of the body (contract: Entity tags)."""
     return f'"{cart.cart.version}-{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
