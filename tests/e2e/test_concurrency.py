@@ -14,7 +14,7 @@ from local.stack import Stack
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.domain.shop import Shop
-from tests.engine import history
+from tests.support import history
 from tests.support.lambdas import Lambdas
 from tests.support.shopper import CHANGED, CHANGES, ITEM_NOT_FOUND, REGISTERED, Shopper
 from tools.support.clients import CART, ITEMS, Customer, Http, Reply, Visitor, unique

@@ -27,9 +27,9 @@ from local.stack import Stack
 from serverless_cart.domain.cart import Owner
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import key_attributes
-from tests import guide
-from tests.e2e.lambdas import Lambdas
-from tests.policies import asked_by, judge, listed
+from tests.support import guide
+from tests.support.lambdas import Lambdas
+from tests.support.policies import asked_by, judge, listed
 from tools.support.clients import Customer, Http, Visitor, sensitive, unique
 from tools.support.paths import ROOT
 

@@ -1,7 +1,7 @@
 """Each function's role allows just what the function does, as the emulator evaluates the deployed policies.
 
 The emulator evaluates actions and resources, but leaves the condition on leading keys unfilled; what that forbids is
-worked out by the simulation of tests/policies.py, of which the deployed policies are shown to be the same.
+worked out by the simulation of tests/support/policies.py, of which the deployed policies are shown to be the same.
 """
 
 from collections import Counter
@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from local import environment
 from local.stack import Stack
-from tests.policies import permits
 from tests.support.lambdas import FUNCTIONS, Lambdas
+from tests.support.policies import permits
 from tests.unit import test_template as simulation
 from tools.support import figures
 from tools.support.clients import unique

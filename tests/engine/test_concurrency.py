@@ -15,9 +15,9 @@ from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import Table
-from tests.builders import product
-from tests.engine import history
-from tests.engine.clients import ServiceClient, owner_of
+from tests.support import history
+from tests.support.builders import product
+from tests.support.history_clients import ServiceClient, owner_of
 from tools.support.events import HASHID, SHOP
 from tools.support.template import create_table
 

@@ -8,7 +8,7 @@ import pytest
 
 from serverless_cart import auth
 from serverless_cart.domain.shop import Shop
-from tests.builders import OWNER, product
+from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle, Loaded, bundle_on_new_table, loaded_functions
 from tools.support.events import HASHID, SHOP
 

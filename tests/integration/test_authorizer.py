@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 from serverless_cart.auth import Principal, Token, digest
 from serverless_cart.domain.shop import Shop
 from serverless_cart.service.errors import Unavailable
-from tests.builders import OWNER
+from tests.support.builders import OWNER
 from tests.support.bundle import Bundle
 from tools.support.events import HASHID, NOW, SHOP, load
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
-from tests.builders import OWNER, SESSION
+from tests.support.builders import OWNER, SESSION
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import add
 from tools.support.events import HASHID, Event, altered, load

@@ -10,8 +10,8 @@ import pytest
 from bench.operations import Operation, operations, shared_rows
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.table import Table
-from tests.cold import run_cold
 from tests.support.bundle import TABLE, Bundle
+from tests.support.cold import run_cold
 from tools.support.events import HASHID, SHOP, load
 from tools.support.item_size import size_of, write_units
 from tools.support.paths import ROOT

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.domain.public_ids import cart_id, item_id
-from tests.builders import OWNER, product
+from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import (
     CALLS,

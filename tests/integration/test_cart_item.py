@@ -6,7 +6,7 @@ import pytest
 
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tests.builders import OWNER, product
+from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import add, clear, is_refusal, quantities, read, remove, select, update_item, version
 from tools.support.events import SECOND, SHOP, altered, load

@@ -8,7 +8,7 @@ from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.public_ids import cart_id, item_id
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tests.builders import OWNER, product
+from tests.support.builders import OWNER, product
 from tests.support.bundle import Answer, Bundle
 from tests.support.cart_requests import is_refusal, quantities, version
 from tools.support.events import DAY, HOUR, NOW, SECOND, SHOP, altered, load

@@ -24,8 +24,8 @@ from serverless_cart.dynamodb import keys, table
 from serverless_cart.dynamodb.attributes import key_attributes
 from serverless_cart.dynamodb.catalogue import Catalogue, product_from_item, product_to_item
 from serverless_cart.dynamodb.shops import ShopStore
-from tests.builders import product
 from tests.integration.operator import Operator
+from tests.support.builders import product
 from tests.support.bundle import TABLE, Bundle
 
 HEADER = "id,ref,name,price,stock"

@@ -22,8 +22,8 @@ from botocore.retries.quota import RetryQuota
 from serverless_cart.dynamodb.client import CONNECT_TIMEOUT
 from serverless_cart.dynamodb.table import ATTEMPTS, Table
 from serverless_cart.service.errors import Unavailable
-from tests.builders import product
 from tests.support import cart_requests as customer
+from tests.support.builders import product
 from tests.support.bundle import TABLE, Answer, Bundle, Instead, Item
 from tests.support.cart_requests import CHANGES
 from tools.support.events import DAY, altered, load

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from serverless_cart.domain.public_ids import item_id
-from tests.builders import OWNER, product
 from tests.support import cart_requests as customer
+from tests.support.builders import OWNER, product
 from tests.support.bundle import Answer, Bundle
 from tests.support.cart_requests import CALLS, CHANGES, quantities
 from tools.support.events import DAY, HOUR, SECOND, altered, load

@@ -6,7 +6,7 @@ import pytest
 
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
-from tests.builders import SESSION, without
+from tests.support.builders import SESSION, without
 from tests.support.bundle import Answer, Bundle
 from tools.support.events import DAY, HASHID, HOUR, NOW, SECOND, altered, load
 

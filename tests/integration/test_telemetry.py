@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.auth import digest
-from tests.builders import OWNER, SESSION
+from tests.support.builders import OWNER, SESSION
 from tests.support.bundle import Bundle
 from tools.support.events import VARIANTS, altered, load
 from tools.support.paths import EVENTS

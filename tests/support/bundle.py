@@ -26,7 +26,7 @@ from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
-from tests.builders import OWNER
+from tests.support.builders import OWNER
 from tools.support.events import NOW, SHOP, Event
 from tools.support.paths import ROOT
 from tools.support.template import create_table

@@ -3,7 +3,7 @@
 from typing import Any
 
 from serverless_cart.domain.public_ids import item_id
-from tests.builders import OWNER
+from tests.support.builders import OWNER
 from tests.support.bundle import Answer, Bundle
 from tools.support.events import altered, load
 

@@ -17,7 +17,7 @@ from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.table import ConditionFailed, Table
 from serverless_cart.service.errors import Ambiguous
 from serverless_cart.service.ports import CartStore, Change, Conflict
-from tests.builders import OWNER
+from tests.support.builders import OWNER
 from tools.support.events import NOW, SECOND
 
 

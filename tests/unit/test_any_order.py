@@ -35,7 +35,7 @@ from serverless_cart.dynamodb.keys import Key
 from serverless_cart.service.cart import MAX_AMBIGUOUS_RETRIES, CartChanged, CartService, Outcome, Preconditions
 from serverless_cart.service.errors import Ambiguous
 from serverless_cart.service.ports import IdempotencyKey
-from tests.builders import OWNER, product
+from tests.support.builders import OWNER, product
 from tests.unit.memory import Clock, MemoryTable
 from tools.support.events import DAY, HOUR, SECOND, SHOP
 

@@ -19,7 +19,7 @@ from serverless_cart.web.api import Api, App
 from serverless_cart.web.request import Request
 from serverless_cart.web.response import HEADERS, json_response, to_json
 from serverless_cart.web.search_api import MissingSessionFields
-from tests.builders import OWNER, SESSION, Context
+from tests.support.builders import OWNER, SESSION, Context
 from tools.support.events import HASHID, altered, load
 
 EVENTS = {search_api.API.kind: load("stats_cart/put_body"), shop_api.API.kind: load("cart_items/post")}

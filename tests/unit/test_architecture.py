@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pytest_socket import SocketBlockedError
 
-from tests.cold import run_cold
+from tests.support.cold import run_cold
 from tools.support.paths import EVENTS, ROOT
 
 PACKAGE = ROOT / "layers" / "application" / "serverless_cart"

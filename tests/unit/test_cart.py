@@ -21,7 +21,7 @@ from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.domain.product import Product
 from serverless_cart.service.cart import Preconditions
 from serverless_cart.service.ports import IdempotencyKey
-from tests.builders import OWNER, cart, item, product, snapshot
+from tests.support.builders import OWNER, cart, item, product, snapshot
 from tools.support.events import NOW
 
 

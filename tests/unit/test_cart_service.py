@@ -29,7 +29,7 @@ from serverless_cart.service.cart import (
 )
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.service.ports import Conflict, IdempotencyKey
-from tests.builders import OWNER, cart, item, product, snapshot
+from tests.support.builders import OWNER, cart, item, product, snapshot
 from tests.unit.memory import Clock, FakeStore
 from tools.support.events import DAY, NOW, SECOND
 

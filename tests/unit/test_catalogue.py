@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import product_from_item, product_to_item
-from tests.builders import product
+from tests.support.builders import product
 
 CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x1f", "\x7f"]
 """What JSON writes with six bytes, and what no name holds anyway."""

@@ -16,7 +16,7 @@ from cartctl.catalogue_file import ROW_BYTES, BadRow, Format, GoodRow, Row
 from cartctl.errors import CartctlError
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
-from tests.builders import product, without
+from tests.support.builders import product, without
 
 HEADER = "id,ref,name,image,price,discount,stock,active"
 GOOD = "7,MUG-7,Mug,https://img.example/7.jpg,1250,250,3,true"

@@ -8,9 +8,8 @@ import pytest
 from serverless_cart.domain import limits
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tests.builders import product
-from tests.engine.clients import ServiceClient
-from tests.engine.history import (
+from tests.support.builders import product
+from tests.support.history import (
     CARTS,
     CLIENTS,
     ITEMS,
@@ -24,6 +23,7 @@ from tests.engine.history import (
     operations,
     play,
 )
+from tests.support.history_clients import ServiceClient
 from tests.unit.memory import MemoryTable
 from tools.support.events import SHOP
 
@@ -282,7 +282,7 @@ def test_a_bound_is_held_against_every_version_whatever_else_is_told(monkeypatch
     for name, value in (("ITEMS", ITEMS - 1), ("STOCK", {**STOCK, 5: 2})):
         with monkeypatch.context() as patch:
             patch.setattr(State, "judge", lambda *_: "done")
-            patch.setattr(f"tests.engine.history.{name}", value)
+            patch.setattr(f"tests.support.history.{name}", value)
             with pytest.raises(HistoryError, match="holds"):
                 check(history, left_by(shop))
 

@@ -12,7 +12,7 @@ from serverless_cart.dynamodb.attributes import Item
 from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_from_item, cart_to_item
 from serverless_cart.dynamodb.keys import Key
 from serverless_cart.service.ports import Change, IdempotencyKey
-from tests.builders import OWNER, cart, item, product, snapshot
+from tests.support.builders import OWNER, cart, item, product, snapshot
 from tests.unit.memory import MemoryTable
 from tools.support.events import NOW
 from tools.support.item_size import size_of

@@ -14,8 +14,8 @@ from cartctl.errors import ExitCode
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
-from tests.policies import Asked, judge, listed, permits
 from tests.support import guide
+from tests.support.policies import Asked, judge, listed, permits
 from tools.support.events import HASHID
 
 PLACEHOLDERS = {"REGION": "eu-west-1", "ACCOUNT": "123456789012", "STACK": "serverless-cart", "TABLE": "the-table"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from serverless_cart.web.refusals import RequestTooLarge
 from serverless_cart.web.request import MAX_BODY_BYTES, NotJson, Request
-from tests.builders import principal, request
+from tests.support.builders import principal, request
 from tools.support.events import HASHID, altered, load
 
 PUT = load("stats_cart/put_body")

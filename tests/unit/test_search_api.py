@@ -22,7 +22,7 @@ from serverless_cart.web.search_api import (
     removal_of,
     session_of,
 )
-from tests.builders import request, without
+from tests.support.builders import request, without
 from tools.support.events import HASHID, load
 
 PUT = load("stats_cart/put_query")

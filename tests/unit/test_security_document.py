@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.policies import listed
 from tests.support.guide import rows, section
+from tests.support.policies import listed
 from tests.unit.test_template import ROLES, statements
 from tools.support.paths import ROOT
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from serverless_cart.domain import validation as rules
 from serverless_cart.web.access import check_address
 from serverless_cart.web.refusals import BannedAddress
-from tests.builders import principal
+from tests.support.builders import principal
 
 networks = st.ip_addresses().flatmap(
     lambda address: st.integers(0, address.max_prefixlen).map(

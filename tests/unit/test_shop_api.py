@@ -33,7 +33,7 @@ from serverless_cart.web.shop_api import (
     selections_of,
     unless_known,
 )
-from tests.builders import OWNER, cart, item, product, request
+from tests.support.builders import OWNER, cart, item, product, request
 from tools.support.events import NOW, altered, load
 
 POST = load("cart_items/post")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.dynamodb.table import ATTEMPTS
-from tests.cold import run_cold
+from tests.support.cold import run_cold
 from tests.unit.test_architecture import FUNCTIONS, PACKAGE, SOURCES, imports
 from tools.support.events import load
 from tools.support.paths import ROOT

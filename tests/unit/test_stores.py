@@ -23,7 +23,7 @@ from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import ConditionFailed, Table
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.ports import Change, Conflict, IdempotencyKey
-from tests.builders import OWNER, cart, item, product, snapshot
+from tests.support.builders import OWNER, cart, item, product, snapshot
 from tools.support.events import DAY, HASHID, NOW, SHOP
 
 ROW: Item = {

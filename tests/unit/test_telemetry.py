@@ -15,7 +15,7 @@ from serverless_cart.telemetry import Telemetry
 from serverless_cart.web.api import App, Handler
 from serverless_cart.web.response import json_response
 from serverless_cart.web.shop_api import API
-from tests.builders import Context
+from tests.support.builders import Context
 from tools.support.events import load
 
 GET = load("cart/get")

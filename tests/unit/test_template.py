@@ -11,7 +11,7 @@ from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
 from serverless_cart.web.response import HEADERS
-from tests.policies import listed, permits
+from tests.support.policies import listed, permits
 from tests.unit.test_tokens import ACCEPTED, REFUSED
 from tools.support.events import HASHID
 from tools.support.paths import ROOT

@@ -12,7 +12,7 @@ from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.tokens import shop_from_item, shop_to_item, token_from_item, token_to_items
 from serverless_cart.web.access import check_address, check_origin
 from serverless_cart.web.refusals import BannedAddress, OriginNotAllowed
-from tests.builders import principal
+from tests.support.builders import principal
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 ACCEPTED = [f"{scheme} {zone}{KEY}" for scheme in ("Token", "token", "TOKEN", "tOkEn") for zone in

@@ -10,7 +10,7 @@ from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.cart import CartChanged, CartService, Outcome, Preconditions
 from serverless_cart.service.ports import IdempotencyKey
 from serverless_cart.web.shop_api import ERRORS
-from tests.engine.history import ITEMS, Answer, Contents, Operation
+from tests.support.history import ITEMS, Answer, Contents, Operation
 from tools.support.events import SHOP
 
 
