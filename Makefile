@@ -11,7 +11,7 @@ LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requ
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare cartctl start up down test test-engine reliability soak bench lint docs format lock clean
+.PHONY: help prepare cartctl start up down test test-engine reliability soak bench lint docs openapi format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,8 +59,11 @@ lint: prepare ## Check style, security, types, the template and the packages
 	@echo "sam validate --lint"
 	@AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint
 
-docs: prepare ## Build a browsable HTML page of docs/openapi.yaml
+docs: prepare ## Build an HTML page of docs/openapi.yaml and print its path
 	@.venv/bin/python -m tools.build_page
+
+openapi: prepare ## Write the schemas of request bodies into docs/openapi.yaml, from the models
+	@.venv/bin/python -m tools.openapi
 
 format: prepare ## Format the code and apply the fixes of ruff
 	@.venv/bin/ruff check --fix

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, Final, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from serverless_cart.domain import limits
 from serverless_cart.domain.errors import Refusal
@@ -79,8 +79,32 @@ def _rounded(price: Decimal) -> Decimal:
     return abs(price.quantize(_PRICE_STEP, ROUND_HALF_EVEN).normalize())  # abs: -0 is 0
 
 
-Name = Annotated[str, Field(max_length=limits.SESSION_ITEM_NAME_LENGTH)]
-Amount = Annotated[int, BeforeValidator(_integer), Field(ge=1, le=limits.SESSION_ITEM_AMOUNT)]
+# The parsers above accept more than their types show, so these schemas are written out. A test compares both.
+_ID_SCHEMA: Final = {
+    "type": ["string", "number"],
+    "minLength": 1,
+    "maxLength": limits.SESSION_ITEM_NAME_LENGTH,
+    "exclusiveMinimum": -(10.0 ** (limits.SESSION_ITEM_NAME_LENGTH - 1)),
+    "exclusiveMaximum": 10.0**limits.SESSION_ITEM_NAME_LENGTH,
+}
+_AMOUNT_SCHEMA: Final = {
+    "type": ["integer", "string"],
+    "minimum": 1,
+    "maximum": limits.SESSION_ITEM_AMOUNT,
+    "pattern": rf"^0{{0,33}}([1-9][0-9]{{0,5}}|{limits.SESSION_ITEM_AMOUNT})(\.0{{1,40}})?$",
+}
+_PRICE_SCHEMA: Final = {
+    "type": ["number", "string"],
+    "minimum": 0,
+    "maximum": limits.SESSION_ITEM_PRICE,
+    "pattern": rf"^0{{0,27}}([0-9]{{1,12}}(\.[0-9]{{1,40}})?|{limits.SESSION_ITEM_PRICE}(\.0{{1,40}})?)$",
+}
+
+Name = Annotated[str, Field(min_length=1, max_length=limits.SESSION_ITEM_NAME_LENGTH)]
+Id = Annotated[Name, BeforeValidator(_id_text), WithJsonSchema(_ID_SCHEMA)]
+Amount = Annotated[
+    int, BeforeValidator(_integer), Field(ge=1, le=limits.SESSION_ITEM_AMOUNT), WithJsonSchema(_AMOUNT_SCHEMA)
+]
 Price = Annotated[
     Decimal, BeforeValidator(_number), Field(ge=0, le=limits.SESSION_ITEM_PRICE), AfterValidator(_rounded)
 ]
@@ -91,16 +115,22 @@ class RemoveSessionItem(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    id: Annotated[Name, BeforeValidator(_id_text)]
-    index: Name
-    amount: Amount = 1
+    id: Id = Field(description="The item's id in its index. A number is read as its decimal string.")
+    index: Name = Field(description="The index that contains the item, for example `product`.")
+    amount: Amount = Field(1, description="The number of pieces, 1 if absent. A numeric string is also accepted.")
 
 
 class AddSessionItem(RemoveSessionItem):
     """The parameters of PUT /6/{hashid}/stats/cart/{session_id}."""
 
-    title: Annotated[str, Field(max_length=limits.SESSION_ITEM_TITLE_LENGTH)]
-    price: Price | None = None
+    title: Annotated[str, Field(min_length=1, max_length=limits.SESSION_ITEM_TITLE_LENGTH)] = Field(
+        description="The item's title, usually the title of its page."
+    )
+    price: Annotated[Price | None, WithJsonSchema(_PRICE_SCHEMA)] = Field(
+        None,
+        description=f"The price of one piece in the shop's currency, rounded to {limits.SESSION_ITEM_PRICE_DECIMALS} "
+        "decimals. A numeric string is also accepted.",
+    )
 
 
 def _check_search_engine(request: Request) -> None:

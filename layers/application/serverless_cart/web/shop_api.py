@@ -78,7 +78,7 @@ def _at_most_the_limit(quantity: int, info: ValidationInfo) -> int:
 
 
 Quantity = Annotated[int, Field(ge=1, le=MAX_ITEM_QUANTITY), AfterValidator(_at_most_the_limit)]
-Notes = Annotated[str, Field(max_length=NOTES_LENGTH)]
+Notes = Annotated[str, Field(max_length=NOTES_LENGTH, description="The customer's notes; an absent field keeps them.")]
 Selection = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)] | None
 
 
@@ -87,17 +87,24 @@ class AddCartItem(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    product: int
-    quantity: Quantity = 1
+    product: int = Field(description="The id of a product in the shop's catalogue.")
+    quantity: Quantity = Field(1, description="The number of pieces to add, 1 if absent.")
     notes: Notes = ""
 
 
 class UpdateCartItem(BaseModel):
-    """The body of PATCH /api/shop/cart/items/{id}: at least one of the two."""
+    """The body of PATCH /api/shop/cart/items/{id}: `quantity`, `notes` or both."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "minProperties": 1,
+            "if": {"not": {"required": ["quantity"]}},
+            "then": {"required": ["notes"]},
+        },
+    )
 
-    quantity: Quantity = 1
+    quantity: Quantity = Field(1, description="The new number of pieces; an absent field keeps it.")
     notes: Notes = ""
 
     @model_validator(mode="after")
@@ -108,13 +115,13 @@ class UpdateCartItem(BaseModel):
 
 
 class UpdateSelections(BaseModel):
-    """The body of PATCH /api/shop/cart: null clears a selection, an absent field leaves it."""
+    """The body of PATCH /api/shop/cart: null clears a selection, an absent field keeps it."""
 
     model_config = ConfigDict(strict=True)
 
-    address: Selection = None
-    shipping_method: Selection = None
-    payment_method: Selection = None
+    address: Selection = Field(None, description="The shop's id of the delivery address.")
+    shipping_method: Selection = Field(None, description="The shop's id of the shipping method.")
+    payment_method: Selection = Field(None, description="The shop's id of the payment method.")
 
 
 class NoBody(BaseModel):
