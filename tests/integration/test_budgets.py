@@ -1,4 +1,4 @@
-"""What each operation may cost on any machine: calls, units, bytes and modules (`make bench` measures times)."""
+"""What each operation costs on any machine: calls, units, bytes and modules (`make bench` measures times)."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ OPERATIONS = {operation.title: operation for operation in operations() if (opera
 
 
 def carry_out(bundle: Bundle, operation: Operation) -> None:
-    """Carry an operation out over what it supposes to be there."""
+    """Carry an operation out on the rows that it needs."""
     rows = [*shared_rows(products=SIZE), *operation.rows]
     Table(TABLE, bundle.client).write_many({"PutRequest": {"Item": row}} for row in rows)
     if operation.function == "authorizer":
@@ -37,7 +37,7 @@ def carry_out(bundle: Bundle, operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("title", OPERATIONS)
-def test_an_operation_makes_the_calls_that_are_promised_and_logs_little(bundle: Bundle, title: str) -> None:
+def test_operation_makes_its_calls_and_logs_little(bundle: Bundle, title: str) -> None:
     carry_out(bundle, OPERATIONS[title])
 
     assert len(bundle.database.calls) == OPERATIONS[title].calls
@@ -46,7 +46,7 @@ def test_an_operation_makes_the_calls_that_are_promised_and_logs_little(bundle: 
 
 
 @pytest.mark.parametrize("title", ["stats PUT", "stats PATCH"])
-def test_an_event_of_a_search_session_costs_one_write_unit(bundle: Bundle, title: str) -> None:
+def test_search_event_costs_one_write_unit(bundle: Bundle, title: str) -> None:
     carry_out(bundle, OPERATIONS[title])
 
     items = bundle.client.scan(TableName=TABLE)["Items"]
@@ -54,7 +54,7 @@ def test_an_event_of_a_search_session_costs_one_write_unit(bundle: Bundle, title
     assert write_units(size_of(row), size_of(row)) == OPERATIONS[title].write_units == 1
 
 
-def test_an_item_takes_few_bytes_of_its_cart(bundle: Bundle) -> None:
+def test_item_takes_few_bytes_of_its_cart(bundle: Bundle) -> None:
     carry_out(bundle, OPERATIONS[f"cart add, {SIZE}"])
 
     items = bundle.client.scan(TableName=TABLE)["Items"]
@@ -63,8 +63,8 @@ def test_an_item_takes_few_bytes_of_its_cart(bundle: Bundle) -> None:
     assert size_of(row) <= SIZE * LINE_BYTES
 
 
-class Nothing(BaseHTTPRequestHandler):
-    """A database with nothing in it, and where whatever is written says nothing."""
+class EmptyDatabase(BaseHTTPRequestHandler):
+    """A database that finds nothing and accepts every write."""
 
     protocol_version = "HTTP/1.1"
 
@@ -77,13 +77,13 @@ class Nothing(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
-        """Be quiet."""
+        pass
 
 
 @pytest.fixture(scope="module")
-def nothing() -> Iterator[str]:
-    """Run such a database and return its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+def empty_database() -> Iterator[str]:
+    """Run an empty database and return its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyDatabase) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -115,14 +115,16 @@ out.flush()
     ("function", "event", "status"),
     [
         ("authorizer", "unknown_key", 200),
-        ("stats_cart", "put_body", 200),
+        ("stats_cart", "put", 200),
         ("cart", "get", 200),
         ("cart_items", "post", 400),
-        ("cart_items", "patch_quantity", 404),
+        ("cart_items", "patch", 404),
     ],
 )
-def test_a_first_request_finds_everything_loaded(nothing: str, function: str, event: str, status: int) -> None:
-    """Lambda gives an init a whole processor, and a request the share of its memory."""
-    said = run_cold(FIRST, str(ROOT / "functions" / function), nothing, stdin=json.dumps(load(f"{function}/{event}")))
+def test_first_request_loads_no_module(empty_database: str, function: str, event: str, status: int) -> None:
+    """Lambda gives the init a whole processor, and a request only a share in proportion to its memory."""
+    output = run_cold(
+        FIRST, str(ROOT / "functions" / function), empty_database, stdin=json.dumps(load(f"{function}/{event}"))
+    )
 
-    assert json.loads(said) == [status, []]
+    assert json.loads(output) == [status, []]

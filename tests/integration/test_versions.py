@@ -1,0 +1,188 @@
+"""Entity tags: If-Match changes one version of a cart, If-None-Match reads what has changed."""
+
+import pytest
+
+from serverless_cart.dynamodb import keys
+from tests.support.builders import OWNER, product
+from tests.support.bundle import TABLE, Bundle
+from tests.support.cart_requests import (
+    CALLS,
+    CHANGES,
+    add,
+    clear,
+    is_refusal,
+    is_replay,
+    once,
+    quantities,
+    read,
+    remove,
+    select,
+    update_item,
+    version,
+)
+from tools.support.events import DAY, HOUR, SECOND, altered, load
+
+NO_VERSION = '"1-0"'
+"""The entity tag of a version that no cart has."""
+every_change = pytest.mark.parametrize("kind", CHANGES)
+
+
+def test_version_grows_with_every_change(shop: Bundle) -> None:
+    answers = [read(shop)]
+    for kind in ("select", "add", "update quantity", "remove", "clear", "add"):
+        changed, after = CHANGES[kind](shop), read(shop)
+        answers.append(changed)
+        assert version(after) == version(changed)
+        assert (after.headers["ETag"] == changed.headers["ETag"]) is (kind != "update quantity")
+
+    versions = [version(answer) for answer in answers]
+    assert versions == sorted(set(versions))
+
+
+def test_version_is_never_used_twice(shop: Bundle) -> None:
+    seen = [version(add(shop)) for _ in range(3)]
+    shop.clock.forward(30 * DAY)
+    seen += [version(add(shop)) for _ in range(2)]
+    key = keys.cart(OWNER)
+    shop.client.delete_item(TableName=TABLE, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}})
+    shop.clock.forward(DAY)
+    seen += [version(add(shop)) for _ in range(2)]
+
+    assert seen == sorted(set(seen))
+
+
+def test_changed_price_changes_the_tag_not_the_version(shop: Bundle) -> None:
+    before = add(shop)
+    shop.sell(product(price=1300))
+    shop.clock.forward(HOUR)
+
+    after = read(shop)
+
+    assert after.headers["ETag"] != before.headers["ETag"]
+    assert version(after) == version(before)
+    refused = select(shop, {"If-Match": NO_VERSION}, address=4)
+    assert refused.headers["ETag"] == after.headers["ETag"]
+    assert add(shop, headers={"If-Match": before.headers["ETag"]}).status == 200
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# If-Match
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@every_change
+@pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"1-0", "2-ab", {tag}', "*", ""])
+def test_change_of_the_current_version_is_made(shop: Bundle, kind: str, form: str) -> None:
+    current = add(shop)
+
+    answer = CHANGES[kind](shop, {"If-Match": form.format(tag=current.headers["ETag"])})
+
+    assert (answer.status, version(answer) > version(current)) == (200, True)
+    assert shop.database.calls == CALLS[kind]
+
+
+@every_change
+def test_change_of_another_version_is_412(shop: Bundle, kind: str) -> None:
+    old = add(shop).headers["ETag"]
+    current = add(shop).headers["ETag"]
+    row = shop.cart_row()
+    bare = current.strip('"').partition("-")[0]
+    forms = [old, f"{NO_VERSION}, {old}", f"W/{old}", '"nonsense"', "nonsense", '""', '"*"', '"x-y"', '"0-0"', bare]
+
+    for form in [*forms, f'"{bare}"', NO_VERSION, f'"{bare}0-0"', '"' * 8_001, '"' + "9" * 8_000 + '-0"', "W/" * 4_000]:
+        answer = CHANGES[kind](shop, {"If-Match": form})
+        assert is_refusal(answer, 412, "cart has changed"), form[:40]
+        assert answer.headers["ETag"] == current
+
+    assert shop.cart_row() == row
+    assert CHANGES[kind](shop, {"If-Match": current}).status == 200
+
+
+def test_tag_of_an_item_names_the_version_of_the_cart(shop: Bundle) -> None:
+    add(shop)
+    tag = update_item(shop, notes="red").headers["ETag"]
+
+    assert remove(shop, headers={"If-Match": tag}).status == 200
+    assert is_refusal(clear(shop, {"If-Match": tag}), 412, "cart has changed")
+
+
+@pytest.mark.parametrize("kind", ["add", "select", "clear"])
+def test_absent_cart_has_a_version_too(shop: Bundle, kind: str) -> None:
+    refusal = CHANGES[kind](shop, {"If-Match": NO_VERSION})
+    assert is_refusal(refusal, 412, "cart has changed")
+    assert refusal.headers["ETag"] == read(shop).headers["ETag"]
+    assert shop.rows("CART#") == []
+
+    assert CHANGES[kind](shop, {"If-Match": refusal.headers["ETag"]}).status == 200
+    again = CHANGES[kind](shop, {"If-Match": refusal.headers["ETag"]})
+    assert again.status == (200 if kind == "clear" else 412)
+    assert bool(shop.rows("CART#")) is (kind != "clear")
+
+
+def test_keyed_change_of_the_absent_version_is_made_once(shop: Bundle) -> None:
+    event = load("cart_items/post_once_on_version")
+
+    answers = [shop.send("cart_items", event) for _ in range(2)]
+    late = shop.send("cart_items", altered(event, headers=once("another")))
+
+    assert [(answer.status, quantities(answer)) for answer in answers] == [(200, {123: 2})] * 2
+    assert is_replay(answers[1])
+    assert is_refusal(late, 412, "cart has changed")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# If-None-Match
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["get_if_none_match", "get_other_case_headers"])
+def test_known_empty_cart_is_304(shop: Bundle, name: str) -> None:
+    answer = shop.send("cart", load(f"cart/{name}"))
+
+    assert (answer.status, answer.text) == (304, "")
+    assert answer.headers["ETag"] == read(shop).headers["ETag"]
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert answer.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"1-0", {tag}', '{tag},W/"x"', "*", " {tag} "])
+def test_known_cart_is_304(shop: Bundle, form: str) -> None:
+    tag = add(shop).headers["ETag"]
+
+    answer = read(shop, If_None_Match=form.format(tag=tag))
+
+    assert (answer.status, answer.text, answer.headers["ETag"]) == (304, "", tag)
+
+
+def test_unknown_cart_is_sent(shop: Bundle) -> None:
+    full = add(shop)
+    tag = full.headers["ETag"].strip('"')
+    same_version = f'"{version(full)}-{"0" * 16}"'
+
+    for known in (same_version, NO_VERSION, f"W/{same_version}", tag, f'"{tag.partition("-")[2]}"', '"*"', '""', ""):
+        answer = read(shop, If_None_Match=known)
+        assert (answer.status, answer.body) == (200, full.body), known
+
+
+def test_tag_is_valid_until_cart_or_price_changes(shop: Bundle) -> None:
+    tag = add(shop).headers["ETag"]
+    assert read(shop, If_None_Match=tag).status == 304
+    assert shop.database.calls == ["GetItem"]
+
+    shop.clock.forward(59 * SECOND)
+    shop.sell(product(price=1300))
+    assert read(shop, If_None_Match=tag).status == 304, "the price that was read is still young"
+    shop.clock.forward(SECOND)
+    dearer = read(shop, If_None_Match=tag)
+    assert (dearer.status, dearer.body["total"]) == (200, 1050)
+
+    changed = select(shop, address=4)
+    assert read(shop, If_None_Match=dearer.headers["ETag"]).body == {**changed.body, "warnings": []}
+    assert read(shop, If_None_Match="*").status == 304
+
+
+@every_change
+def test_change_ignores_if_none_match(shop: Bundle, kind: str) -> None:
+    add(shop)
+
+    assert CHANGES[kind](shop, {"If-None-Match": "*"}).status == 200
