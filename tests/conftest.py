@@ -1,9 +1,8 @@
-"""What every kind of test shares: on which engine it runs, its seed, the local cloud's stack, and its figures."""
+"""Options, selection and order of all tests, and what a run shares: its seed, its engines and its figures."""
 
 import functools
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,8 @@ from local import cloud, dynamodb_local
 from local.stack import Stack
 from tools.support import figures
 
+pytest_plugins = ["tests.support.engines"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of these tests."""
@@ -20,23 +21,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--dynamodb-local",
         action="store_true",
-        help="run on DynamoDB Local what runs on moto otherwise, and what runs nowhere else (tests/engine)",
+        help="run tests/integration, tests/store and tests/engine on DynamoDB Local",
     )
-    group.addoption("--full", action="store_true", help="run at full size what `make test` runs at a smaller one")
+    group.addoption("--full", action="store_true", help="run at full size")
     seed = random.SystemRandom().randrange(10**9)
     group.addoption("--seed", type=int, default=seed, help="repeat a run's operations")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say how the run's operations can be had again."""
+    """Print the seed, which repeats the run's operations."""
     return f"seed: {config.getoption('--seed')} (--seed, or SEED= with make, repeats the operations)"
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what needs the engine itself, unless it is asked for, and then what needs more of AWS than that."""
-    tests = Path(__file__).parent
-    left_out = "integration/test_cartctl_doctor.py" if config.getoption("--dynamodb-local") else "engine"
-    return True if collection_path == tests / left_out else None
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run's engine cannot do, and put what is marked ``last`` at the end."""
+    absent = "moto" if config.getoption("--dynamodb-local") else "engine"
+    left_out = [item for item in items if item.get_closest_marker(absent)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = sorted((item for item in items if item not in left_out), key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    last = item.get_closest_marker("last")
+    return int(last.args[0]) if last and last.args else int(bool(last))
 
 
 @pytest.fixture(scope="session")
@@ -48,19 +55,19 @@ def seed(pytestconfig: pytest.Config) -> int:
 
 @pytest.fixture(scope="session")
 def full(pytestconfig: pytest.Config) -> bool:
-    """Tell whether the run is to be at full size."""
+    """Return whether the run is at full size."""
     return bool(pytestconfig.getoption("--full"))
 
 
 @pytest.fixture(scope="session")
 def command(pytestconfig: pytest.Config, *, full: bool) -> str:
-    """Return the command of make that makes such a run, for the figures."""
+    """Return the command of make for this run, for the figures."""
     return "make test" + "-engine" * bool(pytestconfig.getoption("--dynamodb-local")) + " FULL=1" * full
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _botocore_reads_each_file_once() -> Iterator[None]:
-    """Keep what botocore reads of services and endpoints, which it does anew for every session that a test begins."""
+    """Cache the files of services and endpoints, which botocore reads again for every session."""
     with pytest.MonkeyPatch.context() as patch:
         read = functools.cache(JSONFileLoader().load_file)
         patch.setattr(JSONFileLoader, "load_file", lambda _, file_path: read(file_path))
@@ -76,19 +83,19 @@ def dynamodb_local_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Start a stack of the tests' own; nothing of it is left behind."""
+    """Start the stack of the local cloud, and delete it afterwards."""
     with cloud.running(port=0, state=tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand a worker's figures to the process that started it (pytest-xdist)."""
+    """Send a worker's figures to the main process (pytest-xdist)."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = figures.taken()
 
 
 def pytest_testnodedown(node: Any) -> None:
-    """Take over the figures of a worker that has ended (pytest-xdist)."""
+    """Merge the figures of a worker that has ended (pytest-xdist)."""
     figures.take(node.workeroutput["figures"])
 
 

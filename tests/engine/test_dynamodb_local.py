@@ -1,4 +1,4 @@
-"""The engine itself."""
+"""The start of DynamoDB Local."""
 
 import socket
 from urllib.parse import urlsplit
@@ -8,9 +8,11 @@ import pytest
 from local import settings
 from local.emulator import free_port
 
+pytestmark = pytest.mark.engine
 
-def test_it_listens_on_loopback_alone(dynamodb_local_url: str) -> None:
-    """127.0.0.2 is this machine too (on Linux), and only who listens on every address answers there."""
+
+def test_it_listens_on_loopback_only(dynamodb_local_url: str) -> None:
+    """127.0.0.2 is this machine too (on Linux): only a server that listens on every address answers there."""
     address = urlsplit(dynamodb_local_url)
     assert address.port
     socket.create_connection(("127.0.0.1", address.port), timeout=5).close()
@@ -18,8 +20,8 @@ def test_it_listens_on_loopback_alone(dynamodb_local_url: str) -> None:
         socket.create_connection(("127.0.0.2", address.port), timeout=5)
 
 
-def test_its_port_is_kept_for_it_until_it_listens() -> None:
-    """Other runs beside it open ports all the time, and an engine takes seconds to start."""
+def test_port_is_reserved_until_it_listens() -> None:
+    """Parallel runs open ports all the time, and an engine takes seconds to start."""
     port = free_port()
     with socket.socket() as another, pytest.raises(OSError, match="in use"):
         another.bind((settings.HOST, port))

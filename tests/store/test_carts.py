@@ -14,8 +14,8 @@ from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.ports import Change, Conflict, IdempotencyKey
-from tests.store.conftest import Put, Rows
 from tests.support.builders import OWNER, cart, item, product, snapshot
+from tests.support.engines import Put, Rows
 from tests.unit.test_largest_cart import largest_cart, largest_product
 from tools.support.events import DAY, NOW, SHOP
 

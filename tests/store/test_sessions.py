@@ -12,8 +12,8 @@ from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.errors import Unavailable
-from tests.store.conftest import Put, Rows
-from tests.unit.memory import Clock
+from tests.support.engines import Put, Rows
+from tests.support.reference_cart import Clock
 from tools.support.events import HASHID, HOUR, NOW, SECOND
 
 SESSION, OTHER = Session(HASHID, "s#1 ü"), Session(HASHID, "s")

@@ -8,7 +8,7 @@ from serverless_cart.dynamodb.attributes import Item
 from serverless_cart.dynamodb.expression import Expression
 from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.table import ConditionFailed, Table
-from tests.store.conftest import Put, Rows, in_order
+from tests.support.engines import Put, Rows, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable

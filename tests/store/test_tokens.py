@@ -7,7 +7,7 @@ from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.dynamodb.tokens import TokenStore, shop_to_item, token_to_items
-from tests.store.conftest import Put, Rows
+from tests.support.engines import Put, Rows
 from tools.support.events import HASHID, NOW
 
 KEY, NAME = "0" * 40, "a shop # 1"

@@ -1,4 +1,7 @@
-"""An engine, and on it for each test a table of its own."""
+"""The engine of a store's test, with a table for each test: moto in tests/unit, which opens no socket.
+
+In tests/store it is the local cloud, or DynamoDB Local with ``--dynamodb-local``.
+"""
 
 import sys
 from collections import Counter
@@ -10,7 +13,7 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.attributes import Item, key_of
 from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.table import Table
 from tools.support.figures import record
@@ -21,29 +24,30 @@ if TYPE_CHECKING:
 
 NAME = "store-tests"
 STATEMENTS: Counter[str] = Counter()
-"""How many were made on each engine."""
+"""The number of statements on each engine."""
 Rows = Callable[[], dict[Key, Item]]
 Put = Callable[..., None]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test of a store on each engine of this run."""
+    """Choose the engine by the folder of the test and the option of the run."""
     if "engine" in metafunc.fixturenames:
-        engines = ["DynamoDB Local"] if metafunc.config.getoption("--dynamodb-local") else ["moto", "the local cloud"]
-        metafunc.parametrize("engine", engines, indirect=True, scope="session")
+        local = "DynamoDB Local" if metafunc.config.getoption("--dynamodb-local") else "the local cloud"
+        engine = "moto" if metafunc.definition.path.parent.name == "unit" else local
+        metafunc.parametrize("engine", [engine], indirect=True, scope="module")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(request: pytest.FixtureRequest) -> str:
     """Return the engine's name."""
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(request: pytest.FixtureRequest, engine: str) -> Iterator["DynamoDBClient"]:
     """Connect to the engine."""
     session = boto3.Session("testing", "testing", region_name="eu-west-1")
-    # An engine that is slow is no fault here, and a second attempt would hide one.
+    # A slow engine is no fault here, and a second attempt would hide one.
     settings = Config(proxies={}, read_timeout=60, retries={"total_max_attempts": 1})
     match engine:
         case "moto":
@@ -64,7 +68,7 @@ def client(request: pytest.FixtureRequest, engine: str) -> Iterator["DynamoDBCli
 
 @pytest.fixture
 def calls(engine: str, command: str) -> Iterator[list[str]]:
-    """Return the operations that the table was asked for, in turn."""
+    """Return the operations that the table has sent, in order."""
     calls: list[str] = []
     yield calls
     STATEMENTS[engine] += len(calls)
@@ -73,7 +77,7 @@ def calls(engine: str, command: str) -> Iterator[list[str]]:
 
 @pytest.fixture
 def table(client: "DynamoDBClient", calls: list[str]) -> Iterator[Table]:
-    """Make a table."""
+    """Create a table."""
     create_table(client, NAME)
     yield Table(NAME, client, lambda operation, _milliseconds: calls.append(operation))
     client.delete_table(TableName=NAME)
@@ -81,7 +85,7 @@ def table(client: "DynamoDBClient", calls: list[str]) -> Iterator[Table]:
 
 @pytest.fixture
 def put(client: "DynamoDBClient", table: Table) -> Put:
-    """Return a function that writes items as they are, past the stores."""
+    """Return a function that writes items without a store."""
     assert table
 
     def put(*items: Item) -> None:
@@ -93,20 +97,20 @@ def put(client: "DynamoDBClient", table: Table) -> Put:
 
 @pytest.fixture
 def rows(client: "DynamoDBClient", table: Table) -> Rows:
-    """Return a function that reads all that the table holds, past the stores."""
+    """Return a function that reads the whole table without a store."""
     assert table
 
     def rows() -> dict[Key, Item]:
         pages = client.get_paginator("scan").paginate(TableName=NAME, ConsistentRead=True)
         items: list[Any] = [item for page in pages for item in page["Items"]]
-        return {Key(item["pk"]["S"], item["sk"]["S"]): in_order(item) for item in items}
+        return {key_of(item): in_order(item) for item in items}
 
     return rows
 
 
 def in_order(item: Item) -> Item:
-    """Return an item with its sets in order, which engines give back as they please."""
+    """Return an item with its sets in order, which engines return in any."""
     return {
-        name: {kind: sorted(it) if kind in ("NS", "SS") else it for kind, it in value.items()}
+        name: {kind: sorted(it) if kind in {"NS", "SS"} else it for kind, it in value.items()}
         for name, value in item.items()
     }

@@ -1,0 +1,300 @@
+"""Anything that may happen to a cart, in any order: the service over a store, compared with the reference model.
+
+Other requests come between reading and writing, answers of writes are lost, the catalogue changes, and time passes.
+"""
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, Final, cast
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from serverless_cart.domain import cart as domain_cart
+from serverless_cart.domain import limits
+from serverless_cart.domain.cart import Cart, PricedCart
+from serverless_cart.domain.errors import Refusal
+from serverless_cart.domain.limits import Limits
+from serverless_cart.domain.product import Product
+from serverless_cart.dynamodb import carts
+from serverless_cart.service.cart import MAX_AMBIGUOUS_RETRIES, CartService, Outcome, Preconditions
+from serverless_cart.service.errors import Ambiguous
+from serverless_cart.service.ports import CartStore, IdempotencyKey
+from tests.support.builders import OWNER, product
+from tests.support.reference_cart import REFUSALS, Clock, Interposed, Request, Rules
+from tools.support.events import DAY, HOUR, SECOND
+
+LIMITS: Final = Limits(cart_items=2, item_quantity=40)
+RULES: Final = Rules(LIMITS, records=3)
+"""Limits that are soon reached."""
+IDS: Final = (7, 8, 9, 10, 11)
+UNKNOWN: Final = 404
+
+held = st.integers(-3, -1)
+"""A product of the cart, by its place."""
+quantities = st.sampled_from([1, 1, 2, 3, 5, 6, 20, 26, LIMITS.item_quantity])
+notes = st.sampled_from([None, "", "red", "🎁"])
+selections = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("address", "shipping_method", "payment_method"), st.sampled_from([None, 0, 1]))
+)
+KINDS: Final[dict[str, st.SearchStrategy[Request]]] = {
+    "add": st.builds(Request, st.just("add"), st.sampled_from([*IDS, *IDS, UNKNOWN]), quantities, notes),
+    "update": st.builds(Request, st.just("update"), held, quantities, notes)
+    | st.builds(Request, st.just("update"), held, st.none(), st.sampled_from(["", "red"])),
+    "remove": st.builds(Request, st.just("remove"), held),
+    "select": st.builds(Request, st.just("select"), selections=selections),
+    "clear": st.just(Request("clear")),
+}
+requests = st.sampled_from(["add"] * 6 + ["update"] * 4 + ["remove"] * 2 + ["clear"] * 2 + ["select"]).flatmap(
+    KINDS.__getitem__
+)
+keyed = st.sampled_from([False, False, True])
+versions = st.sampled_from(["any", "any", "any", "this", "another"])
+
+
+class CartMachine(RuleBasedStateMachine):
+    """One customer's cart and a catalogue. A subclass gives the store and writes to it, past the service."""
+
+    def open_store(self, clock: Clock) -> CartStore:
+        """Return an empty store with `LIMITS`."""
+        raise NotImplementedError
+
+    def put(self, it: Product) -> None:
+        """Write a product."""
+        raise NotImplementedError
+
+    def delete(self, it: Product) -> None:
+        """Delete a product."""
+        raise NotImplementedError
+
+    def sweep(self) -> None:
+        """Delete the expired cart, as DynamoDB does at some time."""
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        for module in (domain_cart, carts):
+            self.patch.setattr(module, "IDEMPOTENCY_RECORDS", RULES.records)
+        self.clock = Clock()
+        self.store = Interposed(self.open_store(self.clock))
+        self.carts = CartService(cast("CartStore", self.store), self.clock, LIMITS)
+        self.cart = Cart()
+        self.catalogue: dict[int, list[tuple[int, Product]]] = {}
+        self.sent: list[tuple[Request, IdempotencyKey]] = []
+        self.count = count(10)
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    @initialize()
+    def open_the_shop(self) -> None:
+        for id_ in IDS:
+            self._sell(product(id_, price=100 * id_, discount=id_, stock=[None, 5, 25][id_ % 3]))
+
+    # The world -------------------------------------------------------------------------------------------------------
+
+    @rule(
+        id_=st.sampled_from(IDS),
+        price=st.integers(0, 10**9) | st.just(limits.PRODUCT_PRICE),
+        share=st.sampled_from([0, 10, 100]),
+    )
+    def price_changes(self, id_: int, price: int, share: int) -> None:
+        self._sell(self._sold(id_)._replace(price=price, discount=price * share // 100))
+
+    @rule(id_=st.sampled_from(IDS), stock=st.sampled_from([None, 0, 1, 7, 30, 10**6]))
+    def stock_changes(self, id_: int, stock: int | None) -> None:
+        self._sell(self._sold(id_)._replace(stock=stock))
+
+    @rule(id_=st.sampled_from(IDS), deleted=st.booleans())
+    def sale_ends_or_begins(self, id_: int, *, deleted: bool) -> None:
+        it = self._sold(id_)._replace(active=not self._sold(id_).active)
+        self._sell(it)
+        if deleted and not it.active:
+            self.delete(it)
+
+    @rule(
+        by=st.sampled_from([SECOND, 21 * SECOND, 55 * SECOND, 60 * SECOND, HOUR, DAY - 1, DAY, 30 * DAY]),
+        swept=st.booleans(),
+    )
+    def time_passes(self, by: int, *, swept: bool) -> None:
+        self.clock.now += by
+        if swept and RULES.current(self.cart, self.clock.now).replaces_expired:
+            self.sweep()
+            self.cart = Cart()
+
+    # Requests --------------------------------------------------------------------------------------------------------
+
+    @rule(request=requests, keyed=keyed, versions=versions)
+    def request_comes(self, request: Request, versions: str, *, keyed: bool) -> None:
+        self._send(self._placed(request), self._new_key(request, keyed=keyed), self._versions(versions))
+
+    @rule(request=requests, keyed=keyed, versions=versions, other=requests, other_keyed=keyed)
+    def another_comes_between(
+        self, request: Request, versions: str, other: Request, *, keyed: bool, other_keyed: bool
+    ) -> None:
+        request, other = self._placed(request), self._placed(other)
+        self._interpose(other, self._new_key(other, keyed=other_keyed))
+        self._send(request, self._new_key(request, keyed=keyed), self._versions(versions))
+
+    @rule(request=requests, other=requests, same=st.booleans())
+    def two_with_one_key_come_at_once(self, request: Request, other: Request, *, same: bool) -> None:
+        request = self._placed(request)
+        other = request if same else self._placed(other)
+        key = self._new_key(request, keyed=True)
+        assert key
+        self._interpose(other, IdempotencyKey(key.digest, repr(other)))
+        self._send(request, key)
+
+    @rule(
+        request=requests,
+        keyed=keyed,
+        fates=st.lists(st.sampled_from(["lost", "applied"]), min_size=1, max_size=MAX_AMBIGUOUS_RETRIES),
+    )
+    def answer_is_lost(self, request: Request, fates: list[str], *, keyed: bool) -> None:
+        request = self._placed(request)
+        self._send(request, self._new_key(request, keyed=keyed), fates=fates)
+
+    @rule(back=st.integers(0, 4), same=st.booleans(), other=requests)
+    def key_comes_again(self, back: int, other: Request, *, same: bool) -> None:
+        if self.sent:
+            request, key = self.sent[-1 - back % len(self.sent)]
+            request = request if same else self._placed(other)
+            self._send(request, IdempotencyKey(key.digest, repr(request)))
+
+    @invariant()
+    def read_writes_nothing(self) -> None:
+        self.store.calls.clear()
+        self._check(self.carts.read(OWNER), RULES.current(self.cart, self.clock.now))
+        assert "write" not in self.store.calls
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def _sell(self, it: Product) -> None:
+        self.clock.now += 1
+        self.catalogue.setdefault(it.id, []).append((self.clock.now, it))
+        self.put(it)
+
+    def _sold(self, id_: int) -> Product:
+        return self.catalogue[id_][-1][1]
+
+    def _placed(self, request: Request) -> Request:
+        """Return a request with a product's id for its place in the cart."""
+        ids = sorted(self.cart.items) or [IDS[0]]
+        if request.product >= 0:
+            return request
+        return Request(request.kind, ids[request.product % len(ids)], request.quantity, request.notes)
+
+    def _new_key(self, request: Request, *, keyed: bool) -> IdempotencyKey | None:
+        return IdempotencyKey(f"key-{next(self.count)}", repr(request)) if keyed else None
+
+    def _versions(self, which: str) -> frozenset[int] | None:
+        version = RULES.current(self.cart, self.clock.now + 1).version
+        return {"any": None, "this": frozenset({version}), "another": frozenset({version + 1, 3})}[which]
+
+    def _interpose(self, request: Request, key: IdempotencyKey | None) -> None:
+        """Send another request between the next one's read and its write."""
+
+        def between() -> None:
+            self.store.between = lambda: None
+            self.clock.now -= 1  # it takes no time
+            self._send(request, key)
+
+        self.store.between = between
+
+    def _send(
+        self,
+        request: Request,
+        key: IdempotencyKey | None,
+        versions: frozenset[int] | None = None,
+        fates: Sequence[str] = (),
+    ) -> None:
+        """Send a request, compare what it leads to with the rules, and apply it to the reference."""
+        self.clock.now += 1
+        before = RULES.current(self.cart, self.clock.now)
+        self.store.lost = iter(fates)
+        outcome: Outcome | None = None
+        preconditions = Preconditions(key, versions)
+        try:
+            outcome = request.send(self.carts, preconditions)
+        except Ambiguous:
+            result = "ambiguous"
+        except Refusal as refusal:
+            result = REFUSALS[type(refusal)]
+        else:
+            result = "replay" if outcome.replayed else "done"
+        self.store.between, self.store.lost = lambda: None, iter(())
+        if key:
+            self.sent.append((request, key))
+        # If another request came between, the reference has it by now.
+        now, self.cart = self.clock.now, RULES.current(self.cart, self.clock.now)
+        sold = self._sold(request.product) if request.product in self.catalogue else None
+        expected = RULES.outcome(self.cart, request, sold, preconditions, now=now)
+        changed = expected == "done" and RULES.changes(self.cart, request)
+        if changed and fates and not key:
+            expected, changed = "ambiguous", fates[0] == "applied"
+        assert result == expected
+        if changed:
+            self._apply(request, key, outcome)
+        if outcome:
+            self._check(outcome.cart, before)
+
+    def _apply(self, request: Request, key: IdempotencyKey | None, outcome: Outcome | None) -> None:
+        """Apply a change to the reference, which takes over the prices that the store has with it."""
+        stored = self.store.store.read(OWNER)
+        snapshots = {id_: item.snapshot for id_, item in stored.items.items()}
+        reported = {warning.product_id for warning in outcome.cart.warnings} if outcome else set(snapshots)
+        for id_, snapshot in snapshots.items():
+            self._check_age(snapshot.product, snapshot.read_at)
+            held = self.cart.items.get(id_)
+            if held and (held.snapshot.product.price, held.snapshot.product.discount) != (
+                snapshot.product.price, snapshot.product.discount,
+            ):  # fmt: skip
+                assert id_ in reported, "a price is stored if its change is reported"
+                assert request.kind != "update", "whose answer has no warnings"
+        version, self.cart = self.cart.version, RULES.after(self.cart, request, self.clock.now, key, snapshots)
+        assert self.cart.version > version
+
+    def _check(self, shown: PricedCart, before: Cart) -> None:
+        """Compare an answer with the reference, of which ``before`` is the cart that the customer was last shown."""
+        now, cart = self.clock.now, shown.cart
+        expected = RULES.current(self.cart, now)
+        assert _without_records(cart) == _without_records(expected)
+        assert list(cart.items) == list(expected.items)
+        assert RULES.remembered(cart, now) == RULES.remembered(expected, now)
+        warnings = [
+            (code, id_)
+            for id_, line in zip(cart.items, shown.items, strict=True)
+            for code in RULES.warnings(
+                cart.items[id_], line.product, before.items.get(id_, cart.items[id_]).snapshot.product
+            )
+        ]
+        assert [(warning.code, warning.product_id) for warning in shown.warnings] == warnings
+        for line in shown.items:
+            self._check_age(line.product, now)
+        assert_sums(shown)
+
+    def _check_age(self, it: Product, at: int) -> None:
+        """Check that the catalogue had a product so less than 60 seconds before this time."""
+        known = self.catalogue[it.id]
+        ends = [since for since, _ in known[1:]] + [at + 1]
+        young = [of for (_, of), end in zip(known, ends, strict=True) if end > at - 60 * SECOND]
+        assert any(it == of or (not it.active and not of.active) for of in young)
+
+
+def assert_sums(shown: PricedCart) -> None:
+    """Check that the sums of a cart are those of its items on sale, exact and not negative."""
+    counted = [line for line in shown.items if line.product.active]
+    assert shown.items_subtotal == sum(line.product.price * line.item.quantity for line in counted)
+    assert shown.items_discount == sum(line.product.discount * line.item.quantity for line in counted)
+    assert shown.subtotal == shown.items_subtotal - shown.items_discount == sum(line.total for line in counted)
+    assert shown.total == shown.subtotal - shown.discount
+    assert shown.quantity == sum(line.item.quantity for line in shown.items)
+    figures = [shown.items_subtotal, shown.items_discount, shown.subtotal, shown.discount, shown.total]
+    figures += [figure for line in shown.items for figure in (line.subtotal, line.discount, line.total)]
+    assert all(type(figure) is int and 0 <= figure <= limits.MAX_SAFE_INTEGER for figure in figures)
+
+
+def _without_records(cart: Cart) -> dict[str, Any]:
+    return {name: getattr(cart, name) for name in Cart.__dataclass_fields__ if name != "idempotency_records"}

@@ -1,0 +1,283 @@
+"""The reference model of the cart: its rules by the contract, written once for every kind of test.
+
+`Rules` decides what a request must lead to, and applies it. It uses the package's values (`Cart`, `Product` …) and none
+of its rules. `FakeStore` keeps carts in memory by these rules, for tests of the service; `Interposed` adds races and
+lost answers to any store. cart_machine.py compares a service with the rules, one request after another, and history.py
+a recording of parallel requests.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, ItemAddition, ItemUpdate, Owner
+from serverless_cart.domain.errors import (
+    CartFull,
+    IdempotencyKeyReused,
+    InsufficientStock,
+    InvalidProduct,
+    ItemNotFound,
+    Refusal,
+)
+from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
+from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.domain.public_ids import item_id
+from serverless_cart.service.cart import CartChanged, CartService, Outcome, Preconditions
+from serverless_cart.service.errors import Ambiguous
+from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
+from tests.support.builders import OWNER
+from tools.support.events import DAY, NOW, SECOND
+
+REFUSALS: Final[Mapping[type[Refusal], str]] = {
+    IdempotencyKeyReused: "idempotency key reused",
+    ItemNotFound: "item not found",
+    CartChanged: "cart has changed",
+    InvalidProduct: "invalid product",
+    InsufficientStock: "insufficient stock",
+    CartFull: "cart is full",
+}
+"""The contract's error for each refusal, in the order of the checks."""
+
+
+class Clock:
+    """A clock that stays at ``now`` until a test sets it. Milliseconds since 1970."""
+
+    now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+Kind = Literal["read", "add", "update", "remove", "select", "clear"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request for a cart; an absent quantity or absent notes stay as they are."""
+
+    kind: Kind
+    product: int = 0
+    quantity: int | None = None
+    notes: str | None = None
+    selections: Mapping[str, int | None] = field(default_factory=dict)
+
+    def send(self, carts: CartService, preconditions: Preconditions, owner: Owner = OWNER) -> Outcome:
+        """Send it to the service."""
+        match self.kind:
+            case "add":
+                return carts.add(owner, ItemAddition(self.product, self.quantity or 0, self.notes), preconditions)
+            case "update":
+                update = ItemUpdate(self.quantity, self.notes)
+                return carts.update_item(owner, item_id(owner, self.product), update, preconditions)
+            case "remove":
+                return carts.remove(owner, item_id(owner, self.product), preconditions)
+            case "select":
+                return carts.select(owner, self.selections, preconditions)
+            case "clear":
+                return carts.clear(owner, preconditions)
+            case "read":
+                return Outcome(carts.read(owner))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a cart under these limits; it remembers this number of idempotency keys. Times are milliseconds."""
+
+    limits: Limits = CONTRACT_LIMITS
+    records: int = 32
+
+    def current(self, cart: Cart, now: int) -> Cart:
+        """Return a stored cart as it counts now: absent from 30 days after its last change, in whole seconds."""
+        last = cart.updated_at
+        expired = last is not None and (last // SECOND + self.limits.cart_lifetime) * SECOND <= now
+        return Cart(replaces_expired=True) if expired else cart
+
+    def remembered(self, cart: Cart, now: int) -> dict[str, IdempotencyRecord]:
+        """Return the records of the last keys that were used in the last 24 hours, oldest first."""
+        used = sorted((it.used_at, key) for key, it in cart.idempotency_records.items() if now - it.used_at < DAY)
+        return {key: cart.idempotency_records[key] for _, key in used[-self.records :]}
+
+    def outcome(
+        self, cart: Cart, request: Request, product: Product | None, preconditions: Preconditions, *, now: int
+    ) -> str:
+        """Return what a request must lead to: ``done``, ``replay`` or the contract's error."""
+        key, versions = preconditions.key, preconditions.versions
+        record = self.remembered(cart, now).get(key.digest) if key else None
+        if key and record:
+            return "replay" if record.fingerprint == key.fingerprint else "idempotency key reused"
+        if self.lacks_item(cart, request):
+            return "item not found"
+        if versions is not None and cart.version not in versions:
+            return "cart has changed"
+        return self.lacks_room(cart, request, product) or "done"
+
+    def lacks_item(self, cart: Cart, request: Request) -> bool:
+        """Return whether a request is about an item that is not in the cart."""
+        return request.kind in {"update", "remove"} and request.product not in cart.items
+
+    def lacks_room(self, cart: Cart, request: Request, product: Product | None) -> str:
+        """Return the error if a product, its stock or the limits do not allow the new quantity; empty if they do."""
+        if not request.quantity:
+            return ""
+        adds, item = request.kind == "add", cart.items.get(request.product)
+        quantity = request.quantity + (item.quantity if adds and item else 0)
+        if product is None or not product.active:
+            return "invalid product"
+        if product.stock is not None and quantity > product.stock:
+            return "insufficient stock"
+        full = quantity > self.limits.item_quantity or len({*cart.items, request.product}) > self.limits.cart_items
+        return "cart is full" if adds and full else ""
+
+    def changes(self, cart: Cart, request: Request) -> bool:
+        """Return whether a request that is done changes the cart: an absent one cannot be emptied."""
+        return request.kind != "read" and (request.kind != "clear" or cart.version > 0)
+
+    def after(
+        self,
+        cart: Cart,
+        request: Request,
+        at: int,
+        key: IdempotencyKey | None,
+        snapshots: Mapping[int, ProductSnapshot],
+    ) -> Cart:
+        """Return the cart after a change at this time that stores these snapshots of its products."""
+        items, selections = dict(cart.items), cart.selections
+        item = items.get(request.product)
+        match request.kind:
+            case "add":
+                item = item or CartItem(request.product, 0, "", at, at, snapshots[request.product])
+                items[request.product] = _updated(item, item.quantity + (request.quantity or 0), request, at)
+            case "update":
+                items[request.product] = _updated(items[request.product], request.quantity, request, at)
+            case "remove":
+                del items[request.product]
+            case "select":
+                selections = selections._replace(**request.selections)
+            case "clear":
+                items = {}
+        ordered = sorted(items.values(), key=lambda it: (it.added_at, it.product_id))
+        records = dict(cart.idempotency_records)
+        if key:
+            kept = list(self.remembered(cart, at).items())[1 - self.records :]
+            records = {**dict(kept), key.digest: IdempotencyRecord(key.fingerprint, at)}
+        return Cart(
+            # A version begins at the time, so that no later cart repeats it.
+            version=(cart.version or at) + 1,
+            selections=selections,
+            created_at=cart.created_at or at,
+            updated_at=at,
+            items={it.product_id: it._replace(snapshot=snapshots.get(it.product_id, it.snapshot)) for it in ordered},
+            idempotency_records=records,
+        )
+
+    def warnings(self, item: CartItem, product: Product, last_shown: Product) -> list[str]:
+        """Return the codes of an item's warnings, its product as it is now and as the customer was last shown it."""
+        if not product.active:
+            return ["unavailable"]
+        repriced = (product.price, product.discount) != (last_shown.price, last_shown.discount)
+        scarce = product.stock is not None and item.quantity > product.stock
+        return ["price_changed"] * repriced + ["insufficient_stock"] * scarce
+
+
+def _updated(item: CartItem, quantity: int | None, request: Request, at: int) -> CartItem:
+    notes = item.notes if request.notes is None else request.notes
+    return item._replace(quantity=quantity or item.quantity, notes=notes, updated_at=at)
+
+
+@dataclass
+class FakeStore(CartStore):
+    """Carts and products in memory, by the `Rules`."""
+
+    clock: Callable[[], int]
+    catalogue: dict[int, Product] = field(default_factory=dict)
+    carts: dict[Owner, Cart] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+
+    def read(self, owner: Owner) -> Cart:
+        return self.rules.current(self.carts.get(owner, Cart()), self.clock())
+
+    def read_with_product(self, owner: Owner, product_id: int) -> tuple[Cart, ProductSnapshot | None]:
+        found = self.catalogue.get(product_id)
+        return self.read(owner), ProductSnapshot(found, self.clock()) if found else None
+
+    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
+        assert shop == OWNER.shop
+        found = {it.id: self.catalogue.get(it.id, it._replace(active=False)) for it in products}
+        return {id_: ProductSnapshot(it, self.clock()) for id_, it in found.items()}
+
+    def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
+        return self._write(owner, cart, Request("add", *addition), change, snapshot)
+
+    def update_item(self, owner: Owner, cart: Cart, product_id: int, update: ItemUpdate, change: Change) -> Cart:
+        return self._write(owner, cart, Request("update", product_id, *update), change)
+
+    def remove(self, owner: Owner, cart: Cart, product_id: int, change: Change) -> Cart:
+        return self._write(owner, cart, Request("remove", product_id), change)
+
+    def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
+        return self._write(owner, cart, Request("select", selections=selections), change)
+
+    def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
+        return self._write(owner, cart, Request("clear"), replace(change, refreshed={}))
+
+    def _write(
+        self, owner: Owner, read: Cart, request: Request, change: Change, added: ProductSnapshot | None = None
+    ) -> Cart:
+        """Make a change of the cart that was read, under the conditions of the port."""
+        now = self.rules.current(self.carts.get(owner, Cart()), change.at)
+        snapshots = dict(change.refreshed)
+        if request.kind in {"add", "remove"}:
+            snapshots.pop(request.product, None)
+        if (
+            (now.replaces_expired and not read.replaces_expired)
+            or (read.replaces_expired and now.version)
+            or (change.key and change.key.digest in self.rules.remembered(now, change.at))
+            or (change.same_version and now.version != read.version)
+            or self.rules.lacks_item(now, request)
+            or (added and self.rules.lacks_room(now, request, added.product))
+            or (request.kind == "clear" and set(now.items) != set(read.items))
+            or any(id_ not in now.items for id_ in snapshots)
+            or any(now.items[id_].snapshot.read_at >= snapshots[id_].read_at for id_ in snapshots)
+        ):
+            raise Conflict(now)
+        if added:
+            held = now.items.get(request.product)
+            snapshots[request.product] = max(held.snapshot if held else added, added, key=lambda it: it.read_at)
+        self.carts[owner] = self.rules.after(now, request, change.at, change.key, snapshots)
+        return self.carts[owner]
+
+
+class Interposed:
+    """A `CartStore` behind which writes are delayed and answers are lost.
+
+    ``between`` runs before each write, as another request would; ``lost`` has for each write in turn whether its answer
+    is ``lost`` before it is applied, or when it is ``applied``, or empty.
+    """
+
+    def __init__(self, store: CartStore) -> None:
+        self.store = store
+        self.calls: list[str] = []
+        self.changes: list[Change] = []
+        self.between: Callable[[], None] = lambda: None
+        self.lost: Iterator[str] = iter(())
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self.store, name)
+
+        def read(*arguments: Any) -> Any:
+            self.calls.append("read products" if name == "read_products" else "read")
+            return method(*arguments)
+
+        def write(*arguments: Any) -> Any:
+            self.calls.append("write")
+            self.changes.append(arguments[-1])
+            self.between()
+            fate = next(self.lost, "")
+            if fate == "lost":
+                raise Ambiguous
+            changed = method(*arguments)
+            if fate == "applied":
+                raise Ambiguous
+            return changed
+
+        return read if name.startswith("read") else write

@@ -1,0 +1,3 @@
+"""tests/store/test_any_order.py on moto."""
+
+from tests.store.test_any_order import *  # noqa: F403
