@@ -1,5 +1,5 @@
-"""cartctl: what operators do with a deployment of serverless-cart.
+"""cartctl, the command-line tool for the operators of a deployment.
 
-`app` puts the commands together, `shell` is what they have in common, `connection` finds the deployment, `commands` has
-a module for each noun. Rules, keys and statements are those of the package `serverless_cart`.
+`app` assembles the commands, `shell` has their common options and error handling, `connection` finds the deployment,
+and `commands` has a module for each noun. Rules, keys and statements come from the package `serverless_cart`.
 """

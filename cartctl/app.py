@@ -1,4 +1,4 @@
-"""cartctl as a whole: its commands put together, run from a shell or from a program."""
+"""The command line of cartctl, and `run`, which runs a command from a program."""
 
 import contextlib
 import io
@@ -21,9 +21,9 @@ from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation
 
 app = App(
-    """Run a shop on serverless-cart: open it, issue its keys, load its catalogue, look after its carts.
+    """Operate serverless-cart: create shops, issue keys, import catalogues and support customers.
 
-    Without more it works on the stack *serverless-cart* by your AWS credentials; `--local` takes the local cloud.
+    The default is the stack *serverless-cart* in your AWS account; `--local` uses the local cloud.
 
         cartctl --local shop create my-shop --currency EUR
 
@@ -54,47 +54,48 @@ def _options(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Take the options that only cartctl itself has."""
+    """Declare the options of cartctl itself."""
 
 
 @cache
 def _commands() -> TyperGroup:
-    """Put the commands together."""
     command = typer.main.get_command(app)
-    assert isinstance(command, TyperGroup)  # noqa: S101 - it has subcommands
+    assert isinstance(command, TyperGroup)  # noqa: S101 - app has subcommands
     return command
 
 
 def main() -> None:
-    """Run the command that the shell names, and end with its exit code."""
+    """Run the command line of the process and exit with the command's exit code."""
     try:
         sys.exit(_commands().main(prog_name="cartctl", standalone_mode=False))
     except CartctlError as error:
         _fail(str(error), error.exit_code)
-    except TyperException as wrong:
-        _fail(wrong.format_message(), ExitCode.USAGE)
+    except TyperException as error:
+        _fail(error.format_message(), ExitCode.USAGE)
     except typer.Abort:
-        _fail("Nothing was done.", ExitCode.INTERRUPTED)
+        _fail("Cancelled; nothing was changed.", ExitCode.INTERRUPTED)
 
 
 def _fail(message: str, code: ExitCode) -> NoReturn:
-    """End with one line on standard error; a group of commands without a command has its help for a message."""
-    if message:
+    if message:  # a group without a command has printed its help instead
         line = f"[bold red]Error:[/] {escape(' '.join(message.split()))}"
         Console(stderr=True).print(line, highlight=False, soft_wrap=True)
     sys.exit(code)
 
 
-def run(arguments: Sequence[str], deployment: Deployment) -> Any:  # noqa: ANN401 - what the command shows as JSON
-    """Run a command on a deployment, as the shell would, and return what it shows with ``--json``.
+def run(arguments: Sequence[str], deployment: Deployment) -> Any:  # noqa: ANN401 - the command's JSON
+    """Run a command on a deployment and return its result, which is the JSON of ``--json``.
 
-    Raises `CartctlError`, and `click.UsageError` for a command line that is wrong.
+    >>> run(["shop", "show", "my-shop"], deployment)["currency"]  # doctest: +SKIP
+    'EUR'
+
+    Raises `CartctlError`, and Typer's `UsageError` for a wrong command line.
     """
-    shown = io.StringIO()
-    with contextlib.redirect_stdout(shown):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         code = _commands().main(
             [*arguments, "--json"], prog_name="cartctl", standalone_mode=False, obj=Invocation(given=deployment)
         )
     if code:
-        raise CartctlError(f"cartctl {arguments[0]} ended with {code}", ExitCode(code))
-    return json.loads(shown.getvalue())
+        raise CartctlError(f"cartctl {arguments[0]} failed with exit code {code}.", ExitCode(code))
+    return json.loads(output.getvalue())

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take, and how their texts are read."""
+"""Arguments and options that several commands share, and their parsers."""
 
 import re
 from collections.abc import Callable
@@ -14,20 +14,20 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 24 * 3_600}
 
 
 def checked(rule: Callable[[str], str]) -> Callable[[str], str]:
-    """Return a reader of texts by a rule of the domain, whose words tell of a bad one."""
+    """Return a parser that applies a rule of the domain and reports its message."""
 
-    def read(text: str) -> str:
+    def parse(text: str) -> str:
         try:
             return rule(text)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
 
-    read.__name__ = rule.__name__.replace("_", " ")
-    return read
+    parse.__name__ = rule.__name__.replace("_", " ")
+    return parse
 
 
 def duration(text: str) -> int:
-    """Read a duration and return its seconds; 0 for ``never``.
+    """Parse a duration and return its seconds; 0 means no end.
 
     >>> duration("90d"), duration("never")
     (7776000, 0)
@@ -36,12 +36,12 @@ def duration(text: str) -> int:
         return 0
     match = _DURATION.fullmatch(text)
     if not match or not int(match[1]):
-        raise typer.BadParameter("write it as 90d, 12h, 30m or 45s, or never")
+        raise typer.BadParameter(f"{text!r} is not a duration: write 90d, 12h, 30m, 45s or never")
     return int(match[1]) * _SECONDS[match[2]]
 
 
-def settings_fit(*settings: frozenset[str]) -> None:
-    """Check that a shop's settings are not too many. Raises `CartctlError`."""
+def check_settings(*settings: frozenset[str]) -> None:
+    """Check the number and size of a shop's settings. Raises `CartctlError`."""
     try:
         rules.check_settings(*settings)
     except ValueError as error:
@@ -61,5 +61,19 @@ Customer = Annotated[
         show_default=False,
     ),
 ]
-Label = Annotated[str, typer.Option(parser=checked(rules.parse_label), help="What it is for, to recognise it by.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+OptionalCustomer = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CUSTOMER",
+        parser=checked(rules.parse_customer),
+        help="The customer's id in the shop.",
+        show_default=False,
+    ),
+]
+Label = Annotated[
+    str, typer.Option(parser=checked(rules.parse_label), help='Note to recognise it by, such as "search page".')
+]
+ExpiresIn = Annotated[
+    int, typer.Option(parser=duration, metavar="DURATION", help="Lifetime: 90d, 12h, 30m, 45s or never.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]

@@ -1,13 +1,12 @@
 """Catalogue files: products as CSV with a header or as JSON Lines, read row by row in bounded memory, and written.
 
-A row that is bad costs that row alone: reading goes on behind it. Only a file that cannot be meant is refused whole.
+A bad row is reported and skipped; the rows after it are read. A file that cannot be a catalogue is refused as a whole.
 """
 
 import codecs
 import csv
 import itertools
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,19 +19,19 @@ from serverless_cart.domain.product import Product
 
 COLUMNS: Final = Product._fields
 OPTIONAL: Final[Mapping[str, Any]] = {"image": None, "discount": 0, "active": True}
-"""Columns that a file may lack, and what is meant then. Not so the stock: without it everything would sell for ever."""
+"""Optional columns and their defaults. The stock is required: without it, all products would sell without limit."""
 REQUIRED: Final = tuple(name for name in COLUMNS if name not in OPTIONAL)
 MONEY: Final = frozenset({"price", "discount"})
 ROW_BYTES: Final = 2**20
-"""Bytes of one row. A product has some 1,500; the rest is room for columns that are ignored."""
+"""The most bytes of one row. A product has about 1,500; the remainder is room for ignored columns."""
 
 _EXTENSIONS: Final = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _DIGITS: Final = 19
-"""Digits of a number that is read; what has more is past all bounds anyway."""
+"""The most digits of a number that is parsed; a longer one exceeds all limits anyway."""
 
 
 class Format(StrEnum):
-    """How a catalogue is written."""
+    """The format of a catalogue file."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -40,7 +39,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GoodRow:
-    """A product, and the line of the file on which its row begins, the first being 1."""
+    """A product, and the number of the line where its row begins; the first line is 1."""
 
     line: int
     product: Product
@@ -48,7 +47,7 @@ class GoodRow:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """What keeps a row out of the catalogue, and the line on which it begins."""
+    """The reasons why a row is refused, and the number of the line where it begins."""
 
     line: int
     reasons: list[str]
@@ -58,7 +57,7 @@ Row = GoodRow | BadRow
 
 
 def format_of(name: str) -> Format | None:
-    """Tell a file's format by its name.
+    """Return a file's format by its extension.
 
     >>> format_of("products.CSV"), format_of("products.txt")
     (<Format.CSV: 'csv'>, None)
@@ -68,39 +67,38 @@ def format_of(name: str) -> Format | None:
 
 
 def read(file: BinaryIO, form: Format | None, *, ignore_unknown: bool = False) -> Iterator[Row]:
-    """Read the rows of a catalogue; where no format is given, a brace at its beginning makes it JSON Lines.
+    """Read the rows of a catalogue. Without a format, a file that begins with a brace is JSON Lines, any other CSV.
 
-    Columns are those of `COLUMNS`, in any order; blank lines are left out. Raises `CartctlError` for a file that cannot
-    be meant: in UTF-16, without a header, or, unless ``ignore_unknown``, with columns that a catalogue does not have.
+    Columns are those of `COLUMNS`, in any order; blank lines are skipped. Raises `CartctlError` for a file that cannot
+    be a catalogue: in UTF-16, without a header, or with unknown columns, unless ``ignore_unknown``.
     """
     lines = _lines(file)
     first = next(lines, None)
     if first:
         lines = itertools.chain([first], lines)
-    if (form or _sniffed(first)) is Format.JSONL:
+    if (form or _detected(first)) is Format.JSONL:
         return _json_rows(lines, ignore_unknown=ignore_unknown)
     return _csv_rows(lines, ignore_unknown=ignore_unknown)
 
 
 def written(products: Iterable[Product], form: Format) -> Iterator[bytes]:
-    """Write products as `read` reads them, a piece of the file at a time."""
+    """Yield the file that `read` reads, one product at a time."""
     if form is Format.JSONL:
         for product in products:
             yield json.dumps({name: getattr(product, name) for name in COLUMNS}, ensure_ascii=False).encode() + b"\n"
         return
-    writer = csv.writer(_Piece(), lineterminator="\n")
+    writer = csv.writer(_Encoder(), lineterminator="\n")
     yield writer.writerow(COLUMNS)
     for product in products:
         active = "true" if product.active else "false"
         yield writer.writerow([active if name == "active" else getattr(product, name) for name in COLUMNS])
 
 
-class _Piece:
-    """Where the CSV writer writes to: it returns what is written to it."""
+class _Encoder:
+    """A file for the CSV writer, whose ``writerow`` returns what ``write`` returns."""
 
     @staticmethod
     def write(text: str) -> bytes:
-        """Return what is written, as bytes."""
         return text.encode()
 
 
@@ -111,19 +109,19 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line with its end, or what keeps it from being read."""
+    """A line with its line ending, or the reason why it cannot be read."""
 
     number: int
     text: str
     fault: str = ""
 
 
-class _LineError(Exception):
-    """A line of a row cannot be read, or the row has too many."""
+class _RecordError(Exception):
+    """A CSV record cannot be read."""
 
 
 def _lines(file: BinaryIO) -> Iterator[_Line]:
-    """Read a file's lines, none longer than `ROW_BYTES`. Raises `CartctlError` for UTF-16."""
+    """Read lines of at most `ROW_BYTES` each. Raises `CartctlError` for UTF-16."""
     for number in itertools.count(1):
         data = rest = file.readline(ROW_BYTES)
         if not data:
@@ -145,8 +143,7 @@ def _lines(file: BinaryIO) -> Iterator[_Line]:
         yield line
 
 
-def _sniffed(line: _Line | None) -> Format:
-    """Tell a file's format by its first line."""
+def _detected(line: _Line | None) -> Format:
     return Format.JSONL if line and line.text.lstrip().startswith(("{", "[")) else Format.CSV
 
 
@@ -156,98 +153,116 @@ def _sniffed(line: _Line | None) -> Format:
 
 
 def _csv_rows(lines: Iterator[_Line], *, ignore_unknown: bool) -> Iterator[Row]:
-    """Read the rows behind a header. Raises `CartctlError` for the header."""
-    records = _records(lines)
+    """Read the rows after the header. Raises `CartctlError` for a bad header."""
+    records = (record for record in _records(lines) if record.fault or record.cells)
     header = next(records, None)
     if header is None:
-        raise CartctlError(f"The file is empty: it begins with a header, {','.join(COLUMNS)}.")
+        raise CartctlError(f"The file is empty: it must begin with the header {','.join(COLUMNS)}.")
     if header.fault:
-        raise CartctlError(f"The header cannot be read: {header.fault}. Nothing was imported.")
+        raise CartctlError(f"Cannot read the header: {header.fault}. Nothing was imported.")
     columns = [name.strip() for name in header.cells]
     _check_columns(columns, ignore_unknown=ignore_unknown)
-    places = [(place, name) for place, name in enumerate(columns) if name in _FROM_CELL]
+    positions = [(position, name) for position, name in enumerate(columns) if name in _FROM_CELL]
     for record in records:
+        first, last = record.lines[0].number, record.lines[-1].number
         if record.fault:
-            yield BadRow(record.line, [record.fault])
+            yield BadRow(first, [record.fault])
             continue
-        row = _row(record.line, {name: record.cells[place] for place, name in places}, _FROM_CELL)
-        if isinstance(row, BadRow) and record.last_line > record.line:
-            row.reasons.append(f"a quoted field reaches from line {record.line} to line {record.last_line}")
+        row = _row(first, {name: record.cells[position] for position, name in positions}, _FROM_CELL)
+        if isinstance(row, BadRow) and last > first:
+            row.reasons.append(f"a quoted field spans lines {first} to {last}")
         yield row
 
 
 def _check_columns(columns: list[str], *, ignore_unknown: bool) -> None:
-    """Refuse a header that cannot be meant. Raises `CartctlError`."""
-    told = f"A catalogue has the columns {', '.join(COLUMNS)}, with commas between them."
+    rule = f"The columns of a catalogue are {', '.join(COLUMNS)}, separated by commas."
     unknown = [name for name in columns if name not in COLUMNS]
     if unknown and not ignore_unknown:
         names = ", ".join(map(_quoted, unknown[:5]))
-        raise CartctlError(f"Unknown in the header: {names}. {told} Mend it, or leave them out with --ignore-unknown.")
+        raise CartctlError(f"Unknown columns: {names}. {rule} Fix the header, or pass --ignore-unknown to skip them.")
     if missing := [name for name in REQUIRED if name not in columns]:
         hint = " An empty stock means no limit." if "stock" in missing else ""
-        raise CartctlError(f"The header lacks {', '.join(missing)}. {told}{hint}")
-    if twice := [name for name in COLUMNS if columns.count(name) > 1]:
-        raise CartctlError(f"The header has {', '.join(twice)} more than once. Nothing was imported.")
+        raise CartctlError(f"Missing columns: {', '.join(missing)}. {rule}{hint}")
+    if repeated := [name for name in COLUMNS if columns.count(name) > 1]:
+        raise CartctlError(f"Repeated columns: {', '.join(repeated)}. Nothing was imported.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What stands on one line, or on several where a quoted field reaches over them, or what is wrong with it."""
+    """The cells of one line, or of several lines if a quoted field spans them; or the fault of its first line.
 
-    line: int
-    last_line: int
+    A blank record has neither cells nor a fault.
+    """
+
+    lines: list[_Line]
     cells: list[str]
     fault: str = ""
 
 
 def _records(lines: Iterator[_Line]) -> Iterator[_Record]:
-    """Read records, of which the first says how many fields each has.
+    """Read CSV records. The first one with cells is the header; all others must have as many cells.
 
-    A bad one ends with its first line: the next may be a row that an unclosed quote would swallow. Lines that were
-    tried in vain are tried once more, each alone, so that no file takes time that grows with the square of its size.
+    A quote that is never closed costs only its own line. Example:
+
+        1  id,name
+        2  7,"Mug
+        3  8,Cup
+        4  9,"Bowl, blue"
+
+    The reader joins lines 2 to 4, because the quote of line 2 is closed in line 4, and fails. So line 2 is bad. Line 3
+    is then read by itself, and line 4 begins the next record. No line is read more than twice, so the time does
+    not grow with the square of the file's size.
     """
-    waiting: deque[_Line] = deque()
-    width = tried = 0
-    while True:
-        taken: list[_Line] = []
-        fault = ""
-        cells: list[str] = []
-        try:
-            # A reader of its own for each: an error leaves no quote open.
-            cells = next(csv.reader(_taking(waiting, lines, taken, tried), strict=True), cells)
-        except (csv.Error, _LineError) as error:
-            alone = "\r" in taken[-1].text.rstrip("\r\n")
-            fault = "a carriage return ends no line here: end lines as Windows or Unix do" if alone else str(error)
-        if not taken:
-            return
-        width = width or len(cells)
-        if not fault and not any(cell.strip() for cell in cells):
-            continue
-        if not fault and len(cells) != width:
-            fault = f"the row has {len(cells)} fields and the header {width}"
-        first, last = taken[0].number, taken[-1].number
-        if fault and last > first:
-            fault = f"a quote is not closed as it should be (lines {first} to {last} were tried together): {fault}"
-            waiting.extendleft(reversed(taken[1:]))
-            tried = last
-        yield _Record(first, last, cells, fault)
+    width = 0
+    first = next(lines, None)
+    while first:
+        record = _record(itertools.chain([first], lines), width)
+        yield record
+        width = width or len(record.cells)
+        if record.fault and len(record.lines) > 1:
+            for line in record.lines[1:-1]:
+                yield _record(iter([line]), width)
+            first = record.lines[-1]
+        else:
+            first = next(lines, None)
 
 
-def _taking(waiting: deque[_Line], lines: Iterator[_Line], taken: list[_Line], tried: int) -> Iterator[str]:
-    """Hand out the lines that wait and then new ones, and keep what was handed out; alone what stands before ``tried``.
+def _record(lines: Iterator[_Line], width: int) -> _Record:
+    """Read one record of ``width`` cells, or of any number if that is 0."""
+    consumed: list[_Line] = []
+    try:
+        cells = _cells(lines, consumed)
+    except _RecordError as error:
+        cells, fault = [], str(error)
+    else:
+        if not any(cell.strip() for cell in cells):
+            return _Record(consumed, [])
+        fault = f"expected {width} fields, found {len(cells)}" if width not in {0, len(cells)} else ""
+    if fault and len(consumed) > 1:
+        joined = f"lines {consumed[0].number} to {consumed[-1].number} were read as one row"
+        fault = f"a quote is not closed ({joined}): {fault}"
+    return _Record(consumed, cells, fault)
 
-    Raises `_LineError`.
-    """
-    size = 0
-    while line := waiting.popleft() if waiting else next(lines, None):
-        if taken and taken[0].number < tried:
-            waiting.appendleft(line)
-            raise _LineError("a quote is not closed on its line")
-        taken.append(line)
-        size += len(line.text)
-        if line.fault or size > ROW_BYTES:
-            raise _LineError(line.fault or f"the row is longer than {ROW_BYTES:,} bytes")
-        yield line.text
+
+def _cells(lines: Iterator[_Line], consumed: list[_Line]) -> list[str]:
+    """Read the cells of one record, and append its lines to ``consumed``. Raises `_RecordError`."""
+
+    def texts() -> Iterator[str]:
+        size = 0
+        for line in lines:
+            consumed.append(line)
+            size += len(line.text)
+            if line.fault or size > ROW_BYTES:
+                raise _RecordError(line.fault or f"the row is longer than {ROW_BYTES:,} bytes")
+            yield line.text
+
+    try:
+        return next(csv.reader(texts(), strict=True), [])
+    except csv.Error as error:
+        if "\r" in consumed[-1].text.rstrip("\r\n"):
+            raise _RecordError("a carriage return is not a line ending: use LF or CRLF") from None
+        message = str(error)
+        raise _RecordError("a quote is not closed" if message == "unexpected end of data" else message) from None
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -256,7 +271,6 @@ def _taking(waiting: deque[_Line], lines: Iterator[_Line], taken: list[_Line], t
 
 
 def _json_rows(lines: Iterator[_Line], *, ignore_unknown: bool) -> Iterator[Row]:
-    """Read an object a line."""
     for line in lines:
         if line.fault:
             yield BadRow(line.number, [line.fault])
@@ -265,36 +279,36 @@ def _json_rows(lines: Iterator[_Line], *, ignore_unknown: bool) -> Iterator[Row]
 
 
 def _json_row(line: _Line, *, ignore_unknown: bool) -> Row:
-    """Read an object."""
     try:
         values = json.loads(
-            line.text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_without_doubles
+            line.text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique_fields
         )
     except json.JSONDecodeError as error:
-        return BadRow(line.number, [f"the line is not JSON: {error.msg} at character {error.pos + 1}"])
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        return BadRow(line.number, [f"the line is not JSON that can be taken: {error}"])
+        return BadRow(line.number, [f"the line cannot be read as JSON: {error.msg} at character {error.pos + 1}"])
+    except ValueError as error:
+        return BadRow(line.number, [f"the line cannot be read as JSON: {error}"])
+    except (ArithmeticError, RecursionError):
+        return BadRow(line.number, ["the line cannot be read as JSON: a number is too large or a value too deep"])
     if not isinstance(values, dict):
         return BadRow(line.number, ["the line is not a JSON object"])
     reasons = [f"{name} is missing" for name in REQUIRED if name not in values]
     if not ignore_unknown:
-        reasons += [f"{_quoted(name)} is not a field of a product" for name in values if name not in COLUMNS]
+        reasons += [f"unknown field {_quoted(name)}" for name in values if name not in COLUMNS]
     if reasons:
         return BadRow(line.number, reasons)
     return _row(line.number, {name: values[name] for name in COLUMNS if name in values}, _FROM_JSON)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    """Refuse NaN and the infinities, which Python reads and JSON does not have."""
+    # NaN and the infinities are Python's own.
     raise ValueError(f"{constant} is not JSON")
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object, and refuse one in which it would be a matter of taste what a field says."""
+def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{_quoted(next(name for name in names if names.count(name) > 1))} stands there twice")
+        raise ValueError(f"{_quoted(next(name for name in names if names.count(name) > 1))} is repeated")
     return values
 
 
@@ -304,13 +318,12 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _row(line: int, values: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> Row:
-    """Make a product of what a row says."""
     read, reasons = dict(OPTIONAL), []
     for name, value in values.items():
         try:
             read[name] = readers[name](value)
         except ValueError as error:
-            hint = ": money is in minor units, 1250 being 12.50" if name in MONEY else ""
+            hint = ": amounts are in minor units, 1250 means 12.50" if name in MONEY else ""
             reasons.append(f"{name} {error}{hint}")
     if not reasons:
         product = Product(**read)
@@ -321,7 +334,6 @@ def _row(line: int, values: Mapping[str, Any], readers: Mapping[str, Callable[[A
 
 
 def _integer_cell(text: str) -> int:
-    """Read an integer."""
     digits = text.strip(" ")
     bare = digits[1:] if digits[:1] in {"+", "-"} else digits
     if not (bare.isascii() and bare.isdigit() and len(bare) <= _DIGITS):
@@ -330,8 +342,7 @@ def _integer_cell(text: str) -> int:
 
 
 def _active_cell(text: str) -> bool:
-    """Read whether a product is for sale, also as spreadsheets write it."""
-    match text.strip(" ").lower():
+    match text.strip(" ").lower():  # spreadsheets write TRUE
         case "true":
             return True
         case "false":
@@ -340,7 +351,7 @@ def _active_cell(text: str) -> bool:
 
 
 def _integer(value: object) -> int:
-    """Take an integer; 2.0 is one, as in the Shop API (docs/decisions.md)."""
+    # 2.0 is an integer, as in the Shop API (docs/decisions.md).
     if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < _DIGITS:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -349,14 +360,12 @@ def _integer(value: object) -> int:
 
 
 def _text(value: object) -> str:
-    """Take a text."""
     if not isinstance(value, str):
-        raise ValueError("must be a text")  # noqa: TRY004 - the file is wrong, not the program
+        raise ValueError("must be text")  # noqa: TRY004 - the file is wrong, not the program
     return value
 
 
 def _active(value: object) -> bool:
-    """Take whether a product is for sale."""
     if not isinstance(value, bool):
         raise ValueError("must be true or false")  # noqa: TRY004 - the same
     return value
@@ -376,7 +385,7 @@ _FROM_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
     "id": _integer,
     "ref": _text,
     "name": _text,
-    # No image is written in one way, so that what CSV gives back is what it was given.
+    # An empty image is none, as in CSV.
     "image": lambda value: None if value is None else _text(value) or None,
     "price": _integer,
     "discount": _integer,
@@ -386,5 +395,4 @@ _FROM_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def _quoted(name: str) -> str:
-    """Quote a name that may be anything."""
     return ascii(name[:40])

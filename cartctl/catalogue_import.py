@@ -1,6 +1,6 @@
-"""Importing a catalogue: rows are compared with the table by the hundred, and what differs is written, in parallel.
+"""The import of a catalogue: it compares 100 rows at a time with the table and writes the differences, in parallel.
 
-Whatever interrupts it, the same import again completes it: what has been written is found unchanged.
+After an interruption, the same import completes the work: the rows that were written are then unchanged.
 """
 
 import sqlite3
@@ -17,15 +17,15 @@ from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import Catalogue
 from serverless_cart.dynamodb.table import READ_BATCH
 
-LOOKED_AFTER: Final = 10.0
-"""Seconds after which it is looked again whether the shop is open: deleting one waits longer with the products."""
+RECHECK_SECONDS: Final = 10.0
+"""Seconds between two checks that the shop is still open. A deletion waits longer before it removes the products."""
 
 Part = TypeVar("Part")
 
 
 @dataclass
 class Tally:
-    """What has become of the rows so far. Threads add to it."""
+    """The number of rows by their outcome. Threads may add to it."""
 
     new: int = 0
     changed: int = 0
@@ -36,11 +36,11 @@ class Tally:
 
     @property
     def rows(self) -> int:
-        """Rows that are done with."""
+        """The number of finished rows."""
         return self.new + self.changed + self.unchanged + self.bad
 
     def add(self, *, new: int = 0, changed: int = 0, unchanged: int = 0, bad: int = 0, pruned: int = 0) -> None:
-        """Count what has been done."""
+        """Add to the counts."""
         with self._lock:
             self.new += new
             self.changed += changed
@@ -50,90 +50,88 @@ class Tally:
 
 
 class Import:
-    """One import into a shop's catalogue; a dry one writes nothing. To be closed.
+    """One import into a shop's catalogue; a ``dry`` one writes nothing. Close it after use.
 
-    Its methods raise `Unavailable`, and whatever interrupts them when what was under way has finished; ``tally`` tells
-    how far they came.
+    Its methods raise `Unavailable`, and whatever interrupts them, when all running calls have finished; ``tally`` has
+    the finished rows.
     """
 
-    def __init__(self, catalogue: Catalogue, look: Callable[[], None], *, dry: bool) -> None:
-        """``look`` raises where the shop takes no products any more."""
+    def __init__(self, catalogue: Catalogue, check_shop: Callable[[], None], *, dry: bool) -> None:
+        """``check_shop`` raises if the shop does not exist or is being deleted."""
         self.tally = Tally()
         self._catalogue = catalogue
-        self._look = look
+        self._check_shop = check_shop
         self._dry = dry
-        self._looked_at = time.monotonic()
-        # A database without a name lies on the disk, beyond a bounded cache, and goes with its connection.
+        self._checked_at = time.monotonic()
+        # A database without a name is a temporary file behind a bounded cache, deleted with its connection.
         self._ids = sqlite3.connect("", isolation_level=None)
         self._ids.executescript("""
             PRAGMA journal_mode = OFF;
             CREATE TABLE seen (id INTEGER PRIMARY KEY, line INTEGER NOT NULL);
-            CREATE TABLE gone (id INTEGER PRIMARY KEY);
+            CREATE TABLE missing (id INTEGER PRIMARY KEY);
         """)
 
     def close(self) -> None:
-        """Forget the ids."""
+        """Delete the temporary database."""
         self._ids.close()
 
-    def load(self, rows: Iterable[Row], bad: Callable[[BadRow], None], done: Callable[[], None]) -> None:
-        """Bring the catalogue to what the good rows say. ``bad`` is told of each other one, ``done`` of every step."""
+    def load(self, rows: Iterable[Row], bad: Callable[[BadRow], None], update: Callable[[], None]) -> None:
+        """Write the good rows to the catalogue. Call ``bad`` with each bad row, and ``update`` after each step."""
 
-        def load(chunk: list[Product]) -> None:
-            there = self._catalogue.find([product.id for product in chunk])
-            differing = [product for product in chunk if there.get(product.id) != product]
+        def load(products: list[Product]) -> None:
+            stored = self._catalogue.find([product.id for product in products])
+            differing = [product for product in products if stored.get(product.id) != product]
             if not self._dry:
                 self._catalogue.put(differing)
-            new = len(chunk) - len(there)
-            self.tally.add(new=new, changed=len(differing) - new, unchanged=len(chunk) - len(differing))
-            done()
+            new = len(products) - len(stored)
+            self.tally.add(new=new, changed=len(differing) - new, unchanged=len(products) - len(differing))
+            update()
 
-        _in_parallel(load, _chunks(self._good(rows, bad)))
+        _in_parallel(load, _chunks(self._products(rows, bad)))
 
-    def gone(self) -> int:
-        """Count the products of the catalogue that no good row named."""
+    def find_missing(self) -> int:
+        """Return the number of stored products that are in no good row; `prune` deletes them."""
         for page in self._catalogue.ids():
-            named = self._ids.execute(
+            seen = self._ids.execute(
                 f"SELECT id FROM seen WHERE id IN ({','.join(map(str, page))})"  # noqa: S608 - integers
             )
-            gone = set(page).difference(id_ for (id_,) in named)
-            self._ids.executemany("INSERT OR IGNORE INTO gone VALUES (?)", ((id_,) for id_ in gone))
-        (count,) = self._ids.execute("SELECT count(*) FROM gone").fetchone()
+            missing = set(page).difference(id_ for (id_,) in seen)
+            self._ids.executemany("INSERT OR IGNORE INTO missing VALUES (?)", ((id_,) for id_ in missing))
+        (count,) = self._ids.execute("SELECT count(*) FROM missing").fetchone()
         return int(count)
 
-    def prune(self, done: Callable[[], None]) -> None:
-        """Remove the products that `gone` counted."""
+    def prune(self, update: Callable[[], None]) -> None:
+        """Delete the products that `find_missing` found."""
 
-        def remove(chunk: list[int]) -> None:
-            self._catalogue.remove(chunk)
-            self.tally.add(pruned=len(chunk))
-            done()
+        def remove(ids: list[int]) -> None:
+            self._catalogue.remove(ids)
+            self.tally.add(pruned=len(ids))
+            update()
 
-        _in_parallel(remove, _chunks(id_ for (id_,) in self._ids.execute("SELECT id FROM gone")))
+        _in_parallel(remove, _chunks(id_ for (id_,) in self._ids.execute("SELECT id FROM missing")))
 
-    def _good(self, rows: Iterable[Row], bad: Callable[[BadRow], None]) -> Iterator[Product]:
-        """Pass on the products of good rows, each id once."""
+    def _products(self, rows: Iterable[Row], bad: Callable[[BadRow], None]) -> Iterator[Product]:
         for row in rows:
-            refused = self._claimed(row) if isinstance(row, GoodRow) else row
-            if refused:
+            bad_row = self._duplicate(row) if isinstance(row, GoodRow) else row
+            if bad_row:
                 self.tally.add(bad=1)
-                bad(refused)
+                bad(bad_row)
             elif isinstance(row, GoodRow):
                 yield row.product
-            if time.monotonic() - self._looked_at >= LOOKED_AFTER:
-                self._look()
-                self._looked_at = time.monotonic()
+            if time.monotonic() - self._checked_at >= RECHECK_SECONDS:
+                self._check_shop()
+                self._checked_at = time.monotonic()
 
-    def _claimed(self, row: GoodRow) -> BadRow | None:
-        """Refuse a row whose id an earlier good row has taken."""
+    def _duplicate(self, row: GoodRow) -> BadRow | None:
+        """Return a bad row if an earlier good row has the same id."""
         id_ = row.product.id
         if self._ids.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (id_, row.line)).rowcount:
             return None
         (line,) = self._ids.execute("SELECT line FROM seen WHERE id = ?", (id_,)).fetchone()
-        return BadRow(row.line, [f"id {id_} is that of line {line} too, which stands"])
+        return BadRow(row.line, [f"id {id_} is already used in line {line}"])
 
 
 def _chunks(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    """Gather parts by as many as one read takes."""
     chunk: list[Part] = []
     for part in parts:
         chunk.append(part)
@@ -145,17 +143,17 @@ def _chunks(parts: Iterable[Part]) -> Iterator[list[Part]]:
 
 
 def _in_parallel(work: Callable[[Part], None], parts: Iterable[Part]) -> None:
-    """Work on parts in `THREADS` threads, no more parts than that being held.
+    """Process parts in `THREADS` threads, and hold no more parts than that.
 
-    The first failure, or an interruption, ends it, when all that was under way has finished.
+    The first failure, or an interruption, is raised when all running parts have finished.
     """
     with ThreadPoolExecutor(THREADS) as pool:
-        under_way: set[Future[None]] = set()
+        running: set[Future[None]] = set()
         for part in parts:
-            if len(under_way) == THREADS:
-                finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                for it in finished:
-                    it.result()
-            under_way.add(pool.submit(work, part))
-        for it in under_way:
-            it.result()
+            if len(running) == THREADS:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+            running.add(pool.submit(work, part))
+        for future in running:
+            future.result()

@@ -1,4 +1,4 @@
-"""Finding a deployment: on AWS by the outputs of its stack, on this machine by what the local cloud tells of itself."""
+"""Finding a deployment: on AWS by the outputs of its stack, on this machine by the description of the local cloud."""
 
 import json
 import os
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STACK: Final = "serverless-cart"
-"""The name that samconfig.toml gives the stack."""
+"""The stack's name in samconfig.toml."""
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 """The checkout that this code runs from. If cartctl was installed elsewhere, this is no checkout."""
 LOCAL_CLOUD: Final = Path(".local") / "stack.json"
 """The file in a checkout that describes its running local cloud."""
 OUTPUTS: Final = ("TableName", "SearchUrl", "ShopUrl")
 THREADS: Final = 16
-"""Requests of one command that may be under way at once."""
+"""The most concurrent requests of one command."""
 ATTEMPTS: Final = 10
-"""Attempts at one request, and at what a batch left unprocessed: a table that scales up throttles for a while."""
+"""Attempts of a request, and of the unprocessed items of a batch: a table that scales up throttles for a while."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed stack. ``parameters`` are those of template.yaml; ``endpoint_url`` is that of the local cloud."""
+    """A deployed stack. ``parameters`` are those of template.yaml; only the local cloud has an ``endpoint_url``."""
 
     session: boto3.Session
     stack: str
@@ -47,21 +47,21 @@ class Deployment:
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
-        """The client of the table, which threads may share."""
+        """A DynamoDB client, which threads may share."""
         return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self.client_config)
 
     @cached_property
     def table(self) -> Table:
-        """The table."""
+        """The stack's table."""
         return Table(self.table_name, self.dynamodb, attempts=ATTEMPTS)
 
     @property
     def client_config(self) -> Config:
-        """How clients of this deployment's services are set up."""
+        """The configuration of this deployment's clients."""
         return client_config(local=self.endpoint_url is not None)
 
     def setting(self, parameter: str, default: int) -> int:
-        """Return a parameter of the stack, ``default`` where the stack is too old to have it."""
+        """Return a parameter of the stack, or ``default`` if the stack is too old to have it."""
         return int(self.parameters.get(parameter, default))
 
     @property
@@ -80,7 +80,7 @@ class Deployment:
 
 
 def client_config(*, local: bool) -> Config:
-    """Return how clients are set up; no proxy lies between this machine and itself."""
+    """Return the configuration of clients; a local deployment is called without a proxy."""
     return Config(
         proxies={} if local else None,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
@@ -91,15 +91,17 @@ def client_config(*, local: bool) -> Config:
 
 
 def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
-    """Find a stack by the ordinary chain of credentials. Raises `CartctlError` and what the SDK raises."""
+    """Find a stack by the AWS credential chain. Raises `CartctlError` and the errors of the SDK."""
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
     except ProfileNotFound as error:
-        raise CartctlError(f"There is no AWS profile {profile!r}: aws configure list-profiles names them.") from error
+        raise CartctlError(
+            f"There is no AWS profile {profile!r}: run aws configure list-profiles to see them."
+        ) from error
     outputs, parameters = _described(session, stack, None)
     if missing := [name for name in OUTPUTS if name not in outputs]:
         raise CartctlError(
-            f"The stack {stack} lacks the output {missing[0]}: is it serverless-cart, and was its deployment finished?"
+            f"Stack {stack} has no output {missing[0]}: name a stack of serverless-cart, or finish its deployment."
         )
     return Deployment(
         session, stack, outputs["TableName"], outputs["SearchUrl"], outputs["ShopUrl"], parameters=parameters
@@ -107,9 +109,10 @@ def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
 
 
 def local_cloud(checkout: Path = CHECKOUT) -> Path:
-    """Return the file that describes the local cloud: of this checkout, or of the one around the current directory.
+    """Return the description of this checkout's local cloud.
 
-    Raises `CartctlError` if there is no such file around the current directory.
+    If cartctl was installed elsewhere, the checkout is the current directory or one above it. Raises `CartctlError` if
+    there is no description.
     """
     if (checkout / "samconfig.toml").exists():
         return checkout / LOCAL_CLOUD
@@ -118,16 +121,16 @@ def local_cloud(checkout: Path = CHECKOUT) -> Path:
         if (folder / LOCAL_CLOUD).exists():
             return folder / LOCAL_CLOUD
     raise CartctlError(
-        f"No local cloud is running in {here} or above: change to a checkout of serverless-cart, and run make up."
+        f"No local cloud is running in {here} or above: change to a checkout of serverless-cart and run make up."
     )
 
 
 def on_this_machine(description: Path | None = None) -> Deployment:
-    """Find the local cloud that was started last. Raises `CartctlError` if none is running."""
+    """Return the local cloud that was started last. Raises `CartctlError` if none is running."""
     try:
         stack: dict[str, Any] = json.loads((description or local_cloud()).read_text())
     except FileNotFoundError:
-        raise CartctlError("No local cloud is running: make up starts one.") from None
+        raise CartctlError("No local cloud is running: run make up to start it.") from None
     session = test_session(stack["region"])
     _, parameters = _described(session, STACK, stack["endpoint_url"])
     return Deployment(
@@ -142,7 +145,7 @@ def on_this_machine(description: Path | None = None) -> Deployment:
 
 
 def test_session(region: str) -> boto3.Session:
-    """Open a session in the emulator's test account, whatever profile or account the user's shell names."""
+    """Return a session of the emulator's test account, which ignores the profiles and variables of the shell."""
     nothing = (None, None, None, None)
     files = {
         "config_file": (None, None, os.devnull, None),
@@ -150,14 +153,14 @@ def test_session(region: str) -> boto3.Session:
     }
     return boto3.Session(
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator's, which guards nothing
+        aws_secret_access_key="test",  # noqa: S106 - the emulator's public one
         region_name=region,
         botocore_session=botocore.session.Session({"profile": nothing, **files}),
     )
 
 
 def _described(session: boto3.Session, stack: str, endpoint_url: str | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Read a stack's outputs and parameters."""
+    """Return a stack's outputs and parameters."""
     client = session.client(
         "cloudformation", endpoint_url=endpoint_url, config=client_config(local=endpoint_url is not None)
     )
@@ -166,9 +169,9 @@ def _described(session: boto3.Session, stack: str, endpoint_url: str | None) -> 
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        raise NotFoundError(
-            f"There is no stack {stack} in {session.region_name}: name it with --stack, or its region with --region."
-        ) from error
+        raise NotFoundError(f"There is no stack {stack} in {session.region_name}: pass --stack or --region.") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
-    parameters = {it["ParameterKey"]: it["ParameterValue"] for it in described.get("Parameters", ())}
+    parameters = {
+        parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described.get("Parameters", ())
+    }
     return outputs, parameters

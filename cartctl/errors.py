@@ -1,38 +1,36 @@
-"""How commands fail: a line that says what to do, and an exit code that scripts can tell apart."""
+"""How commands fail: a one-line message that says what to do, and an exit code for scripts."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's end means (docs/operate.md, "Exit codes")."""
+    """The meaning of an exit code (docs/operate.md, "Exit codes")."""
 
     DONE = 0
     FAILED = 1
-    """The command could not do what was asked; nothing is half done that another run would not complete."""
+    """The command failed. Running it again completes whatever it had started."""
     USAGE = 2
-    """The command line was wrong; nothing was done."""
+    """The command line was wrong; nothing was changed."""
     NOT_FOUND = 3
-    """What was named is not there."""
+    """The named object does not exist."""
     INCOMPLETE = 4
-    """Some of it was done; the rest was refused, row by row, with reasons."""
+    """A part was done; the rest was refused, row by row, with reasons."""
     FINDINGS = 5
     """The doctor found something that does not work."""
     INTERRUPTED = 130
-    """Somebody pressed Ctrl-C; the same command again goes on."""
+    """Ctrl-C; the same command continues."""
 
 
 class CartctlError(Exception):
-    """A command cannot go on; the message is one line that says why and what to do."""
+    """A command cannot continue. The message is one line with the reason and what to do."""
 
     def __init__(self, message: str, exit_code: ExitCode = ExitCode.FAILED) -> None:
-        """Keep the line and the code."""
         super().__init__(message)
         self.exit_code = exit_code
 
 
 class NotFoundError(CartctlError):
-    """What was named is not there."""
+    """The named object does not exist."""
 
     def __init__(self, message: str) -> None:
-        """Keep the line."""
         super().__init__(message, ExitCode.NOT_FOUND)

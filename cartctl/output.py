@@ -1,4 +1,4 @@
-"""What commands show: for people tables and lines, for programs JSON; what is passing goes to standard error."""
+"""The output of commands: tables and lines for people, JSON for programs, and status messages on standard error."""
 
 import json
 import sys
@@ -10,32 +10,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-WIDE: Final = 240
-"""Columns that a table may take where no terminal bounds it."""
+WIDTH: Final = 240
+"""Width of a table if standard output is not a terminal."""
 
 
 class Output:
-    """The two channels of a command. With ``as_json`` standard output holds one JSON document and nothing else.
+    """The two channels of a command.
 
-    ``quiet`` leaves out what is passing.
+    With ``as_json``, standard output is one JSON document. ``quiet`` suppresses status messages.
     """
 
     def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
-        """Look where the output goes."""
         self.as_json = as_json
-        width = None if sys.stdout.isatty() else WIDE
+        width = None if sys.stdout.isatty() else WIDTH
         self.console = Console(width=width, highlight=False, emoji=False, soft_wrap=False)
         self.stderr = Console(stderr=True, highlight=False, emoji=False, quiet=quiet)
 
     def show(self, data: Any, for_people: Callable[[Console], None]) -> None:  # noqa: ANN401 - anything that is JSON
-        """Show a command's result."""
+        """Print a result: ``data`` as JSON, or what ``for_people`` prints."""
         if self.as_json:
             sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         else:
             for_people(self.console)
 
     def fields(self, data: Any, fields: Mapping[str, object]) -> None:  # noqa: ANN401 - anything that is JSON
-        """Show one thing: a line for each field."""
+        """Print one object, a line for each field."""
         width = max(map(len, fields)) + 2
 
         def lines(console: Console) -> None:
@@ -45,7 +44,7 @@ class Output:
         self.show(data, lines)
 
     def rows(self, data: Sequence[Any], columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
-        """Show many things: a table, or a line where there are none."""
+        """Print a table, or the line ``nothing`` if it has no rows."""
 
         def table(console: Console) -> None:
             shown = Table(*columns, box=None, header_style="bold", pad_edge=False)
@@ -56,12 +55,12 @@ class Output:
         self.show(data, table)
 
     def status(self, line: str) -> None:
-        """Tell a person something that is no part of the result."""
+        """Print a message that is not part of the result."""
         self.stderr.print(escape(line), soft_wrap=True)
 
 
 def text(value: object) -> str:
-    """Write a value for a person."""
+    """Format a value for people."""
     if value is None or value in ("", []):
         return "-"
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -72,11 +71,11 @@ def text(value: object) -> str:
 
 
 def moment(milliseconds: int | None) -> datetime | None:
-    """Return the point in time that so many milliseconds since 1970 are."""
+    """Convert milliseconds since 1970."""
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def iso(milliseconds: int | None) -> str | None:
-    """Write a point in time, in milliseconds since 1970, for a program."""
+    """Format milliseconds since 1970 for programs, as in 2026-01-31T12:00:00Z."""
     at = moment(milliseconds)
     return None if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z")

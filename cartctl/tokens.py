@@ -1,4 +1,4 @@
-"""What `cartctl key` and `cartctl customer` have in common: issuing tokens, showing them, revoking them."""
+"""Common to `cartctl key` and `cartctl customer`: issuing, listing and revoking tokens."""
 
 import sys
 import time
@@ -15,116 +15,120 @@ from serverless_cart.clock import clock
 from serverless_cart.dynamodb.token_registry import ShopNotOpen, TokenGone, TokenRecord, TokenRegistry
 
 Stdin = Annotated[
-    bool, typer.Option("--stdin", help="Read the leaked key itself from standard input, so that no shell keeps it.")
+    bool, typer.Option("--stdin", help="Read the leaked key from standard input, so that no shell history keeps it.")
 ]
 
 
 def token_registry(run: Invocation) -> TokenRegistry:
-    """Open the lists of tokens of a deployment."""
+    """Return the token registry of the deployment."""
     return TokenRegistry(run.deployment.table, clock)
 
 
-def expiry(seconds: int) -> int | None:
-    """Return the moment, in seconds since 1970, at which a token expires that lives so long; 0 is for ever."""
-    return int(time.time()) + seconds if seconds else None
+def expiry(lifetime: int) -> int | None:
+    """Return when a token with this lifetime in seconds expires, in seconds since 1970; a lifetime of 0 has no end."""
+    return int(time.time()) + lifetime if lifetime else None
 
 
 def issue(run: Invocation, shop: str, tokens: Sequence[Token], label: str) -> list[tuple[str, TokenRecord]]:
-    """Issue tokens and return them with their keys. Raises `NotFoundError` where the shop is not open."""
+    """Issue tokens and return them with their keys. Raises `NotFoundError` if the shop is not open."""
     try:
         return token_registry(run).issue(shop, tokens, label)
     except ShopNotOpen:
-        raise NotFoundError(f"There is no open shop {shop}: cartctl shop list names them.") from None
+        raise NotFoundError(
+            f"Shop {shop} does not exist or is being deleted: run cartctl shop list to see the shops."
+        ) from None
 
 
-def show_list(run: Invocation, listed: Iterable[TokenRecord], nothing: str) -> None:
-    """Show tokens, never with enough to use one."""
-    found = list(listed)
+def show_list(run: Invocation, records: Iterable[TokenRecord], nothing: str) -> None:
+    """Print tokens, without their keys."""
+    found = list(records)
     run.out.rows(
-        [describe(it) for it in found],
+        [describe(record) for record in found],
         ("Id", "Customer", "Label", "Key ends with", "Issued", "Expires", "State"),
         (
             (
-                it.id,
-                it.token.customer,
-                it.label,
-                it.last4,
-                moment(it.issued_at),
-                expires(it),
-                _state(it),
+                record.id,
+                record.token.customer,
+                record.label,
+                record.last4,
+                moment(record.issued_at),
+                expires(record),
+                _state(record),
             )
-            for it in found
+            for record in found
         ),
         nothing,
     )
 
 
-def revoke(run: Invocation, chosen: Sequence[TokenRecord]) -> None:
-    """Revoke tokens and show them."""
-    store = token_registry(run)
+def revoke(run: Invocation, records: Sequence[TokenRecord]) -> None:
+    """Revoke tokens and print them."""
+    registry = token_registry(run)
     try:
-        revoked = [store.revoke(it) for it in chosen]
+        revoked = [registry.revoke(record) for record in records]
     except TokenGone:
-        raise CartctlError("A token has just been deleted by somebody else: look at the list and try again.") from None
-    show_list(run, revoked, "")
-    cache = run.deployment.setting("AuthorizerCacheSeconds", 60)
-    run.out.status(f"They open nothing any more within {cache} seconds, the authorizer's cache time.")
+        raise CartctlError("Someone else has just deleted a token: list the tokens and try again.") from None
+    show_list(run, revoked, "There are no valid tokens to revoke.")
+    if revoked:
+        cache = run.deployment.setting("AuthorizerCacheSeconds", 60)
+        run.out.status(f"Revoked tokens stop working within {cache} seconds, the authorizer's cache time.")
 
 
-def by_ids(listed: Iterable[TokenRecord], ids: Sequence[str]) -> list[TokenRecord]:
-    """Choose tokens by their ids, or by the beginnings of ids. Raises `NotFoundError`."""
+def by_ids(records: Iterable[TokenRecord], ids: Sequence[str]) -> list[TokenRecord]:
+    """Select tokens by their ids, or by the beginnings of their ids. Raises `CartctlError`."""
     found: dict[str, TokenRecord] = {}
-    for it in listed:
+    for record in records:
         for id_ in ids:
-            if it.digest.startswith(id_.lower()):
+            if record.digest.startswith(id_.lower()):
                 if id_ in found:
-                    raise CartctlError(f"More than one token's id begins with {id_}: write more of it.")
-                found[id_] = it
+                    raise CartctlError(f"More than one token id begins with {id_}: write more characters of it.")
+                found[id_] = record
     if missing := [id_ for id_ in ids if id_ not in found]:
-        raise NotFoundError(f"There is no token {missing[0]}: the command list shows their ids.")
+        raise NotFoundError(f"There is no token {missing[0]}: the list command shows the ids.")
     return [found[id_] for id_ in dict.fromkeys(ids)]
 
 
 def from_stdin(run: Invocation, shop: str, kind: Kind) -> list[TokenRecord]:
-    """Read a key and return its token. Raises `CartctlError` where it is none, or another shop's or kind's."""
+    """Read a key and return its token. Raises `CartctlError` if it is not a key of this shop and kind."""
     text = typer.prompt("Key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     key = key_of(f"Token {text.strip()}")
     if key is None:
-        raise CartctlError("That is no key: it has 40 hexadecimal characters, or a zone in front.", ExitCode.USAGE)
-    found = token_registry(run).find(key)
-    if found is None or found.token.shop != shop:
-        raise NotFoundError(f"{shop} has no such key: if it is another shop's, name that one.")
-    if found.token.kind != kind:
-        other = {"api_key": "key", "customer": "customer"}[found.token.kind]
-        raise NotFoundError(f"It is of the other kind: cartctl {other} revoke {shop} --stdin revokes it.")
-    return [found]
+        raise CartctlError(
+            "This is not a key: expected 40 hexadecimal characters, with or without a zone.", ExitCode.USAGE
+        )
+    record = token_registry(run).find(key)
+    if record is None or record.token.shop != shop:
+        raise NotFoundError(f"Shop {shop} has no such key: check the name of the shop.")
+    if record.token.kind != kind:
+        name, noun = {"api_key": ("an API key", "key"), "customer": ("a customer token", "customer")}[record.token.kind]
+        raise NotFoundError(f"This is {name}: run cartctl {noun} revoke {shop} --stdin.")
+    return [record]
 
 
-def expires(listed: TokenRecord) -> object:
-    """Say to a person when a token expires."""
-    at = listed.token.expires_at
+def expires(record: TokenRecord) -> object:
+    """Return when a token expires, for people."""
+    at = record.token.expires_at
     return "never" if at is None else moment(at * 1000)
 
 
-def describe(it: TokenRecord) -> dict[str, Any]:
-    """Describe a token for a program."""
-    described = {
-        "id": it.id,
-        "kind": it.token.kind,
-        "shop": it.token.shop,
-        "customer": it.token.customer or None,
-        "label": it.label,
-        "last4": it.last4,
-        "issued_at": iso(it.issued_at),
-        "expires_at": None if it.token.expires_at is None else iso(it.token.expires_at * 1000),
-        "revoked_at": iso(it.revoked_at),
-        "state": _state(it),
+def describe(record: TokenRecord) -> dict[str, Any]:
+    """Return a token as JSON; an API key has no customer."""
+    token = record.token
+    return {
+        "id": record.id,
+        "kind": token.kind,
+        "shop": token.shop,
+        **({"customer": token.customer} if token.customer else {}),
+        "label": record.label,
+        "last4": record.last4,
+        "issued_at": iso(record.issued_at),
+        "expires_at": None if token.expires_at is None else iso(token.expires_at * 1000),
+        "revoked_at": iso(record.revoked_at),
+        "state": _state(record),
     }
-    return described if it.token.customer else {k: value for k, value in described.items() if k != "customer"}
 
 
-def _state(it: TokenRecord) -> str:
-    """Say whether a token opens anything."""
-    if it.token.revoked:
+def _state(record: TokenRecord) -> str:
+    if record.token.revoked:
         return "revoked"
-    return "valid" if it.token.is_active(time.time()) else "expired"
+    return "valid" if record.token.is_active(time.time()) else "expired"

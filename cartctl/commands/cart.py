@@ -1,4 +1,4 @@
-"""``cartctl cart``: what support staff see of a customer's cart, and may do with it."""
+"""``cartctl cart``: customers' carts, for support staff."""
 
 import typer
 from rich.console import Console
@@ -7,8 +7,7 @@ from rich.table import Table
 
 from cartctl.arguments import Customer, ShopName, Yes
 from cartctl.commands import shop as shops
-from cartctl.errors import CartctlError
-from cartctl.output import moment
+from cartctl.output import moment, text
 from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.clock import clock
 from serverless_cart.domain.cart import Owner, PricedCart
@@ -16,12 +15,12 @@ from serverless_cart.dynamodb.carts import DynamoDBCartStore
 from serverless_cart.service.cart import CartService, Preconditions
 from serverless_cart.web.cart_json import cart_json
 
-app = App("Customers' carts, for support staff.")
+app = App("Show and empty customers' carts.")
 
 
 @app.command()
 def show(context: typer.Context, shop: ShopName, customer: Customer) -> None:
-    """Show a customer's cart at the catalogue's present prices; with --json as the Shop API answers it.
+    """Show a customer's cart at the current prices of the catalogue. --json prints it as the Shop API returns it.
 
     cartctl cart show my-shop customer-1
     """
@@ -32,53 +31,52 @@ def show(context: typer.Context, shop: ShopName, customer: Customer) -> None:
 
 @app.command()
 def clear(context: typer.Context, shop: ShopName, customer: Customer, yes: Yes = False) -> None:
-    """Empty a customer's cart. Its selections stay, as where the customer empties it.
+    """Empty a customer's cart. The selected address, shipping and payment method stay.
 
     cartctl cart clear my-shop customer-1
     """
     run = invocation(context)
     shop_record = shops.find(run, shop)
-    if shop_record.deletion_requested_at is not None:
-        raise CartctlError(f"The shop {shop} is being deleted: cartctl shop delete {shop} finishes that.")
+    shops.check_not_deleting(shop_record)
     confirm(f"Empty the cart of {customer}?", yes=yes)
     _show(run, _carts(run).clear(Owner(shop, customer), Preconditions()).cart, shop_record.shop.currency)
 
 
 def _carts(run: Invocation) -> CartService:
-    """Open the carts, with the deployment's limits."""
     limits = run.deployment.limits
     return CartService(DynamoDBCartStore(run.deployment.table, clock, limits), clock, limits)
 
 
 def _show(run: Invocation, priced: PricedCart, currency: str) -> None:
-    """Show a cart."""
     data = cart_json(priced)
 
     def for_people(console: Console) -> None:
-        unit = f"minor units of {currency}" if currency else "minor units"
-        if not priced.cart.version:
-            console.print("There is no cart.")
+        cart = priced.cart
+        if not cart.version:
+            console.print("The customer has no cart.")
             return
+        unit = f"minor units of {currency}" if currency else "minor units"
         console.print(
-            f"Version {priced.cart.version}, made {moment(priced.cart.created_at):%Y-%m-%d %H:%M UTC}, "
-            f"changed {moment(priced.cart.updated_at):%Y-%m-%d %H:%M UTC}; money in {escape(unit)}",
+            f"Version {cart.version}, created {text(moment(cart.created_at))}, "
+            f"updated {text(moment(cart.updated_at))}; amounts in {escape(unit)}",
             soft_wrap=True,
         )
-        lines = Table("Item", "Product", "SKU", "Name", "Quantity", "Unit", "Discount", "Total", "Notes", box=None)
-        for shown, item in zip(data["items"], priced.items, strict=True):
-            state = "" if item.product.active else " (not for sale)"
-            lines.add_row(
-                str(shown["id"]),
-                str(item.product.id),
-                escape(item.product.ref),
-                escape(item.product.name + state),
-                str(item.item.quantity),
-                str(item.product.price),
-                str(item.product.discount),
-                str(item.total),
-                escape(item.item.notes),
+        table = Table("Item", "Product", "SKU", "Name", "Quantity", "Unit", "Discount", "Total", "Notes", box=None)
+        for item_data, priced_item in zip(data["items"], priced.items, strict=True):
+            product, item = priced_item.product, priced_item.item
+            state = "" if product.active else " (not for sale)"
+            table.add_row(
+                str(item_data["id"]),
+                str(product.id),
+                escape(product.ref),
+                escape(product.name + state),
+                str(item.quantity),
+                str(product.price),
+                str(product.discount),
+                str(priced_item.total),
+                escape(item.notes),
             )
-        console.print(lines if priced.items else "It is empty.")
+        console.print(table if priced.items else "The cart is empty.")
         console.print(f"[bold]Total {priced.total}[/]")
         for warning in priced.warnings:
             console.print(f"[yellow]{escape(warning.message)}[/]", soft_wrap=True)

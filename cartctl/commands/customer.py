@@ -1,89 +1,78 @@
-"""``cartctl customer``: the tokens by which a shop's signed-in customers reach their carts."""
+"""``cartctl customer``: the tokens with which a shop's signed-in customers open their carts."""
 
 import csv
 import io
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import Progress
+from rich.progress import TaskProgressColumn
 
 from cartctl import tokens
-from cartctl.arguments import Label, ShopName, checked, duration
+from cartctl.arguments import ExpiresIn, Label, OptionalCustomer, ShopName, Yes
 from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode
+from cartctl.files import open_input
+from cartctl.progress import progress_bar
 from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.auth import Token, key_of
 from serverless_cart.domain import validation as rules
 from serverless_cart.dynamodb.token_registry import TOGETHER
 
-app = App("Customer tokens: each opens one customer's cart in the Shop API.")
+app = App("Issue, list and revoke customer tokens, each of which opens one customer's cart in the Shop API.")
 
 LIFETIME: Final = "90d"
 COLUMNS: Final = ("customer", "token")
-
-AnyCustomer = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="CUSTOMER",
-        parser=checked(rules.parse_customer),
-        help="The customer's id in the shop.",
-        show_default=False,
-    ),
-]
 
 
 @app.command()
 def issue(
     context: typer.Context,
     shop: ShopName,
-    customer: AnyCustomer = None,
+    customer: OptionalCustomer = None,
     label: Label = "",
-    expires_in: Annotated[
-        int, typer.Option(parser=duration, metavar="DURATION", help="As in 90d, 12h, 30m; or never.")
-    ] = LIFETIME,  # type: ignore[assignment] # Typer reads defaults as it reads what is typed
+    expires_in: ExpiresIn = LIFETIME,  # type: ignore[assignment] # Typer parses defaults like typed values
     from_file: Annotated[
-        str, typer.Option(metavar="FILE", help="Issue one for each customer in it, a line each; - is standard input.")
+        str, typer.Option(metavar="FILE", help="Issue a token for each line, a customer id; - reads standard input.")
     ] = "",
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where --from-file writes the tokens (CSV), for you alone to read."),
+        typer.Option(metavar="FILE", help="CSV file for the tokens of --from-file; only you may read it."),
     ] = None,
 ) -> None:
-    """Issue a customer's token. It is shown this once: only its digest is stored.
+    """Issue a customer's token. It is shown only once: the table stores its digest.
 
         cartctl customer issue my-shop customer-1
 
         cartctl customer issue my-shop --from-file customers.txt --output tokens.csv
 
-    Interrupted, the second goes on where it is given again with the same files: customers that have a token in the
-    output are left out.
+    After an interruption, run the second command again with the same files: it skips customers whose token is in the
+    output file.
     """
     run = invocation(context)
     expires_at = tokens.expiry(expires_in)
     if from_file:
         if customer or not output:
-            raise CartctlError("With --from-file, name no customer, and name a file with --output.", ExitCode.USAGE)
+            raise CartctlError("With --from-file, pass --output and no customer.", ExitCode.USAGE)
         _issue_many(run, Token("customer", shop, expires_at=expires_at), label, from_file, output)
         return
     if not customer or output:
-        raise CartctlError("Name a customer, or many with --from-file and --output.", ExitCode.USAGE)
+        raise CartctlError("Name one customer, or pass both --from-file and --output.", ExitCode.USAGE)
     token = Token("customer", shop, customer, expires_at)
-    ((key, listed),) = tokens.issue(run, shop, [token], label)
+    ((key, record),) = tokens.issue(run, shop, [token], label)
     run.out.fields(
-        {"token": key, **tokens.describe(listed)},
-        {"Token": key, "Id": listed.id, "Customer": customer, "Label": label, "Expires": tokens.expires(listed)},
+        {"token": key, **tokens.describe(record)},
+        {"Token": key, "Id": record.id, "Customer": customer, "Label": label, "Expires": tokens.expires(record)},
     )
-    run.out.status("Keep the token now: it is shown this once.")
+    run.out.status("Save the token now: it is not shown again.")
 
 
 @app.command("list")
-def list_(context: typer.Context, shop: ShopName, customer: AnyCustomer = None) -> None:
-    """List the tokens of a shop's customers, or of one: enough to recognise one, never enough to use it.
+def list_(context: typer.Context, shop: ShopName, customer: OptionalCustomer = None) -> None:
+    """List the tokens of a shop's customers, or of one customer: ids and last characters, never whole tokens.
 
     cartctl customer list my-shop
 
@@ -91,20 +80,22 @@ def list_(context: typer.Context, shop: ShopName, customer: AnyCustomer = None) 
     """
     run = invocation(context)
     shops.find(run, shop)
-    listed = tokens.token_registry(run).customer_tokens(shop, customer)
-    tokens.show_list(run, listed, "There are no customer tokens.")
+    records = tokens.token_registry(run).customer_tokens(shop, customer)
+    tokens.show_list(run, records, "There are no customer tokens.")
 
 
 @app.command()
 def revoke(
     context: typer.Context,
     shop: ShopName,
-    customer: AnyCustomer = None,
-    id_: Annotated[list[str], typer.Option("--id", metavar="ID", help="Only these, as the list shows them.")] = [],
+    customer: OptionalCustomer = None,
+    ids: Annotated[
+        list[str], typer.Option("--id", metavar="ID", help="Revoke only this token of the customer; may repeat.")
+    ] = [],
     stdin: tokens.Stdin = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Revoke the tokens of a customer, all or some. They stop working within a minute, the authorizer's cache time.
+    """Revoke all or some tokens of a customer. They stop working within a minute, the default authorizer's cache time.
 
     cartctl customer revoke my-shop customer-1
 
@@ -113,92 +104,88 @@ def revoke(
     cartctl customer revoke my-shop --stdin < leaked.txt
     """
     run = invocation(context)
-    if bool(customer) == stdin or (stdin and id_):
-        raise CartctlError("Name the customer, or give the token that leaked with --stdin.", ExitCode.USAGE)
+    if bool(customer) == stdin or (stdin and ids):
+        raise CartctlError("Name the customer, or pass the leaked token with --stdin.", ExitCode.USAGE)
     shops.find(run, shop)
     if stdin:
-        chosen = tokens.from_stdin(run, shop, "customer")
+        records = tokens.from_stdin(run, shop, "customer")
     else:
         listed = tokens.token_registry(run).customer_tokens(shop, customer)
-        chosen = tokens.by_ids(listed, id_) if id_ else [it for it in listed if not it.token.revoked]
-    if len(chosen) > 1:
-        confirm(f"Revoke all {len(chosen)} tokens of {customer}?", yes=yes)
-    tokens.revoke(run, chosen)
+        records = tokens.by_ids(listed, ids) if ids else [record for record in listed if not record.token.revoked]
+    if len(records) > 1:
+        confirm(f"Revoke all {len(records)} tokens of {customer}?", yes=yes)
+    tokens.revoke(run, records)
 
 
-def _issue_many(run: Invocation, like: Token, label: str, names: str, output: Path) -> None:
-    """Issue a token for each customer of a file and write them to another. Raises `CartctlError`."""
-    with _reading(names) as lines, _writing(output) as (done, write):
-        wanted, left_out = _customers(lines, done)
+def _issue_many(run: Invocation, template: Token, label: str, names: str, output: Path) -> None:
+    """Issue a token like ``template`` for each customer of a file. Raises `CartctlError`."""
+    with (
+        open_input(names) as file,
+        io.TextIOWrapper(file, encoding="utf-8-sig") as lines,
+        _open_token_file(output) as (done, write),
+    ):
+        customers, skipped = _read_customers(lines, done)
         issued = 0
-        with Progress(console=run.out.stderr, transient=True, disable=not run.out.stderr.is_terminal) as progress:
-            task = progress.add_task("Issuing", total=len(wanted))
-            for start in range(0, len(wanted), TOGETHER):
+        with progress_bar(run.out, TaskProgressColumn()) as progress:
+            task = progress.add_task("Issuing", total=len(customers))
+            for start in range(0, len(customers), TOGETHER):
                 chunk = [
-                    Token("customer", like.shop, name, like.expires_at) for name in wanted[start : start + TOGETHER]
+                    Token("customer", template.shop, customer, template.expires_at)
+                    for customer in customers[start : start + TOGETHER]
                 ]
-                # Written once they are stored: whoever is interrupted in between has a token too many, not one too few.
-                write((listed.token.customer, key) for key, listed in tokens.issue(run, like.shop, chunk, label))
+                # Stored first, written second: an interruption in between leaves an unused token, and not a dead one.
+                write((record.token.customer, key) for key, record in tokens.issue(run, template.shop, chunk, label))
                 issued += len(chunk)
                 progress.update(task, completed=issued)
     run.out.fields(
-        {"issued": issued, "left_out": left_out, "output": str(output)},
-        {"Issued": issued, "Had one before": left_out, "Written to": output},
+        {"issued": issued, "left_out": skipped, "output": str(output)},
+        {"Issued": issued, "Skipped": skipped, "Written to": output},
     )
 
 
-def _customers(lines: IO[str], done: set[str]) -> tuple[list[str], int]:
-    """Read customers, a line each; return those that have no token yet, and how many have. Raises `CartctlError`."""
-    wanted: dict[str, None] = {}
-    left_out = 0
+def _read_customers(lines: Iterable[str], done: set[str]) -> tuple[list[str], int]:
+    """Read one customer id per line; return those that are not in ``done``, and the number of the others.
+
+    Raises `CartctlError`.
+    """
+    customers: dict[str, None] = {}
+    skipped = 0
     try:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                name = rules.parse_customer(line.strip())
+                customer = rules.parse_customer(line.strip())
             except ValueError as error:
                 raise CartctlError(f"Line {number}: {error}. Nothing was issued.", ExitCode.USAGE) from None
-            if name in done:
-                left_out += 1
-            wanted[name] = None
+            if customer in done:
+                skipped += 1
+            customers[customer] = None
     except UnicodeDecodeError as error:
-        raise CartctlError(f"The file of customers is not UTF-8 ({error.reason}).", ExitCode.USAGE) from None
-    return [name for name in wanted if name not in done], left_out
+        raise CartctlError(
+            f"The file of customers is not UTF-8 ({error.reason}). Nothing was issued.", ExitCode.USAGE
+        ) from None
+    return [customer for customer in customers if customer not in done], skipped
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[IO[str]]:
-    """Open a file of customers. Raises `CartctlError`."""
-    if name == "-":
-        yield sys.stdin
-        return
-    with ExitStack() as opened:
-        try:
-            file = opened.enter_context(Path(name).open(encoding="utf-8-sig"))
-        except OSError as error:
-            raise CartctlError(f"{name} cannot be read: {error.strerror}.", ExitCode.USAGE) from None
-        yield file
+def _open_token_file(path: Path) -> Iterator[tuple[set[str], Any]]:
+    """Open a token file that only its owner may read; yield its customers, and a function that appends tokens.
 
-
-@contextmanager
-def _writing(path: Path) -> Iterator[tuple[set[str], Any]]:
-    """Open a file of tokens that its owner alone may read; yield the customers in it, and how to add to it.
-
-    Raises `CartctlError` for a file that others may read, or that is another.
+    Raises `CartctlError` if others may read the file, or if it is not a token file.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
-        raise CartctlError(f"{path} cannot be written: {error.strerror}.", ExitCode.USAGE) from None
+        raise CartctlError(f"Cannot write {path}: {error.strerror}.", ExitCode.USAGE) from None
     with os.fdopen(descriptor, "r+", encoding="utf-8", newline="") as file:
         if os.fstat(descriptor).st_mode & 0o077:
-            raise CartctlError(f"Others may read {path}: chmod 600 {path}, or name a new file.", ExitCode.USAGE)
+            raise CartctlError(f"Others may read {path}: run chmod 600 {path}, or name a new file.", ExitCode.USAGE)
         file.seek(0)
-        written = file.read()
-        rows = list(csv.reader(io.StringIO(written, newline="")))
+        content = file.read()
+        rows = list(csv.reader(io.StringIO(content, newline="")))
         if rows and tuple(rows[0]) != COLUMNS:
-            raise CartctlError(f"{path} is not a file of tokens: name a new one.", ExitCode.USAGE)
+            raise CartctlError(f"{path} is not a token file: name a new file.", ExitCode.USAGE)
         writer = csv.writer(file)
 
         def write(more: Iterator[tuple[str, str]]) -> None:
@@ -208,6 +195,6 @@ def _writing(path: Path) -> Iterator[tuple[set[str], Any]]:
 
         if not rows:
             write(iter([COLUMNS]))
-        elif not written.endswith("\n"):  # the machine stopped in the middle of a line
+        elif not content.endswith("\n"):  # the machine stopped in the middle of a line
             file.write("\r\n")
         yield {row[0] for row in rows[1:] if len(row) == len(COLUMNS) and key_of(f"Token {row[1]}")}, write

@@ -1,4 +1,4 @@
-"""``cartctl doctor``: whether the deployment is well, and what is to be done where it is not."""
+"""``cartctl doctor``: checks of the deployment, with advice for each problem."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -17,37 +17,36 @@ COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAILURE: "bo
 
 
 def doctor(context: typer.Context) -> None:
-    """Check the deployment, and say what to do about each finding. Exit code 5 says that something failed.
+    """Check the deployment and print what to do about each problem. The exit code is 5 if a check failed.
 
-    It changes nothing, and needs no more than the policy for reading in docs/operate.md.
+    The doctor changes nothing. The reading policy of docs/operate.md allows all that it does.
 
         cartctl doctor
 
         cartctl doctor --json --region eu-west-1
     """
     run = invocation(context)
-    found = _findings(run)
-    run.out.show([asdict(it) for it in found], lambda console: _list(console, found))
-    if any(it.state is State.FAILURE for it in found):
+    findings = _findings(run)
+    run.out.show([asdict(finding) for finding in findings], lambda console: _print(console, findings))
+    if any(finding.state is State.FAILURE for finding in findings):
         raise typer.Exit(ExitCode.FINDINGS)
 
 
 def _findings(run: Invocation) -> list[Finding]:
-    """Make all checks; where the deployment cannot be found there is nothing else to look at."""
     try:
         deployment = run.deployment
-    except checks.REFUSALS as error:
-        return [checks.refused("stack", error)]
+    except checks.CHECK_ERRORS as error:
+        return [checks.not_checked("stack", error)]
     return list(checks.examine(deployment))
 
 
-def _list(console: Console, found: list[Finding]) -> None:
-    """List findings, each with its advice below."""
-    width = max(len(it.check) for it in found)
-    for it in found:
-        colour = COLOURS[it.state]
-        console.print(f"[{colour}]{it.state:<8}[/] [bold]{it.check:<{width}}[/]  {escape(it.seen)}", soft_wrap=True)
-        if it.advice:
-            console.print(f"{' ' * (width + 11)}{escape(it.advice)}", soft_wrap=True)
-    count = Counter(it.state for it in found)
-    console.print(f"{count[State.OK]} ok, {count[State.WARNING]} to look at, {count[State.FAILURE]} failed")
+def _print(console: Console, findings: list[Finding]) -> None:
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        state, check = f"[{COLOURS[finding.state]}]{finding.state:<8}[/]", f"[bold]{finding.check:<{width}}[/]"
+        console.print(f"{state} {check}  {escape(finding.seen)}", soft_wrap=True)
+        if finding.advice:
+            console.print(f"{' ' * (width + 11)}{escape(finding.advice)}", soft_wrap=True)
+    count = Counter(finding.state for finding in findings)
+    warnings = "1 warning" if count[State.WARNING] == 1 else f"{count[State.WARNING]} warnings"
+    console.print(f"{count[State.OK]} ok, {warnings}, {count[State.FAILURE]} failed")

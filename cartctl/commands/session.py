@@ -1,4 +1,4 @@
-"""``cartctl session``: what a visitor put in the cart, as the search engine's statistics have it."""
+"""``cartctl session``: the cart of a visitor in the search engine's statistics."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from serverless_cart.domain import validation as rules
 from serverless_cart.domain.session import Session, SessionItem
 from serverless_cart.dynamodb.sessions import SessionStore
 
-app = App("Search sessions: the carts of visitors.")
+app = App("Show search sessions: the carts of visitors.")
 
 
 @app.command()
@@ -21,45 +21,44 @@ def show(
     hashid: Annotated[
         str, typer.Argument(parser=checked(rules.parse_search_engine), metavar="HASHID", help="The search engine.")
     ],
-    session: Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, as the storefront chose it.")],
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="The session id that the storefront chose.")],
 ) -> None:
-    """Show what a visitor put in the cart.
+    """Show the items that a visitor added to the cart.
 
     cartctl session show 6a96504dc173514cab1e0198af92e6e9 4affa6
     """
     run = invocation(context)
     items = SessionStore(run.deployment.table, clock, run.deployment.limits).items(Session(hashid, session))
     run.out.rows(
-        [_data(it) for it in items],
-        ("Index", "Id", "Title", "Amount", "Clicks", "Price", "First", "Last", "Until"),
+        [_describe(item) for item in items],
+        ("Index", "Id", "Title", "Amount", "Clicks", "Price", "Added", "Updated", "Expires"),
         (
             (
-                it.key.index,
-                it.key.id,
-                it.title,
-                it.amount,
-                it.clicks,
-                it.price,
-                moment(it.added_at),
-                moment(it.updated_at),
-                moment(it.expires_at * 1000),
+                item.key.index,
+                item.key.id,
+                item.title,
+                item.amount,
+                item.clicks,
+                item.price,
+                moment(item.added_at),
+                moment(item.updated_at),
+                moment(item.expires_at * 1000),
             )
-            for it in items
+            for item in items
         ),
-        nothing="The session has nothing in its cart: its items go by themselves, a day after their last event.",
+        nothing="The session has no items. Items expire by themselves some time after their last event.",
     )
 
 
-def _data(it: SessionItem) -> dict[str, Any]:
-    """Describe an item for a program."""
+def _describe(item: SessionItem) -> dict[str, Any]:
     return {
-        "index": it.key.index,
-        "id": it.key.id,
-        "title": it.title,
-        "amount": it.amount,
-        "clicks": it.clicks,
-        "price": None if it.price is None else format(it.price, "f"),
-        "added_at": iso(it.added_at),
-        "updated_at": iso(it.updated_at),
-        "expires_at": iso(it.expires_at * 1000),
+        "index": item.key.index,
+        "id": item.key.id,
+        "title": item.title,
+        "amount": item.amount,
+        "clicks": item.clicks,
+        "price": None if item.price is None else format(item.price, "f"),
+        "added_at": iso(item.added_at),
+        "updated_at": iso(item.updated_at),
+        "expires_at": iso(item.expires_at * 1000),
     }

@@ -1,4 +1,4 @@
-"""``cartctl shop``: opening, changing and closing shops."""
+"""``cartctl shop``: creating, changing and deleting shops."""
 
 import secrets
 import time
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TextColumn
 
-from cartctl.arguments import ShopName, Yes, checked, settings_fit
+from cartctl.arguments import ShopName, Yes, check_settings, checked
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, NotFoundError
 from cartctl.output import iso, moment
+from cartctl.progress import progress_bar
 from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.clock import clock
 from serverless_cart.domain import validation as rules
@@ -19,15 +20,18 @@ from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.shops import EngineTaken, ShopChanged, ShopExists, ShopRecord, ShopStore
 
-app = App("Shops: their search engines, blocked networks, allowed origins and currency.")
+app = App("Create, change and delete shops: search engines, blocked networks, allowed origins, currency.")
 
 LONGEST_REQUEST: Final = 30
-"""Seconds for which a request that was let in may be under way (the gateway's own limit is 29)."""
+"""Seconds that an authorized request may take (the gateway's own limit is 29)."""
 
 Engines = Annotated[
     list[str],
     typer.Option(
-        "--engine", parser=checked(rules.parse_search_engine), metavar="HASHID", help="Search engine; may repeat."
+        "--engine",
+        parser=checked(rules.parse_search_engine),
+        metavar="HASHID",
+        help="Hashid of a search engine of the shop; may repeat.",
     ),
 ]
 Blocked = Annotated[
@@ -36,7 +40,7 @@ Blocked = Annotated[
         "--block",
         parser=checked(rules.parse_blocked_network),
         metavar="CIDR",
-        help="Network whose requests are refused; may repeat.",
+        help="Network or address to block, such as 203.0.113.0/24; may repeat.",
     ),
 ]
 Origins = Annotated[
@@ -45,20 +49,21 @@ Origins = Annotated[
         "--origin",
         parser=checked(rules.parse_allowed_origin),
         metavar="ORIGIN",
-        help="Origin whose pages may call; any page may while none is named. May repeat.",
+        help="Origin whose pages may call the APIs; may repeat. Default: all origins.",
     ),
 ]
 Currency = Annotated[
-    str, typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="Currency of the prices, as in EUR.")
+    str,
+    typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="Currency of the prices, such as EUR."),
 ]
 
 
 def find(run: Invocation, name: str) -> ShopRecord:
-    """Return a shop's registration. Raises `NotFoundError`."""
-    found = _store(run).find(name)
-    if found is None:
-        raise NotFoundError(f"There is no shop {name}: cartctl shop list names them.")
-    return found
+    """Return a shop's record. Raises `NotFoundError`."""
+    shop_record = _store(run).find(name)
+    if shop_record is None:
+        raise NotFoundError(f"Shop {name} does not exist: run cartctl shop list to see the shops.")
+    return shop_record
 
 
 @app.command()
@@ -70,7 +75,7 @@ def create(
     origin: Origins = [],
     currency: Currency = "",
 ) -> None:
-    """Open a shop. Where no search engine is named it gets one, with a new hashid.
+    """Create a shop. Without --engine it gets one search engine with a new hashid.
 
     cartctl shop create my-shop --currency EUR
 
@@ -88,9 +93,9 @@ def create(
     try:
         created = _store(run).create(shop)
     except ShopExists:
-        raise CartctlError(f"There is a shop {name} already: cartctl shop set {name} changes it.") from None
-    except EngineTaken as taken:
-        raise _taken(taken) from None
+        raise CartctlError(f"Shop {name} already exists: run cartctl shop set {name} to change it.") from None
+    except EngineTaken as error:
+        raise _engine_taken(error) from None
     _show(run, created)
 
 
@@ -112,23 +117,23 @@ def list_(context: typer.Context) -> None:
     """
     run = invocation(context)
     store = _store(run)
-    found = [shop_record for name in store.names() if (shop_record := store.find(name))]
+    shop_records = [shop_record for name in store.names() if (shop_record := store.find(name))]
     run.out.rows(
-        [_data(it) for it in found],
-        ("Shop", "Search engines", "Blocked networks", "Allowed origins", "Currency", "Opened", "State"),
+        [_describe(shop_record) for shop_record in shop_records],
+        ("Shop", "Search engines", "Blocked networks", "Allowed origins", "Currency", "Created", "State"),
         (
             (
-                it.shop.name,
-                sorted(it.shop.search_engines),
-                len(it.shop.blocked_networks),
-                len(it.shop.allowed_origins),
-                it.shop.currency,
-                moment(it.created_at),
-                "open" if it.deletion_requested_at is None else "deleting",
+                shop_record.shop.name,
+                sorted(shop_record.shop.search_engines),
+                len(shop_record.shop.blocked_networks),
+                len(shop_record.shop.allowed_origins),
+                shop_record.shop.currency,
+                moment(shop_record.created_at),
+                _state(shop_record),
             )
-            for it in found
+            for shop_record in shop_records
         ),
-        nothing="There are no shops: cartctl shop create opens one.",
+        nothing="There are no shops: run cartctl shop create to create one.",
     )
 
 
@@ -139,21 +144,31 @@ def set_(
     engine: Engines = [],
     new_engine: Annotated[bool, typer.Option("--new-engine", help="Add a search engine with a new hashid.")] = False,
     remove_engine: Annotated[
-        list[str], typer.Option(parser=checked(rules.parse_search_engine), metavar="HASHID", help="May repeat.")
+        list[str],
+        typer.Option(
+            parser=checked(rules.parse_search_engine), metavar="HASHID", help="Search engine to remove; may repeat."
+        ),
     ] = [],
     block: Blocked = [],
     unblock: Annotated[
-        list[str], typer.Option(parser=checked(rules.parse_blocked_network), metavar="CIDR", help="May repeat.")
+        list[str],
+        typer.Option(
+            parser=checked(rules.parse_blocked_network), metavar="CIDR", help="Network to unblock; may repeat."
+        ),
     ] = [],
     origin: Origins = [],
     remove_origin: Annotated[
-        list[str], typer.Option(parser=checked(rules.parse_allowed_origin), metavar="ORIGIN", help="May repeat.")
+        list[str],
+        typer.Option(
+            parser=checked(rules.parse_allowed_origin), metavar="ORIGIN", help="Origin to remove; may repeat."
+        ),
     ] = [],
     currency: Annotated[
-        str | None, typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="Empty for none.")
+        str | None,
+        typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="New currency; empty for none."),
     ] = None,
 ) -> None:
-    """Change a shop's settings; what is not named stays. It takes effect within a minute, the authorizer's cache time.
+    """Add, remove or change settings of a shop; all others stay. A change takes effect within a minute.
 
     cartctl shop set my-shop --block 203.0.113.7
 
@@ -162,59 +177,53 @@ def set_(
     run = invocation(context)
     shop_record = find(run, name)
     check_not_deleting(shop_record)
-    it = shop_record.shop
+    before = shop_record.shop
+    new_engines = [*engine, *([secrets.token_hex(16)] if new_engine else [])]
     shop = Shop(
         name=name,
-        search_engines=_changed(
-            "search engine",
-            it.search_engines,
-            [*engine, *([secrets.token_hex(16)] if new_engine else [])],
-            remove_engine,
-        ),
-        blocked_networks=_changed("blocked network", it.blocked_networks, block, unblock),
-        allowed_origins=_changed("origin", it.allowed_origins, origin, remove_origin),
-        currency=it.currency if currency is None else currency,
+        search_engines=_changed(name, "search engine", before.search_engines, new_engines, remove_engine),
+        blocked_networks=_changed(name, "blocked network", before.blocked_networks, block, unblock),
+        allowed_origins=_changed(name, "origin", before.allowed_origins, origin, remove_origin),
+        currency=before.currency if currency is None else currency,
     )
     _check(shop, shop_record.engines)
     try:
-        changed = shop_record if shop == it else _store(run).change(shop_record, shop)
+        changed = shop_record if shop == before else _store(run).change(shop_record, shop)
     except ShopChanged:
-        raise CartctlError(f"Somebody else changed {name} just now: look at it and try again.") from None
-    except EngineTaken as taken:
-        raise _taken(taken) from None
+        raise _shop_changed(name) from None
+    except EngineTaken as error:
+        raise _engine_taken(error) from None
     _show(run, changed)
 
 
 @app.command()
 def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
-    """Delete a shop and all that belongs to it: tokens, products, carts and search sessions.
+    """Delete a shop with its tokens, products, carts and search sessions.
 
-    First its tokens stop working; after the authorizer's cache time, when no request can be under way any more, the
-    rest is removed. Interrupted, it goes on where the same command is given again.
+    The tokens are deleted first. The rest follows after about 90 seconds, when no authorized request can be running.
+    After an interruption, run the same command again to continue.
 
         cartctl shop delete my-shop
     """
     run = invocation(context)
     shop_record = find(run, name)
-    confirm(f"Delete the shop {name} with all its tokens, products, carts and sessions? There is no way back.", yes=yes)
+    confirm(f"Delete shop {name} with all its tokens, products, carts and sessions? This cannot be undone.", yes=yes)
     store = _store(run)
     try:
         shop_record = store.close(shop_record)
     except ShopChanged:
-        raise CartctlError(f"Somebody else changed {name} just now: look at it and try again.") from None
+        raise _shop_changed(name) from None
     removed = {}
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
-        TimeRemainingColumn(), console=run.out.stderr, transient=True, disable=not run.out.stderr.is_terminal,
-    ) as progress:  # fmt: skip
+    with progress_bar(run.out, TextColumn("{task.fields[count]}")) as progress:
         tokens = ((0, page) for page in store.tokens_of(shop_record))
+        # Each token is two items: itself and its entry in the shop's list.
         removed["tokens"] = _remove(store, progress, "Tokens", tokens) // 2
-        _wait(progress, "Waiting for requests under way", shop_record, run.deployment)
+        _wait(progress, "Waiting for running requests", shop_record, run.deployment)
         products = ((0, page) for page in store.products_of(shop_record))
         removed["products"] = _remove(store, progress, "Products", products)
         rest = store.carts_and_sessions_of(shop_record)
         removed["carts_and_session_items"] = _remove(
-            store, progress, "Carts and search sessions", rest, of=_size_of(run.deployment)
+            store, progress, "Carts and search sessions", rest, total=_table_size(run.deployment)
         )
         store.remove(shop_record)
     run.out.fields(
@@ -224,93 +233,103 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
 
 
 def _remove(
-    store: ShopStore, progress: Progress, what: str, pages: Iterator[tuple[int, list[Key]]], of: int | None = None
+    store: ShopStore,
+    progress: Progress,
+    description: str,
+    pages: Iterator[tuple[int, list[Key]]],
+    total: int | None = None,
 ) -> int:
-    """Remove page after page and return how many items that were; each page says how many were looked at for it."""
-    task = progress.add_task(what, total=of, count="")
+    """Delete the items of each page and return their number; a page comes with the number of items read for it."""
+    task = progress.add_task(description, total=total, count="")
     removed = 0
-    for looked_at, page in pages:
+    for items_read, page in pages:
         store.remove_items(page)
         removed += len(page)
-        progress.update(task, advance=looked_at, count=f"{removed} removed")
+        progress.update(task, advance=items_read, count=f"{removed} deleted")
     progress.update(task, total=1, completed=1)
     return removed
 
 
-def _wait(progress: Progress, what: str, closed: ShopRecord, deployment: Deployment) -> None:
-    """Wait until no request that was let in before the shop was closed can be under way any more."""
-    assert closed.deletion_requested_at is not None  # noqa: S101 - it was closed
-    quiet = deployment.setting("AuthorizerCacheSeconds", 60) + LONGEST_REQUEST
-    task = progress.add_task(what, total=quiet, count="")
-    while (passed := (clock() - closed.deletion_requested_at) / 1000) < quiet:
+def _wait(progress: Progress, description: str, closed: ShopRecord, deployment: Deployment) -> None:
+    """Wait until every request that was authorized before the shop was closed has ended."""
+    assert closed.deletion_requested_at is not None  # noqa: S101 - the shop has been closed
+    seconds = deployment.setting("AuthorizerCacheSeconds", 60) + LONGEST_REQUEST
+    task = progress.add_task(description, total=seconds, count="")
+    while (passed := (clock() - closed.deletion_requested_at) / 1000) < seconds:
         progress.update(task, completed=passed)
-        time.sleep(min(0.5, quiet - passed))
-    progress.update(task, completed=quiet)
+        time.sleep(min(0.5, seconds - passed))
+    progress.update(task, completed=seconds)
 
 
-def _size_of(deployment: Deployment) -> int | None:
-    """Return about how many items the table holds, as DynamoDB counted them some hours ago, if it did."""
+def _table_size(deployment: Deployment) -> int | None:
+    """Return the table's item count, which DynamoDB updates every few hours, if it is known."""
     return deployment.dynamodb.describe_table(TableName=deployment.table_name)["Table"].get("ItemCount") or None
 
 
-def _changed(what: str, values: frozenset[str], added: list[str], removed: list[str]) -> frozenset[str]:
-    """Add to a set and take from it. Raises `NotFoundError` for what is to be taken from it and is not there."""
+def _changed(name: str, setting: str, values: frozenset[str], added: list[str], removed: list[str]) -> frozenset[str]:
+    """Return a setting's values after a change. Raises `NotFoundError` for a value to remove that is not there."""
     if missing := sorted(set(removed) - values):
-        raise NotFoundError(f"The shop has no {what} {missing[0]}: cartctl shop show lists them.")
+        raise NotFoundError(f"Shop {name} has no {setting} {missing[0]}: run cartctl shop show {name} to see them.")
     return (values - frozenset(removed)) | frozenset(added)
 
 
 def _check(shop: Shop, engines: frozenset[str] = frozenset()) -> None:
-    """Check a shop's settings as a whole; ``engines`` were the shop's before. Raises `CartctlError`."""
+    """Check the settings of a shop that also keeps its former ``engines``. Raises `CartctlError`."""
     if not shop.search_engines:
-        raise CartctlError("A shop keeps at least one search engine: add one with --new-engine.")
-    settings_fit(shop.search_engines | engines, shop.blocked_networks, shop.allowed_origins)
+        raise CartctlError("A shop needs at least one search engine: add one with --new-engine.")
+    check_settings(shop.search_engines | engines, shop.blocked_networks, shop.allowed_origins)
 
 
 def check_not_deleting(shop_record: ShopRecord) -> None:
-    """Refuse to work on a shop that has been closed. Raises `CartctlError`."""
+    """Raise `CartctlError` if the deletion of a shop has begun."""
     if shop_record.deletion_requested_at is not None:
         name = shop_record.shop.name
-        raise CartctlError(f"The shop {name} is being deleted: cartctl shop delete {name} finishes that.")
+        raise CartctlError(f"Shop {name} is being deleted: run cartctl shop delete {name} to finish.")
 
 
-def _taken(taken: EngineTaken) -> CartctlError:
-    """Say that a search engine is another shop's."""
-    return CartctlError(f"The search engine {taken.hashid} belongs to another shop.")
+def _shop_changed(name: str) -> CartctlError:
+    return CartctlError(f"Someone else has just changed shop {name}: run cartctl shop show {name} and try again.")
+
+
+def _engine_taken(error: EngineTaken) -> CartctlError:
+    return CartctlError(f"Search engine {error.hashid} belongs to another shop: name another one.")
 
 
 def _store(run: Invocation) -> ShopStore:
-    """Open the shops of a deployment."""
     return ShopStore(run.deployment.table, clock)
 
 
-def _show(run: Invocation, it: ShopRecord) -> None:
-    """Show a shop."""
+def _state(shop_record: ShopRecord) -> str:
+    return "open" if shop_record.deletion_requested_at is None else "being deleted"
+
+
+def _show(run: Invocation, shop_record: ShopRecord) -> None:
+    shop = shop_record.shop
     run.out.fields(
-        _data(it),
+        _describe(shop_record),
         {
-            "Shop": it.shop.name,
-            "Search engines": sorted(it.shop.search_engines),
-            "Blocked networks": sorted(it.shop.blocked_networks),
-            "Allowed origins": sorted(it.shop.allowed_origins) or "any",
-            "Currency": it.shop.currency,
-            "Opened": moment(it.created_at),
-            "Changed": moment(it.updated_at),
-            "State": "open" if it.deletion_requested_at is None else "being deleted",
+            "Shop": shop.name,
+            "Search engines": sorted(shop.search_engines),
+            "Blocked networks": sorted(shop.blocked_networks),
+            "Allowed origins": sorted(shop.allowed_origins) or "any",
+            "Currency": shop.currency,
+            "Created": moment(shop_record.created_at),
+            "Updated": moment(shop_record.updated_at),
+            "State": _state(shop_record),
         },
     )
 
 
-def _data(it: ShopRecord) -> dict[str, Any]:
-    """Describe a shop for a program."""
+def _describe(shop_record: ShopRecord) -> dict[str, Any]:
+    shop = shop_record.shop
     return {
-        "name": it.shop.name,
-        "search_engines": sorted(it.shop.search_engines),
-        "former_engines": sorted(it.former_engines),
-        "blocked_networks": sorted(it.shop.blocked_networks),
-        "allowed_origins": sorted(it.shop.allowed_origins),
-        "currency": it.shop.currency,
-        "created_at": iso(it.created_at),
-        "updated_at": iso(it.updated_at),
-        "deletion_requested_at": iso(it.deletion_requested_at),
+        "name": shop.name,
+        "search_engines": sorted(shop.search_engines),
+        "former_engines": sorted(shop_record.former_engines),
+        "blocked_networks": sorted(shop.blocked_networks),
+        "allowed_origins": sorted(shop.allowed_origins),
+        "currency": shop.currency,
+        "created_at": iso(shop_record.created_at),
+        "updated_at": iso(shop_record.updated_at),
+        "deletion_requested_at": iso(shop_record.deletion_requested_at),
     }

@@ -1,4 +1,4 @@
-"""cartctl catalogue by the real command line: what it imports is what carts say, and a shell's ways of ending it."""
+"""cartctl catalogue as a process: carts show the imported products, and Ctrl-C and closed pipes end it."""
 
 import os
 import signal
@@ -18,14 +18,14 @@ from tools.support.paths import ROOT
 
 ID = 8_000_000_001
 STALE = 60
-"""Seconds after which no price is shown as it was read."""
+"""Seconds after which a price is read again."""
 
 Cartctl = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def cartctl(stack: Stack) -> Iterator[Cartctl]:
-    """Start commands as a shell does; none outlives its test."""
+    """Return a function that starts cartctl; its processes end with the test."""
     aws = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -53,40 +53,38 @@ def cartctl(stack: Stack) -> Iterator[Cartctl]:
             cleanup.callback(process.kill)
             return process
 
-        # In the background of a script, tests would be deaf to it, and so would all that they start.
+        # A script in the background ignores SIGINT, and its child processes inherit that.
         cleanup.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         yield start
 
 
-def ended(process: "subprocess.Popen[str]", stdin: str = "") -> tuple[int, str, str]:
-    """Give a command its input, and return its exit code and what it wrote."""
+def finish(process: "subprocess.Popen[str]", stdin: str = "") -> tuple[int, str, str]:
     out, err = process.communicate(stdin, timeout=60)
     return process.returncode, out, err
 
 
 def pipe(stream: IO[str] | None) -> IO[str]:
-    """Return one of a command's channels."""
     assert stream
     return stream
 
 
-def test_what_is_imported_is_sold_and_a_changed_price_and_stock_show_in_carts(
+def test_carts_show_imported_products_and_changes(
     cartctl: Cartctl, customer: Customer, database: Database, shop: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "products.csv"
 
-    def bring(**columns: Any) -> None:
+    def import_product(**columns: Any) -> None:
         row = {"id": ID, "ref": "LAMP", "name": "Lamp, green", "price": 1_000, "stock": 5} | columns
         quoted = (f'"{value}"' if isinstance(value, str) else str(value) for value in row.values())
         file.write_text(f"{','.join(row)}\n{','.join(quoted)}\n")
-        code, _, told = ended(cartctl("catalogue", "import", shop, str(file)))
-        assert (code, told) == (0, "")
+        code, _, err = finish(cartctl("catalogue", "import", shop, str(file)))
+        assert (code, err) == (0, "")
 
-    bring()
+    import_product()
     (item,) = customer.add(ID, quantity=2).body["items"]
     assert (item["product"]["name"], item["unit_price"]) == ("Lamp, green", 1_000)
 
-    bring(price=1_234, stock=1)
+    import_product(price=1_234, stock=1)
     database.age_prices(customer.owner, STALE)
     cart = customer.read().body
 
@@ -94,32 +92,29 @@ def test_what_is_imported_is_sold_and_a_changed_price_and_stock_show_in_carts(
     assert [warning["code"] for warning in cart["warnings"]] == ["price_changed", "insufficient_stock"]
 
 
-def test_a_shell_s_interruption_finishes_what_is_under_way_and_tells_how_far_it_came(
-    cartctl: Cartctl, shop: str
-) -> None:
+def test_ctrl_c_ends_an_import_and_reports_its_rows(cartctl: Cartctl, shop: str) -> None:
     process = cartctl("catalogue", "import", shop, "-", "--dry-run")
     rows = "".join(f"{ID + number},R,N,1,1\n" for number in range(100))
     pipe(process.stdin).write(f"id,ref,name,price,stock\n{rows}bad\n")
     pipe(process.stdin).flush()
-    assert pipe(process.stderr).readline() == "line 102: the row has 1 fields and the header 5\n"
+    assert pipe(process.stderr).readline() == "line 102: expected 5 fields, found 1\n"
 
     process.send_signal(signal.SIGINT)
 
-    # Standard input is still open: nothing but the signal ends it.
+    # Standard input is still open, so only the signal can end the import.
     assert process.wait(timeout=60) == 130
-    told = "Error: Interrupted: 101 rows are done, and the same command again goes on.\n"
-    assert (pipe(process.stderr).read(), pipe(process.stdout).read()) == (told, "")
-    ended(process)
+    message = "Error: Interrupted: 101 rows are done. Run the same command again to continue.\n"
+    assert (pipe(process.stderr).read(), pipe(process.stdout).read()) == (message, "")
+    finish(process)
 
 
-def test_an_export_that_nobody_reads_to_its_end_fails_in_one_line(cartctl: Cartctl, shop: str) -> None:
+def test_export_to_a_closed_pipe_fails(cartctl: Cartctl, shop: str) -> None:
     process = cartctl("catalogue", "export", shop)
     pipe(process.stdout).close()
 
-    told = pipe(process.stderr).read()
+    err = pipe(process.stderr).read()
 
-    assert (process.wait(timeout=60), told) == (
-        1, "Error: Standard output was closed before all products were written.\n"
-    )  # fmt: skip
+    message = "Error: Standard output was closed before all products were written.\n"
+    assert (process.wait(timeout=60), err) == (1, message)
     pipe(process.stdin).close()
     pipe(process.stderr).close()

@@ -1,4 +1,4 @@
-"""Operators with the policies of docs/operate.md, whom the emulator judges by them; and that guide's first walk."""
+"""Operators with the policies of docs/operate.md, which the emulator evaluates, and the guide's shell commands."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ CELLS = [(policy, command) for command in guide.SERVED for policy in guide.POLIC
 
 @pytest.fixture(scope="module")
 def administrator(stack: Stack) -> Deployment:
-    """Return the deployment as somebody finds it who may do everything."""
+    """Return the deployment of an operator with all permissions."""
     return Deployment(
         session=environment.session(),
         stack=STACK,
@@ -61,7 +61,6 @@ def administrator(stack: Stack) -> Deployment:
 
 @pytest.fixture(scope="module")
 def iam(stack: Stack) -> "IAMClient":
-    """Return a client of IAM."""
     return environment.session().client("iam", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
 
 
@@ -71,7 +70,7 @@ def statements_of(policy: str, stack: Stack) -> list[dict[str, Any]]:
 
 @contextmanager
 def user(iam: "IAMClient", region: str, statements: list[dict[str, Any]]) -> Iterator[boto3.Session]:
-    """Make a user of IAM who may do what these statements allow, and yield a session of theirs."""
+    """Create an IAM user with these statements, and yield a session of the user."""
     name = unique("operator")
     iam.create_user(UserName=name)
     if statements:
@@ -85,64 +84,57 @@ def user(iam: "IAMClient", region: str, statements: list[dict[str, Any]]) -> Ite
     iam.delete_user(UserName=name)
 
 
-def judge_keys(statements: list[dict[str, Any]]) -> Callable[..., None]:
-    """Judge calls in the emulator's place where it would not: it evaluates actions, and no key prefixes."""
+def deny_other_keys(statements: list[dict[str, Any]]) -> Callable[..., None]:
+    """Return a hook that checks key prefixes, which the emulator does not: it checks only actions."""
 
-    def judged(params: dict[str, Any], model: Any, **_: object) -> None:
+    def check(params: dict[str, Any], model: Any, **_: object) -> None:
         for asked in asked_by(model.name, params):
             action = f"dynamodb:{asked.action}"
             is_named = any(action in listed(statement["Action"]) for statement in statements)
             if is_named and not judge(statements, asked):
-                said = {
-                    "Code": "AccessDeniedException",
-                    "Message": f"not authorized to perform: {action} by these keys",
-                }
-                answer: Any = {"Error": said, "ResponseMetadata": {"HTTPStatusCode": 400}}
-                raise ClientError(answer, model.name)
+                message = f"not authorized to perform: {action} with these keys"
+                error = {"Code": "AccessDeniedException", "Message": message}
+                response: Any = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
+                raise ClientError(response, model.name)
 
-    return judged
+    return check
 
 
 @dataclass(frozen=True)
 class Operators:
-    """Somebody with each policy."""
+    """An operator with each policy."""
 
     deployments: dict[str, Deployment]
 
     def run(self, policy: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
-        """Give a command as somebody with this policy; return its exit code and what it shows."""
+        """Run a command as an operator with this policy; return its exit code and JSON."""
         invocation = Invocation(given=self.deployments[policy])
         capsys.readouterr()
         code = typer.main.get_command(app.app).main(
             [*arguments, "--json"], prog_name="cartctl", standalone_mode=False, obj=invocation
         )
-        shown = capsys.readouterr().out
-        return code or 0, json.loads(shown)
+        return code or 0, json.loads(capsys.readouterr().out)
 
 
 @pytest.fixture(scope="module")
 def operators(iam: "IAMClient", administrator: Deployment, stack: Stack) -> Iterator[Operators]:
-    """Make somebody with each policy of the guide."""
     deployments = {}
-    users = []
-    for policy in guide.POLICIES:
-        statements = statements_of(policy, stack)
-        users.append(user(iam, stack.region, statements))
-        session = users[-1].__enter__()
-        session.events.register("provide-client-params.dynamodb", judge_keys(statements))
-        deployments[policy] = replace(administrator, session=session)
-    yield Operators(deployments)
-    for each in users:
-        each.__exit__(None, None, None)
+    with ExitStack() as users:
+        for policy in guide.POLICIES:
+            statements = statements_of(policy, stack)
+            session = users.enter_context(user(iam, stack.region, statements))
+            session.events.register("provide-client-params.dynamodb", deny_other_keys(statements))
+            deployments[policy] = replace(administrator, session=session)
+        yield Operators(deployments)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# What they do
+# Permissions of the policies
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 class Operated:
-    """A shop with one of everything, and for each command the words that make it work on what is there."""
+    """A shop with a token, a product, a cart and a session, and arguments for each command on them."""
 
     def __init__(self, administrator: Deployment, shop_http: Http, search_http: Http, folder: Path) -> None:
         self.shop = unique("operated")
@@ -161,13 +153,13 @@ class Operated:
         assert Visitor(search_http, api_key, self.hashid, self.session).put("7").status == 200
 
     def run(self, *arguments: str) -> Any:
-        """Give a command as an administrator."""
+        """Run a command with all permissions."""
         return app.run(arguments, self._administrator)
 
     def words(self, command: str) -> list[str]:
-        """Return the words of a command that has something to do."""
+        """Return a command line for which the command has something to do."""
         customer = self.customer.owner.customer
-        made: dict[str, Callable[[], list[str]]] = {
+        arguments: dict[str, Callable[[], list[str]]] = {
             "doctor": list,
             "shop list": list,
             "shop create": lambda: [unique("created")],
@@ -184,28 +176,25 @@ class Operated:
             "cart clear": lambda: [self.shop, self._filled_cart(), "--yes"],
             "session show": lambda: [self.hashid, self.session],
         }
-        return [*command.split(), *made.get(command, lambda: [self.shop])()]
+        return [*command.split(), *arguments.get(command, lambda: [self.shop])()]
 
     def _filled_cart(self) -> str:
-        """Let there be something in the customer's cart; return the customer."""
         assert self.customer.add(7).status == 200
         return self.customer.owner.customer
 
     def _token_to_revoke(self) -> str:
-        """Issue the customer another token; return its id."""
         id_: str = self.run("customer", "issue", self.shop, self.customer.owner.customer)["id"]
         return id_
 
     def _shop_to_delete(self) -> str:
-        """Open a shop that holds a token and a product."""
-        name = unique("leaving")
+        name = unique("deleted")
         self.run("shop", "create", name)
         self.run("key", "issue", name)
         self.run("catalogue", "import", name, self._catalogue())
         return name
 
     def _catalogue(self) -> str:
-        """Write a catalogue that is not in the table as it is; return the file."""
+        """Write a catalogue with new prices; return the file."""
         rows = [f"{id_},REF-{id_},Lamp,{1_000 + secrets.randbelow(10**6)}," for id_ in (7, 8)]
         file = self.folder / "catalogue.csv"
         file.write_text("\n".join(["id,ref,name,price,stock", *rows]) + "\n")
@@ -216,19 +205,18 @@ class Operated:
 def operated(
     administrator: Deployment, shop_http: Http, search_http: Http, tmp_path_factory: pytest.TempPathFactory
 ) -> Operated:
-    """Open a shop to work on."""
     return Operated(administrator, shop_http, search_http, tmp_path_factory.mktemp("operated"))
 
 
 @pytest.fixture
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a shop's deletion wait for no requests: there are none."""
+def _no_running_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the deletion of a shop not wait."""
     monkeypatch.setattr(shops, "LONGEST_REQUEST", 0)
 
 
 @pytest.mark.parametrize(("policy", "command"), CELLS)
-@pytest.mark.usefixtures("_at_once")
-def test_a_policy_serves_its_commands_and_no_others(
+@pytest.mark.usefixtures("_no_running_requests")
+def test_policy_allows_exactly_its_commands(
     operators: Operators, operated: Operated, policy: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = operated.words(command)
@@ -236,21 +224,18 @@ def test_a_policy_serves_its_commands_and_no_others(
     if policy in guide.SERVED[command]:
         assert operators.run(policy, words, capsys)[0] == 0
     elif command == "doctor":
-        code, found = operators.run(policy, words, capsys)
+        code, findings = operators.run(policy, words, capsys)
         assert code == 5
-        assert any("You may not call dynamodb:" in it["seen"] for it in found)
+        assert any("You are not allowed to call dynamodb:" in finding["seen"] for finding in findings)
     else:
         with pytest.raises(CartctlError) as refused:
             operators.run(policy, words, capsys)
         assert refused.value.exit_code == ExitCode.FAILED
-        assert re.match(r"You are not allowed to call \w+: docs/operate\.md has the policies\.", str(refused.value))
+        assert re.match(r"You are not allowed to call \w+: see the policies in docs/operate\.md\.", str(refused.value))
         assert "\n" not in str(refused.value)
 
 
-def test_nothing_but_their_keys_is_seen_of_the_carts_by_whoever_closes_shops(
-    iam: "IAMClient", operated: Operated, stack: Stack
-) -> None:
-    """The emulator judges by what is selected, so nothing stands in its place here."""
+def test_shops_policy_reads_only_keys_of_carts(iam: "IAMClient", operated: Operated, stack: Stack) -> None:
     assert operated.customer.add(7).status == 200
     table = stack.table_name
     with user(iam, stack.region, statements_of("shops", stack)) as session:
@@ -265,9 +250,7 @@ def test_nothing_but_their_keys_is_seen_of_the_carts_by_whoever_closes_shops(
     assert key_attributes(keys.cart(operated.customer.owner)) in found
 
 
-def test_every_policy_finds_the_deployment_and_no_other_stack(
-    operators: Operators, stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_policy_finds_only_its_stack(operators: Operators, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", stack.endpoint_url)
@@ -287,43 +270,41 @@ def test_every_policy_finds_the_deployment_and_no_other_stack(
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_local_cloud_is_well_and_no_proxy_lies_before_it(
-    administrator: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_finds_the_local_cloud_healthy(administrator: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
 
-    found = app.run(["doctor"], administrator)
+    findings = app.run(["doctor"], administrator)
 
-    assert len(found) == 13
-    assert [it for it in found if it["state"] != "ok"] == []
+    assert len(findings) == 13
+    assert [finding for finding in findings if finding["state"] != "ok"] == []
 
 
-def test_the_doctor_finds_an_authorizer_that_cannot_read_the_table(
+def test_doctor_finds_an_authorizer_without_table(
     lambdas: Lambdas, operators: Operators, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with lambdas.with_database_at("http://127.0.0.1:1", "Authorizer"):
-        code, found = operators.run("reading", ["doctor"], capsys)
+        code, findings = operators.run("reading", ["doctor"], capsys)
 
     assert code == 5
-    (authorizer,) = [it for it in found if it["state"] != "ok"]
+    (authorizer,) = [finding for finding in findings if finding["state"] != "ok"]
     assert (authorizer["check"], authorizer["state"]) == ("authorizer", "failure")
     assert "503" in authorizer["seen"]
     assert "aws logs tail" in authorizer["advice"]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# The guide, followed in a shell
+# The guide's shell commands
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 def at_a_shell(script: str, stack: Stack, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a script with the local cloud in the place of AWS."""
+    """Run a script with the local cloud instead of AWS."""
     foreign = ("AWS_", "CARTCTL_", "HTTP_PROXY", "http_proxy", "PYTHON", "COVERAGE")
     own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return subprocess.run(  # noqa: S603 - the guide's own words
+    return subprocess.run(  # noqa: S603 - the guide's commands
         ["/bin/bash", "-e", "-o", "pipefail", "-c", script],
         check=False,
         cwd=folder,
@@ -347,20 +328,18 @@ def at_a_shell(script: str, stack: Stack, folder: Path, **more: str) -> subproce
     )
 
 
-def test_the_guide_leads_from_a_deployment_to_the_first_cart_and_to_another_price(
-    administrator: Deployment, stack: Stack, tmp_path: Path
-) -> None:
+def test_guide_leads_to_a_first_cart_and_a_new_price(administrator: Deployment, stack: Stack, tmp_path: Path) -> None:
     steps = guide.blocks("sh", guide.section("## From a deployment to the first cart"))
     deployed = [step for step in steps if "sam deploy" in step or "aws cloudformation" in step]
     followed = [step for step in steps if step not in deployed]
     assert (len(deployed), len(followed)) == (2, 5)
 
-    ended = at_a_shell("".join(followed), stack, tmp_path, SHOP_URL=stack.shop_url)
+    result = at_a_shell("".join(followed), stack, tmp_path, SHOP_URL=stack.shop_url)
 
-    assert ended.returncode == 0, ended.stderr
-    assert re.search(r'"subtotal": ?2480\b', ended.stdout)
-    assert "Stoneware mug, white" in ended.stdout
-    assert "Total 2480" in ended.stdout
+    assert result.returncode == 0, result.stderr
+    assert re.search(r'"subtotal": ?2480\b', result.stdout)
+    assert "Stoneware mug, white" in result.stdout
+    assert "Total 2480" in result.stdout
 
     (prices,) = guide.blocks("sh", guide.section("### Prices must change at once"))
     changed = at_a_shell("cp products.csv changed.csv\n" + prices, stack, tmp_path)
@@ -370,11 +349,11 @@ def test_the_guide_leads_from_a_deployment_to_the_first_cart_and_to_another_pric
     assert (product["price"], product["stock"]) == (1290, 40)
 
 
-def test_somebody_who_may_nothing_is_told_so_in_one_line(iam: "IAMClient", stack: Stack, tmp_path: Path) -> None:
+def test_user_without_policy_gets_one_line(iam: "IAMClient", stack: Stack, tmp_path: Path) -> None:
     with user(iam, stack.region, []) as session:
         credentials = session.get_credentials()
         assert credentials
-        ended = at_a_shell(
+        result = at_a_shell(
             "cartctl shop list",
             stack,
             tmp_path,
@@ -382,14 +361,12 @@ def test_somebody_who_may_nothing_is_told_so_in_one_line(iam: "IAMClient", stack
             AWS_SECRET_ACCESS_KEY=credentials.secret_key,
         )
 
-    assert (ended.returncode, ended.stdout) == (1, "")
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("Error: You are not allowed to call DescribeStacks: docs/operate.md has the policies.")
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: You are not allowed to call DescribeStacks: see the policies in docs/operate.md.")
 
 
-def test_what_was_deleted_comes_back_and_what_is_there_stays(
-    administrator: Deployment, stack: Stack, tmp_path: Path
-) -> None:
+def test_restore_adds_only_deleted_items(administrator: Deployment, stack: Stack, tmp_path: Path) -> None:
     restored = unique("restored")
     (step,) = [step for step in guide.blocks("sh", guide.section("### Something was deleted")) if "PYTHON" in step]
     script = step.partition("aws dynamodb delete-table")[0]
@@ -412,12 +389,12 @@ def test_what_was_deleted_comes_back_and_what_is_there_stays(
     try:
         for each in (item, other, kept):
             client.put_item(TableName=restored, Item=each)
-        ended = at_a_shell(script, stack, tmp_path)
+        result = at_a_shell(script, stack, tmp_path)
     finally:
         client.delete_table(TableName=restored)
 
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == f"is still there: {kept['pk']['S']}\n"
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"is still there: {kept['pk']['S']}\n"
     found = [
         client.get_item(TableName=stack.table_name, Key={"pk": it["pk"], "sk": it["sk"]}).get("Item")
         for it in (item, other, kept)

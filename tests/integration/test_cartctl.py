@@ -1,4 +1,4 @@
-"""What all commands of cartctl have in common: options, failures, help."""
+"""Common to all commands of cartctl: help, options, failures, and finding the deployment."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from cartctl import app
 from cartctl.connection import local_cloud, on_aws, on_this_machine
 from cartctl.errors import CartctlError
-from tests.integration.conftest import Bundle
-from tests.integration.operator import Operator
+from tests.support.bundle import Bundle
+from tests.support.operator import Operator
 from tools.support.paths import ROOT
 
 
 @pytest.fixture
 def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Operator:
-    """Put an operator before a shop."""
+    """Return an operator of a deployment with one shop."""
     assert bundle.rows() == []
     operator = Operator(monkeypatch, capsys)
     operator.run("shop", "create", "one")
@@ -30,15 +30,13 @@ def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 def commands() -> Iterator[tuple[str, ...]]:
-    """Name every command."""
     for name, group in app.typer.main.get_command(app.app).commands.items():  # type: ignore[attr-defined]
         yield from ((name, command) for command in group.commands) if hasattr(group, "commands") else [(name,)]
 
 
 def refusal(code: str, message: str = "") -> ClientError:
-    """Return what the SDK raises where AWS refuses a call."""
-    said: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-    return ClientError(said, "Query")
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(response, "Query")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -47,72 +45,70 @@ def refusal(code: str, message: str = "") -> ClientError:
 
 
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
-def test_every_command_s_help_has_an_example_and_the_common_options(
-    operator: Operator, command: tuple[str, ...]
-) -> None:
-    ended = operator.type(*command, "--help")
+def test_help_has_example_and_common_options(operator: Operator, command: tuple[str, ...]) -> None:
+    result = operator.type(*command, "--help")
 
-    assert ended.code == 0
-    assert f"cartctl {' '.join(command)} " in " ".join(ended.out.split()) + " "
+    assert result.code == 0
+    assert f"cartctl {' '.join(command)} " in " ".join(result.out.split()) + " "
     for option in ("--local", "--stack", "--profile", "--region", "--json"):
-        assert option in ended.out
+        assert option in result.out
 
 
-def test_common_options_stand_before_or_after_the_command(operator: Operator) -> None:
+@pytest.mark.parametrize("words", [(), ("shop",), ("catalogue",)], ids=" ".join)
+def test_missing_command_shows_help(operator: Operator, words: tuple[str, ...]) -> None:
+    result = operator.type(*words)
 
-    for words in (
+    assert result.code == 2
+    assert "Usage: cartctl" in result.out + result.err
+
+
+def test_version_is_the_installed_one(operator: Operator) -> None:
+    assert operator.type("--version").out == f"cartctl {metadata.version('serverless-cart')}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ("--stack", "a", "--json", "shop", "list", "--profile", "p"),
         ("shop", "--stack", "a", "list", "--json", "--profile", "p"),
         ("--stack", "b", "shop", "list", "--stack", "a", "--json", "--profile", "p"),
-    ):
-        assert json.loads(operator.type(*words).out)[0]["name"] == "one"
-    assert operator.asked == [("a", "p", None)] * 3
+    ],
+    ids=["before", "between", "last one wins"],
+)
+def test_common_options_go_anywhere(operator: Operator, words: tuple[str, ...]) -> None:
+    assert json.loads(operator.type(*words).out)[0]["name"] == "one"
+    assert operator.searches == [("a", "p", None)]
 
 
-def test_without_options_the_stack_is_the_one_of_samconfig(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-
+def test_stack_defaults_to_environment_then_samconfig(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     operator.type("shop", "list")
     monkeypatch.setenv("CARTCTL_STACK", "from-the-environment")
     operator.type("shop", "list")
 
-    assert [stack for stack, *_ in operator.asked] == ["serverless-cart", "from-the-environment"]
+    assert [stack for stack, *_ in operator.searches] == ["serverless-cart", "from-the-environment"]
 
 
-def test_the_local_cloud_is_a_deployment_of_its_own(operator: Operator) -> None:
-    assert operator.fails("--local", "shop", "list", "--stack", "a") == (
-        2,
-        "--local is a deployment of its own: leave --stack out.",
-    )
-
-
-@pytest.mark.parametrize("words", [(), ("shop",), ("catalogue",)])
-def test_without_a_command_the_help_is_shown(operator: Operator, words: tuple[str, ...]) -> None:
-    ended = operator.type(*words)
-
-    assert ended.code == 2
-    assert "Usage: cartctl" in ended.out + ended.err
+def test_local_excludes_stack(operator: Operator) -> None:
+    message = "--local cannot be combined with --stack: remove one of them."
+    assert operator.fails("--local", "shop", "list", "--stack", "a") == (2, message)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shells_are_given_completion(shell: str) -> None:
-    asked = {
+def test_shell_completion_lists_commands(shell: str) -> None:
+    variables = {
         "_CARTCTL_COMPLETE": f"complete_{shell}",
         "_TYPER_COMPLETE_ARGS": "cartctl shop ",
         "COMP_WORDS": "cartctl shop ",
         "COMP_CWORD": "2",
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
-    ended = subprocess.run(
-        [sys.executable, "-m", "cartctl"],
-        cwd=ROOT,
-        env={**os.environ, **asked},
-        capture_output=True,
-        text=True,
-        check=False,
+    environment = {**os.environ, **variables}
+    result = subprocess.run(
+        [sys.executable, "-m", "cartctl"], cwd=ROOT, env=environment, capture_output=True, check=False
     )
 
-    for command in ("create", "show", "list", "set", "delete"):
-        assert command in ended.stdout
+    for name in (b"create", b"show", b"list", b"set", b"delete"):
+        assert name in result.stdout
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -121,58 +117,69 @@ def test_shells_are_given_completion(shell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "said"),
+    ("error", "code", "message"),
     [
-        (NoCredentialsError(), "There are no valid AWS credentials: run aws configure"),
-        (NoRegionError(), "No AWS region is set: name one with --region."),
-        (EndpointConnectionError(endpoint_url="https://x.invalid"), "Nothing answers at https://x.invalid: check"),
-        (refusal("ExpiredTokenException"), "The AWS credentials have expired: renew them"),
+        (NoCredentialsError(), 1, "No valid AWS credentials: run aws configure or aws sso login, or pass --profile."),
+        (NoRegionError(), 1, "No AWS region is set: pass --region."),
+        (EndpointConnectionError(endpoint_url="https://x.invalid"), 1, "No answer from https://x.invalid: check the"),
+        (refusal("ExpiredTokenException"), 1, "The AWS credentials have expired: renew them"),
         (
             refusal("AccessDeniedException", "no\n  way"),
-            "You are not allowed to call Query: docs/operate.md has the policies. AWS says: no way",
+            1,
+            "You are not allowed to call Query: see the policies in docs/operate.md. AWS says: no way",
         ),
-        (refusal("ResourceNotFoundException", "gone"), "Query failed with ResourceNotFoundException: gone"),
-        (refusal("ThrottlingException"), "DynamoDB throttles or does not answer: run the same command again."),
-        (KeyboardInterrupt(), "Interrupted."),
+        (refusal("ResourceNotFoundException", "gone"), 1, "Query failed with ResourceNotFoundException: gone"),
+        (refusal("ThrottlingException"), 1, "DynamoDB throttles or does not answer: run the same command again."),
+        (KeyboardInterrupt(), 130, "Interrupted: run the same command again to continue."),
     ],
-    ids=lambda it: type(it).__name__ if isinstance(it, BaseException) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-def test_a_failure_of_aws_is_one_line_that_says_what_to_do(
-    operator: Operator, raised: BaseException, said: str
-) -> None:
+def test_failure_is_one_line(operator: Operator, error: BaseException, code: int, message: str) -> None:
     def fail(**_: object) -> None:
-        raise raised
+        raise error
 
     operator.deployment.dynamodb.meta.events.register("before-call.dynamodb.Query", fail)
-    code, line = operator.fails("shop", "list")
+    exit_code, line = operator.fails("shop", "list")
 
-    assert line.startswith(said)
-    assert code == (130 if isinstance(raised, KeyboardInterrupt) else 1)
+    assert line.startswith(message)
+    assert exit_code == code
 
 
-def test_a_profile_that_is_not_there_is_told() -> None:
+# ----------------------------------------------------------------------------------------------------------------------
+# Finding the deployment
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_unknown_profile_fails() -> None:
     with pytest.raises(CartctlError, match="There is no AWS profile 'nope'"):
         on_aws("serverless-cart", "nope", None)
 
 
-def test_a_stack_that_is_not_there_or_is_another_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    stacks: list[Any] = [{"Outputs": [{"OutputKey": "TableName", "OutputValue": "t"}]}]
-
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            {"Stacks": [{"Outputs": [{"OutputKey": "TableName", "OutputValue": "t"}]}]},
+            "Stack other has no output SearchUrl: name a stack of serverless-cart",
+        ),
+        (refusal("ValidationError"), "There is no stack other in eu-west-1: pass --stack"),
+    ],
+    ids=["another product", "unknown"],
+)
+def test_wrong_stack_fails(answer: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def describe(_client: object, operation: str, _parameters: object) -> Any:
         assert operation == "DescribeStacks"
-        if not stacks:
-            raise refusal("ValidationError")
-        return {"Stacks": [stacks.pop()]}
+        if isinstance(answer, ClientError):
+            raise answer
+        return answer
 
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", describe)
-    with pytest.raises(CartctlError, match="lacks the output SearchUrl: is it serverless-cart"):
-        on_aws("other", None, "eu-west-1")
-    with pytest.raises(CartctlError, match="There is no stack other in eu-west-1: name it with --stack"):
+    with pytest.raises(CartctlError, match=message):
         on_aws("other", None, "eu-west-1")
 
 
 def test_stopped_local_cloud_fails(tmp_path: Path) -> None:
-    with pytest.raises(CartctlError, match="No local cloud is running: make up starts one"):
+    with pytest.raises(CartctlError, match="No local cloud is running: run make up to start it"):
         on_this_machine(tmp_path / "stack.json")
 
 
@@ -188,12 +195,8 @@ def test_installed_cartctl_searches_parents(tmp_path: Path, monkeypatch: pytest.
         folder.mkdir(parents=True)
     monkeypatch.chdir(below)
 
-    with pytest.raises(CartctlError, match=f"in {below} or above: change to a checkout of serverless-cart, and run"):
+    with pytest.raises(CartctlError, match=f"in {below} or above: change to a checkout of serverless-cart and run"):
         local_cloud(tmp_path / "site-packages")
 
     description.touch()
     assert local_cloud(tmp_path / "site-packages") == description
-
-
-def test_version_is_the_installed_one(operator: Operator) -> None:
-    assert operator.type("--version").out == f"cartctl {metadata.version('serverless-cart')}\n"

@@ -1,4 +1,4 @@
-"""The catalogue: what a product may be, and that the table gives back what it was given."""
+"""The limits of a product, and its item in the table."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from serverless_cart.dynamodb.catalogue import product_from_item, product_to_ite
 from tests.support.builders import product
 
 CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x1f", "\x7f"]
-"""What JSON writes with six bytes, and what no name holds anyway."""
+"""Characters that JSON escapes, with six bytes each."""
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x1f", "\x7f"]
         {"stock": 2**53 - 1},
     ],
 )
-def test_a_product_at_its_bounds_has_no_faults(changes: dict[str, Any]) -> None:
+def test_product_at_its_limits_has_no_faults(changes: dict[str, Any]) -> None:
     assert product(**changes).faults() == []
 
 
@@ -66,13 +66,13 @@ def test_a_product_at_its_bounds_has_no_faults(changes: dict[str, Any]) -> None:
         ({"stock": 2**53}, "stock"),
     ],
 )
-def test_a_product_past_a_bound_has_that_fault_alone(changes: dict[str, Any], fault: str) -> None:
-    (told,) = product(**changes).faults()
+def test_product_beyond_a_limit_has_that_fault(changes: dict[str, Any], fault: str) -> None:
+    (message,) = product(**changes).faults()
 
-    assert told.startswith(f"{fault} must")
+    assert message.startswith(f"{fault} must")
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_faults_are_returned() -> None:
     assert len(product(-1, ref="", name="", image="x" * 513, price=-1, discount=-1, stock=-1).faults()) == 7
     assert len(product(ref="\n", name="🎁\n" * 128, image=" " * 513).faults()) == 5
 
@@ -83,5 +83,5 @@ products = st.builds(Product, count, text, text, st.none() | text, count, count,
 
 
 @given(products)
-def test_the_table_gives_back_the_product_that_it_was_given(it: Product) -> None:
-    assert product_from_item(product_to_item("a shop#1", it)) == it
+def test_item_keeps_the_product(original: Product) -> None:
+    assert product_from_item(product_to_item("a shop#1", original)) == original

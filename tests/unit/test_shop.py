@@ -1,4 +1,4 @@
-"""What a shop may be called, and what its settings may say."""
+"""Names and settings of shops: validation and normal form."""
 
 import ipaddress
 from collections.abc import Callable
@@ -20,7 +20,6 @@ networks = st.ip_addresses().flatmap(
 
 
 def blocks(network: str, address: str) -> bool:
-    """Tell whether a shop that blocks a network refuses an address."""
     try:
         check_address(principal(blocked_networks=frozenset({network})), address)
     except BannedAddress:
@@ -29,7 +28,7 @@ def blocks(network: str, address: str) -> bool:
 
 
 @given(networks)
-def test_a_network_in_its_one_form_is_the_same_network_and_stays_so(network: str) -> None:
+def test_normal_form_of_a_network_is_stable(network: str) -> None:
     normal = rules.parse_blocked_network(network)
 
     assert rules.parse_blocked_network(normal) == normal
@@ -48,7 +47,7 @@ def test_a_network_in_its_one_form_is_the_same_network_and_stays_so(network: str
         ("0.0.0.0/0", "1.2.3.4"),
     ],
 )
-def test_a_network_blocks_its_clients_however_it_was_written(written: str, address: str) -> None:
+def test_network_blocks_its_addresses(written: str, address: str) -> None:
     assert blocks(rules.parse_blocked_network(written), address)
 
 
@@ -73,39 +72,36 @@ def test_a_network_blocks_its_clients_however_it_was_written(written: str, addre
         (rules.parse_currency, "EUR", "EUR"),
     ],
 )
-def test_what_is_allowed_has_one_form(rule: Callable[[str], str], text: str, stored: str) -> None:
+def test_valid_value_is_normalized(rule: Callable[[str], str], text: str, stored: str) -> None:
     assert rule(text) == stored
     assert rule(stored) == stored
 
 
 @pytest.mark.parametrize(
-    ("rule", "text"),
+    ("rule", "message", "values"),
     [
-        *((rules.parse_shop_name, text) for text in ("", "A", "a_b", "-a", "a-", "ä", "a b", "a#b", "x" * 64, "a\n")),
-        *((rules.parse_search_engine, text) for text in ("", "abc", "g" * 32, "0" * 33, "0" * 32 + "\n")),
-        *((rules.parse_blocked_network, text) for text in ("", "x", "1.2.3.4/33", "1.2.3.4/8", "::1/129", "1.2.3.4 ")),
-        *((rules.parse_blocked_network, text) for text in ("01.2.3.4", "fe80::1%eth0", "10.0.0.0/8 0.0.0.0/0", "*")),
-        *((rules.parse_allowed_origin, text) for text in ("", "*", "null", "shop.example", "ftp://shop.example")),
-        *(
-            (rules.parse_allowed_origin, f"https://{text}")
-            for text in ("", "a b", "a/b", "a?b", "a#b", "u@a", "ä.example")
-        ),
-        *(
-            (rules.parse_allowed_origin, f"https://{text}")
-            for text in ("a:x", "a:99999", "a,b", "*.example", "a:", "[x]")
-        ),
-        *((rules.parse_customer, text) for text in ("", " a", "a ", "a\x00", "a\u2028b", "\ud800", "ä" * 129)),
-        *((rules.parse_label, text) for text in ("x" * 101, "a\nb", "\x1b[2J", "\ud800")),
-        *((rules.parse_currency, text) for text in ("x" * 17, " EUR", "E\nR")),
+        (rules.parse_shop_name, "shop", ["", "A", "a_b", "-a", "a-", "ä", "a b", "a#b", "x" * 64, "a\n"]),
+        (rules.parse_search_engine, "32 hex", ["", "abc", "g" * 32, "0" * 33, "0" * 32 + "\n"]),
+        (rules.parse_blocked_network, "203.0.113.0/24", ["", "x", "1.2.3.4/33", "::1/129", "1.2.3.4 ", "01.2.3.4"]),
+        (rules.parse_blocked_network, "203.0.113.0/24", ["1.2.3.4/8", "10.0.0.0/8 0.0.0.0/0", "*"]),
+        (rules.parse_blocked_network, "interface", ["fe80::1%eth0"]),
+        (rules.parse_allowed_origin, "origin", ["", "*", "null", "shop.example", "ftp://shop.example", "https://"]),
+        (rules.parse_allowed_origin, "origin", [f"https://{text}" for text in ("a b", "a/b", "a?b", "a#b", "u@a")]),
+        (rules.parse_allowed_origin, "origin", [f"https://{text}" for text in ("a:x", "a:99999", "a,b", "*.example")]),
+        (rules.parse_allowed_origin, "origin", [f"https://{text}" for text in ("ä.example", "a:", "[x]", "u:p@a")]),
+        (rules.parse_customer, "customer", ["", " a", "a ", "a\x00", "a\u2028b", "\ud800", "ä" * 129]),
+        (rules.parse_label, "label", ["x" * 101, "a\nb", "\x1b[2J", "\ud800"]),
+        (rules.parse_currency, "currency", ["x" * 17, " EUR", "E\nR"]),
     ],
 )
-def test_what_is_not_allowed_is_refused_with_a_rule(rule: Callable[[str], str], text: str) -> None:
-    with pytest.raises(ValueError, match=r"\w{2}"):
-        rule(text)
+def test_invalid_value_is_refused(rule: Callable[[str], str], message: str, values: list[str]) -> None:
+    for value in values:
+        with pytest.raises(ValueError, match=message):
+            rule(value)
 
 
 @given(st.text(max_size=20))
-def test_an_origin_never_holds_what_separates_origins(text: str) -> None:
+def test_origin_has_no_separators(text: str) -> None:
     try:
         stored = rules.parse_allowed_origin(f"https://{text}")
     except ValueError:
@@ -114,7 +110,7 @@ def test_an_origin_never_holds_what_separates_origins(text: str) -> None:
     assert stored.isascii()
 
 
-def test_all_settings_together_fit_an_authorizer_s_answer() -> None:
+def test_number_and_size_of_settings_are_limited() -> None:
     rules.check_settings(frozenset(map(str, range(50))), frozenset())
     with pytest.raises(ValueError, match="at most 50 each"):
         rules.check_settings(frozenset(map(str, range(51))))

@@ -1,4 +1,4 @@
-"""An operator at a shell: cartctl's command line over the bundle's own table."""
+"""An operator at a shell: cartctl's command line over the bundle's table."""
 
 import io
 import sys
@@ -10,12 +10,12 @@ import pytest
 
 from cartctl import app, connection
 from cartctl.connection import Deployment
-from tests.integration.conftest import TABLE
+from tests.support.bundle import TABLE
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it wrote to its two channels."""
+class Result:
+    """The exit code of a command and its output."""
 
     code: int
     out: str
@@ -23,7 +23,7 @@ class Ended:
 
 
 class Operator:
-    """Gives commands, which find the bundle's table as their deployment."""
+    """Runs commands on a deployment with the bundle's table."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._patch = monkeypatch
@@ -36,36 +36,33 @@ class Operator:
             shop_url="https://shop.invalid/live",
             parameters={"AuthorizerCacheSeconds": "60"},
         )
-        self.asked: list[tuple[str, str | None, str | None]] = []
+        self.searches: list[tuple[str, str | None, str | None]] = []
         """Stack, profile and region of each search for a deployment on AWS."""
-        monkeypatch.setattr(connection, "on_aws", self._found)
+        monkeypatch.setattr(connection, "on_aws", self._on_aws)
 
-    def _found(self, *how: str | None) -> Deployment:
-        """Note how a deployment was searched for."""
-        stack, profile, region = how
-        assert stack
-        self.asked.append((stack, profile, region))
+    def _on_aws(self, stack: str, profile: str | None, region: str | None) -> Deployment:
+        self.searches.append((stack, profile, region))
         return self.deployment
 
     def run(self, *arguments: str) -> Any:
-        """Give a command and return what it shows as JSON; it must succeed."""
+        """Run a command that must succeed, and return its JSON."""
         return app.run(arguments, self.deployment)
 
-    def type(self, *arguments: str, stdin: str = "") -> Ended:
-        """Type a command at a shell."""
+    def type(self, *arguments: str, stdin: str = "") -> Result:
+        """Run a command as a shell does."""
         self._capsys.readouterr()
         self._patch.setattr(sys, "argv", ["cartctl", *arguments])
         self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         with pytest.raises(SystemExit) as end:
             app.main()
         out, err = self._capsys.readouterr()
-        return Ended(int(end.value.code or 0), out, err)
+        return Result(int(end.value.code or 0), out, err)
 
     def fails(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
-        """Type a command that fails; return its exit code and the one line that it says."""
-        ended = self.type(*arguments, stdin=stdin)
-        assert ended.code
-        assert ended.out == ""
-        (line,) = ended.err.splitlines()
+        """Run a command that must fail; return its exit code and its one-line message."""
+        result = self.type(*arguments, stdin=stdin)
+        assert result.code
+        assert result.out == ""
+        (line,) = result.err.splitlines()
         assert line.startswith("Error: ")
-        return ended.code, line.removeprefix("Error: ")
+        return result.code, line.removeprefix("Error: ")

@@ -1,0 +1,56 @@
+"""Progress bars on standard error, hidden if that is not a terminal."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from cartctl.catalogue_import import Tally
+from cartctl.output import Output
+
+
+def progress_bar(out: Output, *columns: ProgressColumn, shown: bool = True) -> Progress:
+    """Return a progress bar with these columns between the bar and the remaining time."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        TimeRemainingColumn(),
+        console=out.stderr,
+        transient=True,
+        disable=not (shown and out.stderr.is_terminal),
+    )
+
+
+@contextmanager
+def tally_progress(
+    out: Output, description: str, tally: Tally, file: BinaryIO | None = None, *, shown: bool = True
+) -> Iterator[Callable[[], None]]:
+    """Show the progress of a tally; yield a function to call after each step, which threads may call too.
+
+    The bar is the position in ``file``, if its size is known.
+    """
+    size = _size(file)
+
+    def update() -> None:
+        position: dict[str, Any] = {"completed": file.tell()} if file and size else {}
+        count = tally.pruned or tally.rows
+        seconds = progress.tasks[task].elapsed or 1
+        progress.update(task, **position, count=count, rate=count / seconds)
+
+    columns = (TextColumn("{task.fields[count]:,}"), TextColumn("{task.fields[rate]:,.0f} a second"))
+    with progress_bar(out, *columns, shown=shown) as progress:
+        task = progress.add_task(description, total=size, count=0, rate=0.0)
+        yield update
+
+
+def _size(file: BinaryIO | None) -> int | None:
+    if file is None or not file.seekable():
+        return None
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(position)
+    return size
