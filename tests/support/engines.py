@@ -29,18 +29,12 @@ Rows = Callable[[], dict[Key, Item]]
 Put = Callable[..., None]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Choose the engine by the folder of the test and the option of the run."""
-    if "engine" in metafunc.fixturenames:
-        local = "DynamoDB Local" if metafunc.config.getoption("--dynamodb-local") else "the local cloud"
-        engine = "moto" if metafunc.definition.path.parent.name == "unit" else local
-        metafunc.parametrize("engine", [engine], indirect=True, scope="module")
-
-
 @pytest.fixture(scope="module")
 def engine(request: pytest.FixtureRequest) -> str:
-    """Return the engine's name."""
-    return str(request.param)
+    """Return the engine's name, by the folder of the test and the option of the run."""
+    if request.path.parent.name == "unit":
+        return "moto"
+    return "DynamoDB Local" if request.config.getoption("--dynamodb-local") else "the local cloud"
 
 
 @pytest.fixture(scope="module")
