@@ -1,4 +1,4 @@
-"""The commands of the local cloud; the Makefile calls them."""
+"""The commands of the local cloud, which the Makefile calls."""
 
 import signal
 import sys
@@ -17,12 +17,12 @@ INTERRUPTED: Final = 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console = Console()
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the local cloud, on loopback.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")]
 
 
 @app.command()
 def start(port: Port = settings.PORT) -> None:
-    """Run the local cloud with a fresh demo shop until Ctrl-C."""
+    """Run the local cloud with a new demo shop until Ctrl-C."""
     serving = False
     with _readable():
         try:
@@ -39,16 +39,16 @@ def start(port: Port = settings.PORT) -> None:
 
 @app.command()
 def up(port: Port = settings.PORT) -> None:
-    """Bring the local cloud up in the background, or bring code changes into the running one."""
+    """Run the local cloud in the background. Run it again to deploy code changes; the data stays."""
     with _readable():
         stack = cloud.up(port, console=console)
         demonstration.show(stack, console)
-        console.print(f"\nServing on port {port}; make down stops it", highlight=False)
+        console.print(f"\nServing on port {port}. Run make down to stop it.", highlight=False)
 
 
 @app.command()
 def down() -> None:
-    """Stop every local cloud of this checkout; nothing of them is kept."""
+    """Stop all local clouds of this checkout and delete their data."""
     with _readable():
         stopped = cloud.down()
     for emulator in stopped:
@@ -59,7 +59,7 @@ def down() -> None:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """End with a reason instead of a traceback, and stop in order where somebody wants us to end."""
+    """Print errors without a traceback, and stop in order after a signal."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
@@ -72,7 +72,7 @@ def _readable() -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: object) -> None:
-    """Interrupt once: what follows is the orderly end, which a second Ctrl-C must not cut short."""
+    # A second Ctrl-C must not interrupt the shutdown.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""Bringing the local cloud up and down: the emulator, what is deployed to it and the demo shop in it.
+"""Starting and stopping the local cloud: the emulator, the deployed stack and the demo shop.
 
-Everything that belongs to one running cloud lies in the folder ``<state>/<port>``; ``<state>/stack.json`` tells of the
-one that was brought up last.
+The files of a running cloud are in the folder ``<state>/<port>``; ``<state>/stack.json`` describes the cloud that was
+started last.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,10 +30,10 @@ def running(
     parameters: Mapping[str, str] = _NOTHING,
     console: Console = SILENT,
 ) -> Iterator[Stack]:
-    """Run a local cloud of one's own, with a fresh demo shop, for as long as the context lasts.
+    """Run a separate local cloud with a new demo shop within a context.
 
-    ``port`` 0 takes a free one; ``state`` is where its files lie; ``parameters`` are the template's, beside those of
-    samconfig.toml. What is built is shared with the checkout's other clouds. Raises `LocalCloudError`.
+    ``port`` 0 selects a free port, ``state`` is the folder of its files, and ``parameters`` are added to those of
+    samconfig.toml. The build is shared with the other clouds of this checkout. Raises `LocalCloudError`.
     """
     emulator = _emulator(port or free_port(), state)
     _start(emulator)
@@ -49,7 +49,7 @@ def up(
     parameters: Mapping[str, str] = _NOTHING,
     console: Console = SILENT,
 ) -> Stack:
-    """Bring a local cloud up and leave it running; where it runs, bring the changes in and keep its data.
+    """Start a local cloud and leave it running; a running one gets the code changes and keeps its data.
 
     Raises `LocalCloudError`.
     """
@@ -65,7 +65,7 @@ def up(
 
 
 def down(state: Path = settings.STATE) -> list[Emulator]:
-    """Stop every local cloud whose files lie in ``state`` and return the emulators that were running."""
+    """Stop all local clouds whose files are in ``state``, and return the emulators that were running."""
     found = [_emulator(int(folder.name), state) for folder in state.glob("[0-9]*") if folder.name.isdecimal()]
     were_running = [emulator for emulator in found if emulator.is_running()]
     for emulator in found:
@@ -74,32 +74,31 @@ def down(state: Path = settings.STATE) -> list[Emulator]:
 
 
 def wait_until_stopped(of: Stack, state: Path = settings.STATE) -> None:
-    """Return when somebody stops the cloud. Raises `LocalCloudError` where it ends by itself."""
+    """Return when the cloud is stopped by a command. Raises `LocalCloudError` if it ends by itself."""
     emulator = _emulator(int(of.endpoint_url.rpartition(":")[2]), state)
     emulator.wait_until_it_ends()
-    if stack.is_known(emulator.folder):  # whoever stops a cloud removes this first
+    if stack.is_known(emulator.folder):  # a command that stops a cloud removes this first
         raise emulator.ended()
 
 
 def _emulator(port: int, state: Path) -> Emulator:
-    """Return the emulator of a port, whether it runs or not."""
     return Emulator(port, state.resolve() / str(port))
 
 
 def _start(emulator: Emulator) -> None:
-    """Start an emulator and forget what was told of the one before it."""
+    """Start an emulator, and remove the description of an earlier one."""
     if not settings.SAM.exists() or not settings.EMULATOR.exists():
-        raise LocalCloudError("the virtual environments are missing: make prepare")
+        raise LocalCloudError("the virtual environments are missing: run make prepare")
     emulator.start()
     stack.forget(emulator.folder)
 
 
 def _deliver(emulator: Emulator, state: Path, parameters: Mapping[str, str], console: Console) -> Stack:
-    """Build and deploy to a running emulator, load the demo shop where there is none, and tell of it all."""
+    """Build, deploy to a running emulator, load the demo shop if it is missing, and save the description."""
     folder, endpoint_url = emulator.folder, emulator.endpoint_url
     with _reasons(emulator), ExitStack() as shared:
         with step(console, "Building (sam build)"):
-            shared.enter_context(held(settings.STATE / "build.lock"))  # clouds of one checkout share what is built
+            shared.enter_context(held(settings.STATE / "build.lock"))  # clouds of one checkout share the build
             deploy.build(endpoint_url, folder / "build.log")
         with step(console, f"Waiting for the emulator on port {emulator.port}"):
             emulator.wait_until_it_answers()
@@ -119,7 +118,7 @@ def _deliver(emulator: Emulator, state: Path, parameters: Mapping[str, str], con
 
 
 def _stop(emulator: Emulator, state: Path) -> None:
-    """Stop an emulator, if it runs, and remove what is told of it."""
+    """Stop an emulator, if it runs, and remove its description."""
     if stack.is_same(emulator.folder, state):
         stack.forget(state)
     stack.forget(emulator.folder)
@@ -128,7 +127,7 @@ def _stop(emulator: Emulator, state: Path) -> None:
 
 @contextmanager
 def _reasons(emulator: Emulator) -> Iterator[None]:
-    """Give a failure of the emulator its reason."""
+    """Raise `LocalCloudError` with the reason if the emulator fails."""
     try:
         yield
     except (BotoCoreError, ClientError, Unavailable) as error:

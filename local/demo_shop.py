@@ -1,4 +1,4 @@
-"""Loading the demo shop and a second one beside it by cartctl, as an operator would, each with freshly drawn keys."""
+"""Loading the demo shop and a second shop with cartctl, as an operator does. Each start issues new keys."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ ALLOWED_ORIGIN: Final = "https://second-shop.example"
 
 
 def load(into: Deployment) -> DemoShop:
-    """Open both shops in a deployment. Raises `LocalCloudError`."""
+    """Create both shops in a deployment. Raises `LocalCloudError`."""
     connection = Connection(
         session=environment.session(),
         stack=settings.STACK_NAME,
@@ -30,7 +30,7 @@ def load(into: Deployment) -> DemoShop:
         endpoint_url=into.endpoint_url,
     )
 
-    def cartctl(*arguments: str) -> Any:  # noqa: ANN401 - what the command shows as JSON
+    def cartctl(*arguments: str) -> Any:  # noqa: ANN401 - the command's JSON
         return run(arguments, connection)
 
     def token(shop: str, customer: str, *options: str) -> str:

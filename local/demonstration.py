@@ -1,4 +1,4 @@
-"""Showing a running local cloud: where it answers, what opens it, and the two requests that the product exists for."""
+"""The printed demonstration of a running local cloud: addresses, keys, and the first requests to both APIs."""
 
 import json
 import shlex
@@ -18,25 +18,25 @@ TIMEOUT_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One request of the demonstration, and what it shows."""
+    """One request of the demonstration, and its title."""
 
-    shows: str
+    title: str
     method: str
     url: str
     token: str
     body: dict[str, Any]
 
     def curl(self) -> str:
-        """Write it as a command for a shell."""
+        """Return the request as a shell command."""
         headers = [f"Authorization: Token {self.token}", "Content-Type: application/json"]
         words = ["curl", "-sS", "-i", "-w", r"\n", "-X", self.method, self.url]
         words += [word for header in headers for word in ("-H", header)]
         return shlex.join([*words, "-d", json.dumps(self.body)])
 
     def send(self) -> object:
-        """Send it and return the answer's JSON. Raises `LocalCloudError` where it is not answered 200 and in JSON."""
+        """Send the request and return the answer's JSON. Raises `LocalCloudError` unless the answer is 200 and JSON."""
         with requests.Session() as http:
-            http.trust_env = False  # no proxy lies between
+            http.trust_env = False  # no proxy to this machine itself
             http.headers["Authorization"] = f"Token {self.token}"
             try:
                 answer = http.request(self.method, self.url, json=self.body, timeout=TIMEOUT_SECONDS)
@@ -52,12 +52,12 @@ class _Request:
 
 
 def show(stack: Stack, console: Console) -> None:
-    """Print addresses, keys and commands to paste, send the seed requests and print their answers.
+    """Print addresses, keys and commands to paste, send the first requests and print their answers.
 
-    Raises `LocalCloudError` where one of them is not answered 200.
+    Raises `LocalCloudError` if an answer is not 200.
     """
     seeds, refusal = _seeds(stack), _refusal(stack)
-    console.rule("The local cloud answers", align="left")
+    console.rule("The local cloud is running", align="left")
     for label, value in (
         ("Search API", stack.search_url),
         ("Shop API", stack.shop_url),
@@ -69,9 +69,9 @@ def show(stack: Stack, console: Console) -> None:
         _line(console, f"[bold]{label:<24}[/]{value}")
     _line(console, "[dim]More tokens, the products and a second shop: .local/stack.json[/]")
     for request in (*seeds, refusal):
-        _line(console, f"\n[dim]# {request.shows}[/]")
+        _line(console, f"\n[dim]# {request.title}[/]")
         console.out(request.curl(), highlight=False)
-    _line(console, "\n[dim]# What operators do: docs/operate.md[/]")
+    _line(console, "\n[dim]# Commands for operators: docs/operate.md[/]")
     for command in ("shop show demo", f"cart show demo {stack.demonstration_customer}"):
         console.out(f"{settings.CARTCTL.relative_to(settings.ROOT)} --local {command}", highlight=False)
     for request in seeds:
@@ -83,18 +83,18 @@ def show(stack: Stack, console: Console) -> None:
 
 
 def _seeds(stack: Stack) -> tuple[_Request, _Request]:
-    """Return the requests of the two vendors' pages."""
+    """Return the requests that the vendors' documentation shows."""
     product = next(product for product in stack.products if product.active and product.stock and product.discount)
     return (
         _Request(
-            "A visitor puts a product in the cart: the search's statistics register it",
+            "A visitor adds a product to the cart: the Search API registers it",
             "PUT",
             f"{stack.search_url}/6/{stack.hashid}/stats/cart/{SESSION}",
             stack.api_key,
             {"id": str(product.id), "index": "product", "title": product.name},
         ),
         _Request(
-            "A customer puts it in the cart: the shop answers with the priced cart",
+            "A customer adds it to the cart: the Shop API returns the priced cart",
             "POST",
             f"{stack.shop_url}/api/shop/cart/items",
             stack.demonstration_token,
@@ -104,7 +104,7 @@ def _seeds(stack: Stack) -> tuple[_Request, _Request]:
 
 
 def _refusal(stack: Stack) -> _Request:
-    """Return a request for more than there is of the scarcest product."""
+    """Return a request for more than the stock of the scarcest product."""
     stocks = {product.id: product.stock for product in stack.products if product.active and product.stock}
     scarcest = min(stocks, key=lambda product_id: stocks[product_id])
     return _Request(
@@ -117,5 +117,5 @@ def _refusal(stack: Stack) -> _Request:
 
 
 def _line(console: Console, text: str) -> None:
-    """Print a line that a terminal may wrap but that is copied as one."""
+    # A soft-wrapped line is copied from the terminal as one line.
     console.print(text, soft_wrap=True, highlight=False)

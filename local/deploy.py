@@ -19,21 +19,21 @@ from local.errors import LocalCloudError
 from local.stack import Deployment
 
 REASON_LINES: Final = 12
-"""Last lines of what SAM printed that are shown when it fails."""
+"""The most lines of SAM's output that are shown if it fails."""
 
 
 def build(endpoint_url: str, log: Path) -> None:
     """Build what changed since the last build. Raises `LocalCloudError`."""
     target = f"{environment.RUNTIME} {environment.ARCHITECTURE}\n"
     built_for = settings.BUILD.with_suffix(".target")
-    if not built_for.exists() or built_for.read_text() != target:  # which SAM's cache does not look at
+    if not built_for.exists() or built_for.read_text() != target:  # SAM's cache ignores both
         shutil.rmtree(settings.CACHE, ignore_errors=True)
         built_for.write_text(target)
     _sam("build", [], endpoint_url, log)
 
 
 def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deployment:
-    """Deploy what was built; ``parameters`` are the template's, beside those of samconfig.toml and of this host.
+    """Deploy the build. ``parameters`` are added to those of samconfig.toml and of this host.
 
     Raises `LocalCloudError`.
     """
@@ -53,7 +53,7 @@ def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deplo
 
 
 def deployed(endpoint_url: str) -> Deployment:
-    """Read the outputs of the deployed stack."""
+    """Return the outputs of the deployed stack."""
     client = environment.session().client("cloudformation", endpoint_url=endpoint_url, config=environment.CLIENT)
     (stack,) = client.describe_stacks(StackName=settings.STACK_NAME)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -67,14 +67,14 @@ def deployed(endpoint_url: str) -> Deployment:
 
 
 def _here(url: str, endpoint_url: str) -> str:
-    """Return where the emulator serves what AWS would serve at ``url``: https://<api>.execute-api.<region>…/<stage>."""
+    """Return the emulator's address of an API: ``url`` is https://<api>.execute-api.<region>…/<stage>."""
     address = urlsplit(url)
     api = address.netloc.partition(".")[0]
     return f"{endpoint_url}/restapis/{api}{address.path}/_user_request_"
 
 
 def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> None:
-    """Run one of SAM's commands. Raises `LocalCloudError` with the end of what it printed."""
+    """Run a command of SAM. Raises `LocalCloudError` with the end of its output."""
     with log.open("w") as output, tempfile.TemporaryDirectory() as scratch:  # SAM leaves folders behind
         process = subprocess.Popen(  # noqa: S603 - SAM itself
             [str(settings.SAM), command, "--config-env", "local", *arguments],
@@ -83,7 +83,7 @@ def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> No
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a group of its own, which is stopped as a whole
+            start_new_session=True,  # a process group, which can be stopped as a whole
         )
         with _ended(process):
             process.wait()
@@ -92,7 +92,7 @@ def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> No
 
 
 def _reason(log: Path) -> str:
-    """Return the end of what SAM printed: its error, or the end of that where it is long."""
+    """Return SAM's error message, or the last lines of its output."""
     lines = log.read_text(errors="replace").rstrip().splitlines()
     errors = [number for number, line in enumerate(lines) if line.startswith("Error:")]
     return "\n".join(lines[errors[-1] if errors else 0 :][-REASON_LINES:])
@@ -100,7 +100,7 @@ def _reason(log: Path) -> str:
 
 @contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End a process and every process that it started, should the wait for it be interrupted."""
+    """Kill a process and its children if the wait for it is interrupted."""
     try:
         yield
     except BaseException:
@@ -110,11 +110,11 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _failures(endpoint_url: str, since: datetime) -> list[str]:
-    """Say which resources could not be made or changed since then, and why."""
+    """Return the resources that could not be created or changed since then, with the reasons."""
     client = environment.session().client("cloudformation", endpoint_url=endpoint_url, config=environment.CLIENT)
     try:
         events = client.describe_stack_events(StackName=settings.STACK_NAME)["StackEvents"]
-    except ClientError:  # it failed before there was a stack
+    except ClientError:  # the deployment failed before it created the stack
         return []
     return [
         f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"

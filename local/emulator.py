@@ -1,7 +1,7 @@
-"""Starting the emulator, knowing whether it runs, and stopping it with every process that it started.
+"""Starting the emulator, checking whether it runs, and stopping it with all its child processes.
 
-An emulator owns one folder. It holds a lock there for as long as it lives, whoever started it and whatever became of
-them, so a process id is trusted only while the lock is held: no other process is ever taken for ours.
+An emulator has a separate folder and holds a lock there while it runs, even if its parent process has ended. A stored
+process id is used only while the lock is held, so no other process can be killed by mistake.
 """
 
 import fcntl
@@ -22,17 +22,17 @@ from local import environment, settings
 from local.errors import LocalCloudError
 
 START_SECONDS: Final = 60.0
-"""How long the emulator may take to answer."""
+"""Seconds until the emulator must answer."""
 STOP_SECONDS: Final = 10.0
-"""How long it may take to be gone."""
+"""Seconds until a stopped emulator must have ended."""
 POLL_SECONDS: Final = 0.05
 
 
 class Emulator:
-    """The emulator on one port: whether it runs or not, and whoever started it."""
+    """The emulator of one port, running or not."""
 
     def __init__(self, port: int, folder: Path) -> None:
-        """``folder`` is the emulator's alone."""
+        """``folder`` is used by no other emulator."""
         self.port = port
         self.folder = folder
         self.log = folder / "emulator.log"
@@ -43,27 +43,27 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """The address of every service."""
+        """The address of all services."""
         return f"http://{settings.HOST}:{self.port}"
 
     def is_running(self) -> bool:
-        """Tell whether the process lives."""
+        """Return whether the process runs."""
         if not self._lock.exists():
             return False
         with self._lock.open() as lock:
-            return not _take(lock.fileno(), fcntl.LOCK_SH)
+            return not _acquire(lock.fileno(), fcntl.LOCK_SH)
 
     def start(self) -> None:
-        """Start it with nothing in it. Raises `LocalCloudError` where the port is taken."""
+        """Start it without data. Raises `LocalCloudError` if the port is in use."""
         _require_free(self.port)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
-            if not _take(lock.fileno(), fcntl.LOCK_EX, STOP_SECONDS):
-                raise LocalCloudError(f"an emulator is being started on port {self.port} already")
+            if not _acquire(lock.fileno(), fcntl.LOCK_EX, STOP_SECONDS):
+                raise LocalCloudError(f"another process is already starting an emulator on port {self.port}")
             self._start(lock.fileno())
 
     def _start(self, lock: int) -> None:
-        """Start it, and have it hold the lock."""
+        # The child inherits the lock and holds it until it ends.
         with self.log.open("w") as log:
             self._remove_leftovers()
             self._home.mkdir()
@@ -75,12 +75,12 @@ class Emulator:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[lock],
-                start_new_session=True,  # a group of its own, which is stopped as a whole; Ctrl-C does not reach it
+                start_new_session=True,  # a process group: stopped as a whole, and not by Ctrl-C
             )
             self._pid.write_text(str(self._process.pid))
 
     def wait_until_it_answers(self) -> None:
-        """Return when it answers. Raises `LocalCloudError` where it ends instead, or stays silent."""
+        """Return when it answers. Raises `LocalCloudError` if it ends or does not answer in time."""
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if not self.is_running():
@@ -90,48 +90,46 @@ class Emulator:
             time.sleep(POLL_SECONDS)
 
     def wait_until_it_ends(self) -> None:
-        """Return when the process is gone."""
+        """Return when the process has ended."""
         with self._lock.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
 
     def stop(self) -> None:
-        """End it and every process that it started, if it runs, and remove its files but for the log."""
+        """Kill it and its child processes, if it runs, and remove its files except the log."""
         if self.is_running():
             pid = self._process.pid if self._process else int(self._pid.read_text())
-            os.killpg(pid, signal.SIGKILL)  # it keeps nothing that is worth a goodbye
+            os.killpg(pid, signal.SIGKILL)  # it has no data to save
         if self._process:
             self._process.wait()
         if self._lock.exists():
             with self._lock.open() as lock:
-                if not _take(lock.fileno(), fcntl.LOCK_EX, STOP_SECONDS):
+                if not _acquire(lock.fileno(), fcntl.LOCK_EX, STOP_SECONDS):
                     raise LocalCloudError(f"the emulator on port {self.port} cannot be stopped")
                 self._remove_leftovers()
 
     def ended(self) -> LocalCloudError:
-        """Return the error that tells of its end, with its last words."""
+        """Return the error for an emulator that has ended, with the last line of its log."""
         lines = self.log.read_text(errors="replace").rstrip().splitlines()
         return LocalCloudError(f"the emulator ended with: {lines[-1] if lines else 'nothing'}\nIts log is {self.log}")
 
     def _answers(self) -> bool:
-        """Tell whether it answers for its health."""
         with requests.Session() as http:
-            http.trust_env = False  # no proxy lies between
+            http.trust_env = False  # no proxy to this machine itself
             try:
                 return http.get(f"{self.endpoint_url}/_ministack/health", timeout=1).ok
             except requests.RequestException:
                 return False
 
     def _remove_leftovers(self) -> None:
-        """Remove the files of an emulator that is gone; the log stays, to be read."""
         self._pid.unlink(missing_ok=True)
         shutil.rmtree(self._home, ignore_errors=True)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, and that the system gives to nobody else for a while.
+    """Return a free port that the system assigns to no other process for about 60 seconds.
 
-    It keeps a port of its own choice back from who asks for any, while a connection that was ended from there is
-    remembered (some 60 seconds); whoever asks for this very port gets it.
+    The port has a closed connection in the state TIME_WAIT. The system does not assign such a port to a process that
+    asks for any port, but a process may still open this port by its number.
     """
     with socket.create_server((settings.HOST, 0)) as server:
         port: int = server.getsockname()[1]
@@ -143,15 +141,15 @@ def free_port() -> int:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold a lock that others wait for."""
+    """Hold a lock file within a context; other processes wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _take(lock: int, kind: int, seconds: float = 0.0) -> bool:
-    """Take a lock, if it becomes free within so many seconds."""
+def _acquire(lock: int, kind: int, seconds: float = 0.0) -> bool:
+    """Return whether a lock could be acquired within ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -165,12 +163,11 @@ def _take(lock: int, kind: int, seconds: float = 0.0) -> bool:
 
 
 def _require_free(port: int) -> None:
-    """Raise `LocalCloudError` unless the port can be listened on."""
     try:
-        socket.create_server((settings.HOST, port)).close()  # refuses where anybody listens on it, on any address
+        socket.create_server((settings.HOST, port)).close()  # fails if the port is in use on any address
     except PermissionError as error:
-        raise LocalCloudError(f"port {port} may not be opened: choose another with PORT=") from error
+        raise LocalCloudError(f"no permission to open port {port}: choose another port with PORT=") from error
     except OSError as error:
         raise LocalCloudError(
-            f"port {port} is in use: stop what runs there (make down) or choose another: make start PORT={port + 1}"
+            f"port {port} is in use: stop its process (make down) or choose another port: make start PORT={port + 1}"
         ) from error

@@ -1,4 +1,4 @@
-"""What the emulator, SAM and our own clients are told of the cloud: the emulator's test account, never a real one."""
+"""The environments of the emulator, of SAM and of our clients: the emulator's test account, never a real account."""
 
 import os
 import platform
@@ -15,16 +15,15 @@ from local import settings
 _TEST_ACCOUNT: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _NO_FILES: Final = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 _FOREIGN: Final = ("AWS_", "SAM_", "MAKE", "MFLAGS", "PYTHON", "VIRTUAL_ENV")
-"""Beginnings of the names of variables that would steer SAM elsewhere: to a real account, to the flags of the `make`
-that called us, or to our own virtual environment."""
+"""Prefixes of variables that SAM must not inherit: they may select an account, flags of `make`, or our own packages."""
 
 RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
-"""The emulator runs functions in its own interpreter; tools/prepare.py makes its environment and ours with the same."""
+"""The emulator runs functions in its own interpreter, which tools/prepare.py takes from the same Python as ours."""
 ARCHITECTURE: Final = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
 def of_emulator(port: int, home: Path) -> dict[str, str]:
-    """Return the emulator's whole environment, which it hands on to the functions; its files go below ``home``."""
+    """Return the emulator's whole environment, which the functions inherit; its files are written below ``home``."""
     return {
         **_TEST_ACCOUNT,
         "PATH": os.environ.get("PATH", os.defpath),
@@ -34,14 +33,14 @@ def of_emulator(port: int, home: Path) -> dict[str, str]:
         "PYTHONUTF8": "1",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": settings.HOST,
-        "IOT_MTLS_ENABLED": "0",  # it would listen on another port
+        "IOT_MTLS_ENABLED": "0",  # no listener on a second port
         "AUTH": "true",
         "MINISTACK_REGION": settings.REGION,
     }
 
 
 def of_sam(endpoint_url: str) -> dict[str, str]:
-    """Return SAM's environment: the developer's own, but for what says where and as whom to deploy."""
+    """Return SAM's environment: the developer's, with the account and address of the emulator."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     exempt = ",".join(filter(None, (own.get("NO_PROXY") or own.get("no_proxy"), settings.HOST)))
     return {
@@ -64,9 +63,9 @@ def of_sam(endpoint_url: str) -> dict[str, str]:
 
 
 def session() -> boto3.Session:
-    """Open a session in the emulator's test account, whatever profile or account the developer's shell names."""
+    """Return a session of the emulator's test account, which ignores the developer's profiles and variables."""
     return test_session(settings.REGION)
 
 
 CLIENT: Final = Config(proxies={}, retries={"total_max_attempts": 1})
-"""Settings of a client of the emulator: no proxy lies between, and nothing is repeated."""
+"""The configuration of clients of the emulator: no proxy and no retries."""

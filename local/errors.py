@@ -1,5 +1,5 @@
-"""How the local cloud fails."""
+"""The error of the local cloud."""
 
 
 class LocalCloudError(Exception):
-    """The local cloud cannot do what was asked; the message says why and what to do, for a person to read."""
+    """The local cloud cannot continue. The message has the reason and what to do."""

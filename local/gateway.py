@@ -1,7 +1,7 @@
-"""Giving the emulator's gateway the two parts of an API's body that it ignores.
+"""Adds the two parts of an API's body that the emulator's gateway ignores.
 
-They are the gateway's own answers (gateway responses) and the answers to preflights (mock integrations). Both are read
-from the template as SAM transformed it and put through API Gateway's ordinary interface, as the gateway on AWS does it.
+These are the gateway responses (the gateway's own errors) and the mock integrations (the answers to preflight
+requests). Both are read from the template after SAM's transform, and created with the calls of API Gateway.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def complete(endpoint_url: str) -> None:
-    """Put what the emulator left out, for every API of the deployed stack."""
+    """Create the missing parts of each API of the deployed stack."""
     session = environment.session()
     stacks = session.client("cloudformation", endpoint_url=endpoint_url, config=environment.CLIENT)
     gateway = session.client("apigateway", endpoint_url=endpoint_url, config=environment.CLIENT)
@@ -26,7 +26,7 @@ def complete(endpoint_url: str) -> None:
 
 
 def _complete(gateway: "APIGatewayClient", api: str, body: dict[str, Any]) -> None:
-    """Put the gateway responses and the mocks of one API's body, and deploy them to its stages."""
+    """Create the gateway responses and mocks of one API, and deploy them to its stages."""
     own_answers = body.get("x-amazon-apigateway-gateway-responses", {})
     for former in gateway.get_gateway_responses(restApiId=api)["items"]:
         if not former["defaultResponse"] and former["responseType"] not in own_answers:
@@ -42,7 +42,7 @@ def _complete(gateway: "APIGatewayClient", api: str, body: dict[str, Any]) -> No
 
 
 def _mocks(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """List the operations that the gateway answers by itself: path, method, operation."""
+    """Yield path, method and operation of each mock integration."""
     for path, operations in body["paths"].items():
         for method, operation in operations.items():
             if operation.get("x-amazon-apigateway-integration", {}).get("type") == "mock":
@@ -50,7 +50,6 @@ def _mocks(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _put_mock(gateway: "APIGatewayClient", api: str, resource: str, method: str, operation: dict[str, Any]) -> None:
-    """Put one such operation anew."""
     integration = operation["x-amazon-apigateway-integration"]
     where: Any = {"restApiId": api, "resourceId": resource, "httpMethod": method}
     gateway.put_method(**where, authorizationType="NONE")

@@ -1,4 +1,4 @@
-"""Saying what is being done while it is done."""
+"""Progress messages."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from rich.console import Console
 
 @contextmanager
 def step(console: Console, doing: str) -> Iterator[None]:
-    """Show what is being done: a spinner on a terminal, elsewhere a line; then how long it took."""
+    """Show a step: on a terminal a spinner and then the time it took, elsewhere a line."""
     start = time.monotonic()
     if console.is_terminal:
         with console.status(f"{doing} …"):

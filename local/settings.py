@@ -1,4 +1,4 @@
-"""Where things lie, and what samconfig.toml says of the local cloud."""
+"""Paths, and the local cloud's settings in samconfig.toml."""
 
 import tomllib
 from pathlib import Path
@@ -21,4 +21,4 @@ CACHE: Final = ROOT / _samconfig["build"]["parameters"]["cache_dir"]
 PARAMETERS: Final[dict[str, str]] = dict(
     override.split("=", 1) for override in _samconfig["deploy"]["parameters"]["parameter_overrides"]
 )
-"""The template's parameters in the local cloud, but for those that depend on the host."""
+"""The template's parameters in the local cloud, without those that depend on the host."""

@@ -1,4 +1,4 @@
-"""What a running local cloud tells other tools: `stack.json`, and the configuration and variables of `sam local`."""
+"""The description of a running local cloud for other tools: `stack.json`, and the files that `sam local` needs."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from serverless_cart.domain.product import Product
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondShop:
-    """A shop beside the demo shop, which lists allowed origins."""
+    """A second shop, which restricts the allowed origins."""
 
     hashid: str
     api_key: str
@@ -21,7 +21,7 @@ class SecondShop:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoShop:
-    """The demo shop and what opens it. Money is euro cents."""
+    """The demo shop and its keys. Amounts are euro cents."""
 
     hashid: str
     api_key: str
@@ -29,7 +29,7 @@ class DemoShop:
     """Tokens of customers whose carts are empty."""
     demonstration_customer: str
     demonstration_token: str
-    """The customer whom the printed demonstration shops for, and its token."""
+    """The customer of the printed demonstration, and the token."""
     expired_token: str
     revoked_token: str
     blocked_address: str
@@ -40,7 +40,7 @@ class DemoShop:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """Where the deployed stack answers. A route's path is appended to a URL as it stands in the contract."""
+    """The addresses of the deployed stack. A URL and a route's path of the contract make an address."""
 
     search_url: str
     shop_url: str
@@ -55,12 +55,12 @@ class Stack(Deployment, DemoShop):
 
     @classmethod
     def of(cls, deployment: Deployment, shop: DemoShop) -> "Stack":
-        """Join what is deployed to the shop that was loaded into it."""
+        """Combine a deployment and the demo shop in it."""
         parts = ((deployment, Deployment), (shop, DemoShop))
         return cls(**{field.name: getattr(part, field.name) for part, kind in parts for field in fields(kind)})
 
     def save(self, folder: Path) -> None:
-        """Write `stack.json` and what `sam local` needs, which nobody else may read: they hold keys."""
+        """Write `stack.json` and the files of `sam local`. They have keys, so only the owner may read them."""
         folder.mkdir(parents=True, exist_ok=True)
         _write(
             folder / "stack.json",
@@ -72,7 +72,7 @@ class Stack(Deployment, DemoShop):
 
     @classmethod
     def load(cls, folder: Path) -> "Stack | None":
-        """Read `stack.json`; nothing where there is none, or one of another version."""
+        """Read `stack.json`; return ``None`` if there is none, or only one of another version."""
         if not is_known(folder):
             return None
         fields = json.loads((folder / "stack.json").read_text())
@@ -86,12 +86,12 @@ class Stack(Deployment, DemoShop):
 
 
 def is_known(folder: Path) -> bool:
-    """Tell whether there is a `stack.json`."""
+    """Return whether there is a `stack.json`."""
     return (folder / "stack.json").exists()
 
 
 def is_same(folder: Path, other: Path) -> bool:
-    """Tell whether two folders tell of the same stack."""
+    """Return whether two folders describe the same stack."""
     return (
         is_known(folder)
         and is_known(other)
@@ -100,13 +100,13 @@ def is_same(folder: Path, other: Path) -> bool:
 
 
 def forget(folder: Path) -> None:
-    """Remove what `Stack.save` wrote."""
+    """Remove the files of `Stack.save`."""
     for name in ("stack.json", "sam-local.json", "sam-local.toml"):
         (folder / name).unlink(missing_ok=True)
 
 
 def _sam_local(variables: Path, endpoint_url: str) -> str:
-    """Write SAM's configuration for running what was built here, for this host, against the emulator's table."""
+    """Return SAM's configuration: this host's build, with the emulator's table."""
     settings_of_both = f"""
 template_file = "{settings.BUILD / "template.yaml"}"
 env_vars = "{variables}"
@@ -122,7 +122,7 @@ parameter_overrides = [
 
 
 def _write(path: Path, content: str) -> None:
-    """Write a file as a whole, for its owner alone."""
+    """Replace a file by one that only its owner may read."""
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""Deployments that change values of parameters alone, and what `sam local` reads of what was built."""
+"""Deployments that change only parameters, and the build as `sam local` reads it."""
 
 import json
 import subprocess
@@ -29,14 +29,14 @@ print(json.dumps({route.path: [route.function_name, route.authorizer_object.lamb
 
 @pytest.fixture(scope="module")
 def _deployed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Deploy with other values; no test comes after these."""
+    """Deploy other values of parameters. This file's tests run last."""
     log = tmp_path_factory.mktemp("deploy") / "deploy.log"
     deploy.deploy(stack.endpoint_url, log, {"ItemQuantity": str(QUANTITY), "SnapStart": SNAPSHOTS})
 
 
 @pytest.mark.usefixtures("_deployed")
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_the_apis_call_is_the_one_version_and_as_the_parameters_have_it(lambdas: Lambdas, function: str) -> None:
+def test_alias_has_the_only_version_and_its_parameters(lambdas: Lambdas, function: str) -> None:
     name = lambdas.name(function)
     pages = lambdas.client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     (version,) = (one for page in pages for one in page["Versions"] if one["Version"] != "$LATEST")
@@ -48,20 +48,18 @@ def test_what_the_apis_call_is_the_one_version_and_as_the_parameters_have_it(lam
 
 
 @pytest.mark.usefixtures("_deployed")
-def test_a_limit_that_was_changed_holds(customer: Customer, lamp: Product) -> None:
+def test_changed_limit_applies(customer: Customer, lamp: Product) -> None:
     assert customer.add(lamp.id, quantity=QUANTITY).status == 200
     assert customer.add(lamp.id).body["error"] == "cart is full"
 
 
-def test_a_snapshot_of_a_python_that_knows_none_is_refused_before_anything_changes(
-    stack: Stack, tmp_path: Path
-) -> None:
+def test_snapstart_needs_python_3_12(stack: Stack, tmp_path: Path) -> None:
     with pytest.raises(LocalCloudError, match=r"SnapStart needs Runtime python3\.12 or later"):
         deploy.deploy(stack.endpoint_url, tmp_path / "log", {"Runtime": "python3.11", "SnapStart": "PublishedVersions"})
 
 
 @pytest.mark.usefixtures("stack")
-def test_sam_local_finds_every_route_s_function_and_authorizer() -> None:
+def test_sam_local_finds_functions_and_authorizers() -> None:
     built = settings.BUILD / "template.yaml"
     run = subprocess.run(  # noqa: S603 - SAM's own code
         [str(settings.SAM.with_name("python")), "-c", READ, str(built)], capture_output=True, text=True, check=True

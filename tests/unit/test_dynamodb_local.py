@@ -1,4 +1,4 @@
-"""Fetching DynamoDB Local: what is missing is told in one line, and no other package is taken for it."""
+"""Fetching DynamoDB Local: missing programs are reported, and a wrong package is refused."""
 
 import stat
 from pathlib import Path
@@ -11,7 +11,7 @@ from local.errors import LocalCloudError
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Begin with nothing fetched, and with no programs on the path but our own."""
+    """Return an empty folder, and let PATH name only its subfolder ``bin``."""
     monkeypatch.setattr(dynamodb_local, "FOLDER", tmp_path / "fetched")
     monkeypatch.setattr(dynamodb_local, "_ENGINE", tmp_path / "fetched" / "engine")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -20,19 +20,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def program(folder: Path, name: str, script: str) -> None:
-    """Put a program on the path."""
     path = folder / "bin" / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 def java(folder: Path, version: str) -> None:
-    """Put a Java on the path."""
     program(folder, "java", f"echo 'openjdk version \"{version}\" 2021-09-14' >&2")
 
 
 @pytest.mark.parametrize("version", ["", "1.8.0_422", "11.0.2", "none"])
-def test_a_java_that_is_missing_or_too_old_is_told(folder: Path, version: str) -> None:
+def test_missing_or_old_java_is_reported(folder: Path, version: str) -> None:
     if version == "none":
         program(folder, "java", "exit 1")
     elif version:
@@ -44,7 +42,7 @@ def test_a_java_that_is_missing_or_too_old_is_told(folder: Path, version: str) -
 
 
 @pytest.mark.parametrize("version", ["17", "17.0.15", "21-ea"])
-def test_npm_that_is_missing_is_told(folder: Path, version: str) -> None:
+def test_missing_npm_is_reported(folder: Path, version: str) -> None:
     java(folder, version)
 
     with pytest.raises(LocalCloudError, match="npm"):
@@ -55,12 +53,10 @@ def test_npm_that_is_missing_is_told(folder: Path, version: str) -> None:
     ("script", "reason"),
     [
         ("echo no network >&2; exit 1", "no network"),
-        ('while [ "$1" != --pack-destination ]; do shift; done; echo other > "$2/package.tgz"', "digest is another"),
+        ('while [ "$1" != --pack-destination ]; do shift; done; echo other > "$2/package.tgz"', "digest differs"),
     ],
 )
-def test_what_npm_does_not_bring_or_brings_wrong_is_told_and_leaves_nothing(
-    folder: Path, script: str, reason: str
-) -> None:
+def test_failed_or_wrong_download_leaves_nothing(folder: Path, script: str, reason: str) -> None:
     java(folder, "17")
     program(folder, "npm", script)
 
@@ -69,7 +65,7 @@ def test_what_npm_does_not_bring_or_brings_wrong_is_told_and_leaves_nothing(
     assert [path.name for path in (folder / "fetched").iterdir()] == ["lock"]
 
 
-def test_what_was_fetched_is_not_fetched_again(folder: Path) -> None:
+def test_engine_is_fetched_once(folder: Path) -> None:
     java(folder, "17")
     program(folder, "npm", "exit 1")
     (folder / "fetched" / "engine").mkdir(parents=True)

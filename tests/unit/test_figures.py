@@ -1,4 +1,4 @@
-"""Figures of runs that go on side by side, as `.ci/run` has them."""
+"""Figures of concurrent test runs."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,15 +12,12 @@ TIMES = 300
 
 
 def record_many(folder: Path, command: str) -> None:
-    """Record figures as a run would, over and over."""
     figures.KEPT = folder
     for number in range(TIMES):
         figures.record("faults", command, answered=number)
 
 
-def test_runs_that_record_at_once_read_and_keep_each_other_s_figures_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_runs_keep_each_others_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "KEPT", tmp_path)
     commands = ["make test", "make test-engine"]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -32,4 +29,4 @@ def test_runs_that_record_at_once_read_and_keep_each_other_s_figures_whole(
 
     kept = figures.kept_figures()["faults"]
     assert list(kept) == commands
-    assert [it["figures"] for it in kept.values()] == [{"answered": TIMES - 1}] * 2
+    assert [run["figures"] for run in kept.values()] == [{"answered": TIMES - 1}] * 2
