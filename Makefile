@@ -19,36 +19,36 @@ help: ## List the targets
 prepare: ## Create the virtual environments that are missing or out of date
 	@$(PYTHON) tools/prepare.py
 
-cartctl: ## Install the operators' tool, and say how to call it
+cartctl: ## Install cartctl, and print how to add it to the PATH
 	@$(PYTHON) tools/prepare.py .venv
 	@echo 'Installed .venv/bin/cartctl. To call it as cartctl in this shell: export PATH="$(CURDIR)/.venv/bin:$$PATH"'
 
-start: prepare ## Run the product on this machine until Ctrl-C (PORT=4566)
+start: prepare ## Run the local cloud until Ctrl-C (PORT=4566)
 	@.venv/bin/python -m local start --port $(PORT)
 
-up: prepare ## The same in the background; on a running one, bring code changes in
+up: prepare ## Run the local cloud in the background, or deploy code changes to a running one
 	@.venv/bin/python -m local up --port $(PORT)
 
-down: ## Stop what `make up` started; nothing of it is kept
+down: ## Stop the local cloud and delete its data
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 
-test: lint ## Check and test everything (FULL=1 at full size, SEED= repeats a run's operations)
+test: lint ## Lint and run all tests (FULL=1: full size, SEED=: the operations of an earlier run)
 	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit tests/integration
 	$(PYTEST) tests/store tests/e2e
 
-test-engine: prepare ## Test stores, functions and concurrency on DynamoDB Local (needs Java and npm; FULL=1, SEED=)
+test-engine: prepare ## Test on DynamoDB Local, Amazon's own engine (needs Java and npm; FULL=1, SEED=)
 	@.venv/bin/python -m local.dynamodb_local
 	$(PYTEST) --dynamodb-local tests/engine tests/store $(ON_ENGINE)
 
-reliability: ## Run all of that at full size, and the soak, and write the figures into docs/reliability.md
+reliability: ## Run test and test-engine at full size and the soak; write the figures to docs/reliability.md
 	$(MAKE) test test-engine FULL=1
 	$(MAKE) soak
 	.venv/bin/python -m tools.reliability
 
-soak: prepare ## Put mixed load on a local cloud and watch its memory (MINUTES=10)
+soak: prepare ## Put load on a local cloud and check its memory (MINUTES=10)
 	@.venv/bin/python -m tools.soak --minutes $(MINUTES)
 
-bench: prepare ## Measure every operation against its floor: time, calls, units, dollars
+bench: prepare ## Measure time, calls, units and dollars of each operation against its floor
 	@.venv/bin/python -m bench
 
 lint: prepare ## Check style, security, types, the template and the packages
@@ -65,15 +65,15 @@ docs: prepare ## Build an HTML page of docs/openapi.yaml and print its path
 openapi: prepare ## Write the schemas of request bodies into docs/openapi.yaml, from the models
 	@.venv/bin/python -m tools.openapi
 
-format: prepare ## Format the code and apply the fixes of ruff
+format: prepare ## Format the code and apply ruff's fixes
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-lock: prepare ## Pin all packages with hashes (UPGRADE=1 takes the newest)
+lock: prepare ## Pin all packages with hashes (UPGRADE=1: newest versions)
 	@for name in $(LOCKED); do \
 		echo "$$name.txt"; $(LOCK) $(if $(UPGRADE),--upgrade) $$name.in -o $$name.txt || exit 1; \
 	done
 
-clean: down ## Stop the local cloud and remove everything that can be made again
+clean: down ## Stop the local cloud and delete everything that is generated
 	@rm -rf .local .venv build *.egg-info .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""`make bench`: measure, show, keep, and end non-zero where a target is missed."""
+"""`make bench`: measure, print and store the figures; exit non-zero if a target is missed."""
 
 import sys
 from typing import Annotated, Final
@@ -12,7 +12,7 @@ from bench.report import Row
 from local.errors import LocalCloudError
 
 WIDE: Final = 160
-"""Columns where no terminal bounds them."""
+"""Columns if standard output is not a terminal."""
 
 console: Final = Console(width=None if sys.stdout.isatty() else WIDE)
 app = typer.Typer(add_completion=False)
@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def everything(
     context: typer.Context,
-    rounds: Annotated[int, typer.Option(help="Times that each operation is timed.", min=10)] = 150,
+    rounds: Annotated[int, typer.Option(help="Measurements of each operation.", min=10)] = 150,
 ) -> None:
     """Measure every operation and every cold start against its floor."""
     if context.invoked_subcommand:
@@ -53,7 +53,7 @@ def memory_sizes() -> None:
 
 @app.command("growth")
 def growth_of_tables() -> None:
-    """Time an add and a read against the size of the table, and of the cart. Ends non-zero where a table's counts."""
+    """Time an add and a read by the size of table and cart. Exit non-zero if the table's size matters."""
     measured = growth.measure()
     console.print(growth.table(measured))
     if not measured["met"]:
@@ -68,12 +68,11 @@ def without_each_speed_up() -> None:
 
 @app.command("scale")
 def hot_keys() -> None:
-    """Say at which rate to one shop, session or customer each key throttles first."""
+    """Print the request rate at which each kind of key is throttled first."""
     console.print(scale.table(scale.measure()))
 
 
 def _rows(rounds: int) -> list[Row]:
-    """Carry everything out and count it, then time it."""
     with bundle.running() as ran:
         counted = [units.measure(run) for run in ran.runs]
         times = warm.measure(ran, rounds)

@@ -1,4 +1,4 @@
-"""The layers and functions as `sam build` makes them for this host, copied so that no other build changes them."""
+"""The layers and functions that `sam build` creates for this host, copied so that no other build changes them."""
 
 import shutil
 import tempfile
@@ -13,7 +13,7 @@ from tools.support.template import TEMPLATE, resources_of_type
 
 @contextmanager
 def built() -> Iterator[Path]:
-    """Build, and yield a folder with a copy of every layer and function by its name in the template.
+    """Build, and yield a folder with a copy of each layer and function, by its name in the template.
 
     Raises `LocalCloudError`.
     """

@@ -1,4 +1,4 @@
-"""The functions over a table: every operation is carried out once on DynamoDB Local, and can be repeated after that."""
+"""The functions over a table: each operation runs once on DynamoDB Local, and can then be repeated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from local import dynamodb_local
 
 @dataclass(frozen=True)
 class Run:
-    """An operation as it was carried out: its calls, the bytes of its answer and of its log lines."""
+    """An operation that has run: its calls, and the bytes of its answer and log lines."""
 
     operation: Operation
     handler: Handler
@@ -23,7 +23,7 @@ class Run:
     logged: int
 
     def repeat(self) -> None:
-        """Carry it out again. Raises `RuntimeError` unless it succeeds."""
+        """Run the operation again. Raises `RuntimeError` if it fails."""
         answer = self.handler(self.operation.event, functions.Context())
         if answer.get("statusCode", 200) != 200:
             raise RuntimeError(f"{self.operation.title} was answered {answer}")
@@ -31,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Bundle:
-    """All of them, the database that they share, and where their log goes."""
+    """All operations, their database and their log."""
 
     runs: list[Run]
     database: Replay
@@ -40,7 +40,7 @@ class Bundle:
 
 @contextmanager
 def running() -> Iterator[Bundle]:
-    """Carry every operation out once, and keep the database for as long as the context lasts."""
+    """Run each operation once; the database exists as long as the context."""
     with dynamodb_local.running() as engine, replay.running(engine) as database:
         log = Log()
         handlers = functions.load(database.address, log)
@@ -51,7 +51,6 @@ def running() -> Iterator[Bundle]:
 
 
 def _run(operation: Operation, handler: Handler, database: Replay, log: Log) -> Run:
-    """Carry an operation out for the first time."""
     database.exchanges()
     before = log.bytes
     with log.taking():
@@ -62,6 +61,6 @@ def _run(operation: Operation, handler: Handler, database: Replay, log: Log) -> 
 
 
 def _fill(engine: str) -> None:
-    """Make the table and put in it what the operations suppose."""
+    """Create the table with the items that the operations need."""
     rows = [*shared_rows(), *(row for operation in operations() for row in operation.rows)]
     new_table(engine).write_many({"PutRequest": {"Item": row}} for row in rows)

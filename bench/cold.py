@@ -48,7 +48,7 @@ AT_MOST_OTHERS: Final = 1.5
 """A start's processor time, as a multiple of the bare function's."""
 
 Starts = list[dict[str, Any]]
-"""What the child reports of each start of a function."""
+"""The child's report of each start of a function."""
 
 CHILD: Final = """\
 import json, sys, time
@@ -81,7 +81,7 @@ json.dump({"init": [b - a for a, b in zip(start, ready)], "first": [b - a for a,
            "modules": modules}, out)
 out.flush()  # at exit only what sys.stdout is then would be
 """
-"""Imports a function as Lambda's runtime does, and gives it its first event."""
+"""Imports a function as Lambda's runtime does, and invokes it with its first event."""
 
 
 def measure(rounds: int = 30) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def measure(rounds: int = 30) -> dict[str, Any]:
 
 @contextmanager
 def environment() -> Iterator[Callable[..., dict[str, Any]]]:
-    """Build the functions and fill a table, and yield what starts one: its name, and code to run before its import."""
+    """Build the functions and fill a table; yield a function that starts one by name, after running some code."""
     with built() as folder, dynamodb_local.running() as engine:
         _add_bare(folder)
         rows = [*operations.shared_rows(), *(row for one in operations.operations() for row in one.rows)]
@@ -114,7 +114,7 @@ def environment() -> Iterator[Callable[..., dict[str, Any]]]:
 
 
 def table(measured: dict[str, Any]) -> Table:
-    """Show what `measure` returned."""
+    """Format the result of `measure`."""
     shown = Table(
         title="Cold starts",
         caption="ratios: processor time of the fastest third, to boto3 as pip installs it",
@@ -160,7 +160,7 @@ def _start(folder: Path, name: str, engine: str, before: str) -> dict[str, Any]:
     layers = {BARE: [BARE], PRUNED: ["DependenciesLayer"]}.get(name, resources_of_type("AWS::Serverless::LayerVersion"))
     path = [folder / name, *(folder / layer / "python" for layer in layers)]
     run = subprocess.run(  # noqa: S603 - our own code, and no shell
-        [_interpreter(), "-S", "-c", f"{before}\n{CHILD}", str(NOW)],  # -S: packages come from the layers alone
+        [_interpreter(), "-S", "-c", f"{before}\n{CHILD}", str(NOW)],  # -S: packages only from the layers
         input=json.dumps(_event(name)),
         env={
             "PATH": os.defpath,
@@ -224,7 +224,7 @@ def _requirements_of(packages: Collection[str]) -> str:
 
 @contextmanager
 def _unwritable(folder: Path) -> Iterator[None]:
-    """Take the right to write away from a folder, and see that nothing has been written."""
+    """Make a folder read-only, and check that nothing has been written."""
     before = sorted(folder.rglob("*"))
     for path in (folder, *before):
         path.chmod(path.stat().st_mode & ~0o222)

@@ -1,4 +1,4 @@
-"""Dollars per million requests of an operation, from its time and its units and the published prices (prices.toml)."""
+"""Dollars per million requests of an operation, from its time, its units and the published prices (prices.toml)."""
 
 import math
 import tomllib
@@ -18,7 +18,7 @@ MEGABYTES: Final[int] = TEMPLATE["Globals"]["Function"]["MemorySize"]
 
 @dataclass(frozen=True)
 class Cost:
-    """Dollars per million requests, by whom they are paid to."""
+    """Dollars per million requests, by service."""
 
     gateway: float
     function: float
@@ -27,18 +27,18 @@ class Cost:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum."""
         return self.gateway + self.function + self.table + self.logs
 
 
 def memory_of(function: str) -> int:
-    """Return the megabytes that the template gives a function."""
+    """Return the memory of a function in the template, in megabytes."""
     megabytes: int = TEMPLATE["Resources"][FUNCTIONS[function]]["Properties"].get("MemorySize", MEGABYTES)
     return megabytes
 
 
 def cost(function: str, processor_ms: float, units: Units, logged: int) -> Cost:
-    """Return what a million requests cost that take the whole processor so long and log so many bytes.
+    """Return the cost of a million requests, each with ``processor_ms`` of a processor and ``logged`` bytes of log.
 
     The gateway does not charge for the authorizer.
     """
@@ -53,21 +53,21 @@ def cost(function: str, processor_ms: float, units: Units, logged: int) -> Cost:
 
 
 def share_of(megabytes: int) -> float:
-    """Return the share of a processor that so much memory buys."""
+    """Return the share of a processor that comes with this memory."""
     whole: int = PRICES["lambda"]["megabytes_of_a_processor"]
     return min(1.0, megabytes / whole)
 
 
 def lambda_charge(megabytes: int, milliseconds: float) -> float:
-    """Return what Lambda charges for one invocation."""
+    """Return the price of one invocation."""
     gigabyte_seconds = math.ceil(milliseconds) / 1000 * megabytes / 1024
     return float(PRICES["lambda"]["request"] + gigabyte_seconds * PRICES["lambda"]["gigabyte_second"])
 
 
 def snapshots() -> dict[str, float]:
-    """Return the dollars that SnapStart costs: a month for the snapshots of all functions, and a million cold starts.
+    """Return the price of SnapStart in dollars: all functions' snapshots for a month, and a million cold starts.
 
-    Starts are of the largest function.
+    The starts are those of the largest function.
     """
     gigabytes = [memory_of(function) / 1024 for function in FUNCTIONS]
     return {

@@ -7,7 +7,7 @@ from tools.support.template import create_table
 
 
 def new_table(address: str, name: str = TABLE) -> Table:
-    """Make the table from the template's own words."""
+    """Create the table of the template."""
     client = environment.session().client("dynamodb", endpoint_url=address, config=environment.CLIENT)
     create_table(client, name)
     return Table(name, client)

@@ -1,6 +1,6 @@
-"""The functions in this process, as a warm Lambda has them: with their own environment and log, and a stopped clock.
+"""The functions in this process, as in a warm Lambda: with their environment and log, and a stopped clock.
 
-The clock is stopped so that a repeated request is the same to the byte, and can be answered from memory.
+The clock is stopped so that a repeated request has the same bytes, and can be answered from memory.
 """
 
 import contextlib
@@ -53,27 +53,26 @@ class Context:
 
 
 class Log(io.TextIOBase):
-    """What a function prints: counted and given to the system, line by line, as it is in Lambda."""
+    """The output of a function: counted, and written to the system line by line, as in Lambda."""
 
     def __init__(self) -> None:
-        """Write to where nothing is kept."""
         self.bytes = 0
         self._sink = os.open(os.devnull, os.O_WRONLY)
 
     def write(self, text: str, /) -> int:
-        """Take a piece of text."""
+        """Count and write a text."""
         self.bytes += os.write(self._sink, text.encode())
         return len(text)
 
     @contextlib.contextmanager
     def taking(self) -> Iterator[None]:
-        """Take what is printed as well as what the loggers write."""
+        """Redirect standard output to this log; the loggers write to it too."""
         with contextlib.redirect_stdout(cast("TextIO", self)):
             yield
 
 
 def load(address: str, log: Log) -> dict[str, Handler]:
-    """Import every function, with the database at this address. It is done once a process."""
+    """Import all functions, with the database at this address. Call it once per process."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
         del os.environ[name]
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=address)

@@ -1,6 +1,6 @@
-"""Growth: what an add and a read cost as carts, products and items become more, on DynamoDB Local.
+"""Growth: the time of an add and a read by the number of carts, products and items, on DynamoDB Local.
 
-Tables and carts of every size take turns, so that whatever else the machine does falls on each of them.
+Tables and carts of all sizes take turns, so that other work of the machine slows all of them.
 """
 
 import statistics
@@ -22,22 +22,22 @@ from serverless_cart.service.cart import CartService, Preconditions
 from tools.support.events import NOW, SHOP
 
 STORED: Final = (1, 1_000, 100_000)
-"""Carts in a table, and as many products."""
+"""The number of carts in a table, and of products."""
 ITEMS: Final = (1, 5, 20, 100)
-"""Items in the cart that is added to and read."""
+"""The number of items in the measured cart."""
 USUAL: Final = 5
-"""Items in the cart, where it is the table that grows."""
+"""The number of items in the cart while the table grows."""
 FLAT: Final = 1.25
-"""A bound of the time in the largest table, as a multiple of that in the smallest."""
+"""The largest accepted ratio of the time in the largest table to that in the smallest."""
 
 Operation = Callable[[], object]
 
 
 def measure(rounds: int = 200) -> dict[str, Any]:
-    """Return an add's and a read's median times, in milliseconds, by carts stored and by items in the cart.
+    """Return the median times of an add and a read in milliseconds, by stored carts and by items in the cart.
 
-    ``ratios`` compares the largest table with the smallest: the median of the turns' ratios. ``met`` says whether
-    they are flat. Raises `LocalCloudError`.
+    ``ratios`` compares the largest table with the smallest: the median of the turns' ratios. ``met`` is true if no
+    ratio exceeds `FLAT`. Raises `LocalCloudError`.
     """
     with dynamodb_local.running() as engine:
         tables = {size: _filled(engine, size) for size in STORED}
@@ -62,7 +62,7 @@ def measure(rounds: int = 200) -> dict[str, Any]:
 
 
 def table(measured: dict[str, Any]) -> RichTable:
-    """Show what `measure` returned."""
+    """Format the result of `measure`."""
     ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in measured["ratios"].items())
     caption = f"largest table against smallest: {ratios}; at most {measured['at_most']}"
     shown = RichTable(title="Growth, in ms", caption=caption)
@@ -75,7 +75,7 @@ def table(measured: dict[str, Any]) -> RichTable:
 
 
 def _filled(engine: str, size: int) -> Table:
-    """Make a table with so many carts and so many products."""
+    """Create a table with ``size`` carts and ``size`` products."""
     filled = new_table(engine, f"table-{size}")
     for start in range(0, size, 1_000):
         rows = _rows(range(start, min(start + 1_000, size)))
@@ -84,14 +84,13 @@ def _filled(engine: str, size: int) -> Table:
 
 
 def _rows(numbers: range) -> Iterator[Item]:
-    """Write a cart and a product for each number."""
     for number in numbers:
         yield cart_to_item(Owner(SHOP, f"customer-{number}"), cart([number + 1]), NOW)
         yield product_to_item(SHOP, product(number + 1))
 
 
 def _operations(of: Table, items: int) -> dict[str, Operation]:
-    """Return an add to a cart of so many items, and a read of it; its products are for sale."""
+    """Return an add to a cart with this many items, and a read of it."""
     owner = Owner(SHOP, f"with-{items}")
     rows = [cart_to_item(owner, cart(range(1, items + 1)), NOW)]
     rows += [product_to_item(SHOP, product(id_)) for id_ in range(1, items + 1)]
@@ -104,19 +103,18 @@ def _operations(of: Table, items: int) -> dict[str, Operation]:
 
 
 def cart(products: Iterable[int]) -> Cart:
-    """Make a cart with one of each product."""
+    """Return a cart with one of each product."""
     items = {id_: CartItem(id_, 1, "", NOW, NOW, ProductSnapshot(product(id_), NOW)) for id_ in products}
     return Cart(version=NOW, created_at=NOW, updated_at=NOW, items=items)
 
 
 def product(id_: int) -> Product:
-    """Make a product."""
+    """Return a product."""
     image = f"https://images.example/{id_}.jpg"
     return Product(id_, f"REF-{id_}", f"Product {id_}", image, price=1_490, discount=0, stock=None, active=True)
 
 
 def _timed(carry_out: Operation) -> float:
-    """Return the milliseconds that it takes."""
     start = time.perf_counter()
     carry_out()
     return (time.perf_counter() - start) * 1000

@@ -1,8 +1,8 @@
-"""Memory sizes: a function's time and price at the share of a processor that each buys it on Lambda.
+"""Memory sizes: the time and price of a function at the share of a processor that comes with each size on Lambda.
 
-Lambda gives a function a whole processor at 1,769 MB and less in proportion, a quota of each 20 ms. A control group of
-Linux's gives the same quota to this process here; the database answers after the wait that prices.toml supposes. The
-requests follow one another without a pause, so no quota is left over from idle time: nothing is slower on Lambda.
+Lambda gives a function a whole processor at 1,769 MB and proportionally less below, as a quota of each 20 ms. Here, a
+Linux control group gives this process the same quota; the database answers after the wait that prices.toml assumes.
+The requests follow one another without a pause, so no quota is saved up in idle time: Lambda is not slower.
 """
 
 import os
@@ -25,12 +25,12 @@ SIZES: Final = (128, 192, 256, 384, 512, 768, 1024, 1769)
 OPERATIONS: Final = ("authorizer", "stats PUT", "cart read, 5", "cart add, 5", "item update, 5", "cart add, 100")
 ROUNDS: Final = 100
 PERIOD: Final = 20_000
-"""Microseconds for which a quota is given."""
+"""Microseconds of one quota."""
 _CONTROLLERS: Final = (Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup"))
 
 
 def measure() -> dict[str, Any]:
-    """Time some operations at each size. Raises `LocalCloudError` where the processor's share cannot be bounded."""
+    """Time some operations at each size. Raises `LocalCloudError` if the processor's share cannot be limited."""
     with bundle.running() as ran, ran.log.taking(), _group() as group:
         runs = [run for run in ran.runs if run.operation.title in OPERATIONS]
         for run in runs:
@@ -44,7 +44,7 @@ def measure() -> dict[str, Any]:
 
 
 def table(measured: dict[str, Any]) -> Table:
-    """Show what was measured."""
+    """Format the result of `measure`."""
     shown = Table(title="Time and Lambda's price by memory size")
     for name in ("operation, items", "MB", "p50 ms", "p99 ms", "dollars per million"):
         shown.add_column(name, justify="left" if name.startswith("operation") else "right")
@@ -61,7 +61,6 @@ def table(measured: dict[str, Any]) -> Table:
 
 
 def _at(run: Run, megabytes: int) -> dict[str, Any]:
-    """Time one operation under the current bound."""
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -80,14 +79,16 @@ def _at(run: Run, megabytes: int) -> dict[str, Any]:
 
 @contextmanager
 def _group() -> Iterator[Path]:
-    """Put this process in a new control group."""
+    """Move this process to a new control group."""
     controller = next(folder for folder in _CONTROLLERS if folder.exists())
     group = controller / f"serverless-cart-{os.getpid()}"
     try:
         group.mkdir()
         (group / "cgroup.procs").write_text(str(os.getpid()))
     except OSError as error:
-        raise LocalCloudError(f"a share of the processor takes a writable control group: {error}") from None
+        raise LocalCloudError(
+            f"cannot limit the processor: {error}. Run as root on Linux"
+        ) from None
     try:
         yield group
     finally:
@@ -96,7 +97,6 @@ def _group() -> Iterator[Path]:
 
 
 def _bound(group: Path, megabytes: int) -> None:
-    """Give the group the share of a processor that so much memory buys."""
     quota = int(share_of(megabytes) * PERIOD)
     if (group / "cpu.max").exists():
         (group / "cpu.max").write_text(f"{quota} {PERIOD}")

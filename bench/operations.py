@@ -1,4 +1,4 @@
-"""The operations that are measured: for each an event as API Gateway sends it, and what lies in the table before it."""
+"""The measured operations: for each an event of API Gateway, and the items of the table before it."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,11 +19,11 @@ from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
 from tools.support.events import HASHID, NOW, SECOND, SHOP, Event, altered, load
 
 SIZES: Final = (1, 5, 20, 100)
-"""Items of a cart, or of a search session's, when the operation has been carried out; before it where it takes away."""
+"""Items of a cart or session after the operation, or before it if it deletes items."""
 FRESH: Final = NOW - 10 * SECOND
-"""When a price was read that need not be read again."""
+"""When a fresh price was read."""
 AGED: Final = NOW - 90 * SECOND
-"""When a price was read that must be."""
+"""When a stale price was read."""
 FIRST: Final = 100_000
 """The lowest id of the products."""
 API_KEY: Final = "0" * 40
@@ -34,8 +34,8 @@ API_KEY: Final = "0" * 40
 class Operation:
     """One request in one state of the table.
 
-    ``size`` counts items, ``None`` where it makes no difference; ``rows`` are its own; ``wanted`` is what is asked of
-    it, where anything is; ``calls`` are those that docs/table.md promises.
+    ``size`` is the number of items, ``None`` if it does not matter. ``rows`` are the items of the table that only this
+    operation needs. ``at_most`` and ``write_units`` are targets, and ``calls`` is the number in docs/table.md.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Operation:
 
     @property
     def title(self) -> str:
-        """Return the name that no other operation has."""
+        """Return the unique name of the operation."""
         return self.name if self.size is None else f"{self.name}, {self.size}"
 
 
 def shared_rows(products: int = max(SIZES)) -> list[Item]:
-    """Return what all operations find in the table: the shop, its token, so many products."""
+    """Return the items that all operations need: the shop, its token and its products."""
     shop = Shop(SHOP, frozenset({HASHID}))
     return [
         shop_to_item(shop),
@@ -64,7 +64,7 @@ def shared_rows(products: int = max(SIZES)) -> list[Item]:
 
 
 def operations() -> list[Operation]:
-    """Return all of them, in the order in which they are reported."""
+    """Return all operations in the order of the report."""
     return [
         Operation("authorizer", "authorizer", load("authorizer/api_key_with_zone"), calls=2),
         *_session_operations(),
@@ -73,7 +73,6 @@ def operations() -> list[Operation]:
 
 
 def _session_operations() -> Iterator[Operation]:
-    """Put one item in a search session's cart, take a part of it out, empty the cart."""
     put = altered(load("stats_cart/put_body"), path={"session_id": "put"})
     yield Operation(
         "stats PUT", "stats_cart", put, 1, rows=_session("put", 1, ItemKey("product", "MUG-7")),
@@ -90,9 +89,8 @@ def _session_operations() -> Iterator[Operation]:
 
 
 def _cart_operations(size: int) -> Iterator[Operation]:
-    """Read and change a customer's cart of so many items."""
     bound = {5: 1.25, 100: 1.5}.get(size)
-    # Added is the cart's last product, which is not in it yet.
+    # Adds the last product, which is not in the cart yet.
     body = {"product": FIRST + size - 1, "quantity": 2}
 
     event = _of(load("cart_items/post"), f"add-{size}", body=body)
@@ -124,12 +122,12 @@ def _cart_operations(size: int) -> Iterator[Operation]:
 
 
 def _of(event: Event, customer: str, **changes: Any) -> Event:  # noqa: ANN401 - JSON is anything
-    """Return the event as it comes from another customer, without preconditions."""
+    """Return the event for another customer."""
     return altered(event, authorizer={"customer": customer}, **changes)
 
 
 def _product(number: int) -> Product:
-    """Return a product of common size: some 180 bytes in a cart's line."""
+    """Return a product of common size: about 180 bytes in a cart line."""
     return Product(
         id=FIRST + number,
         ref=f"MUG-STONE-{number:04d}",
@@ -143,7 +141,7 @@ def _product(number: int) -> Product:
 
 
 def _cart(customer: str, size: int, read_at: int = FRESH) -> list[Item]:
-    """Return a cart of so many items, one in five with notes; nothing where there are none."""
+    """Return a cart, one in five items of which has notes; nothing if ``size`` is 0."""
     lines = {
         FIRST + number: CartItem(
             product_id=FIRST + number,
@@ -160,7 +158,6 @@ def _cart(customer: str, size: int, read_at: int = FRESH) -> list[Item]:
 
 
 def _session(id_: str, size: int, first: ItemKey | None = None) -> list[Item]:
-    """Return the items of a search session's cart."""
     names = [first or ItemKey("product", "0"), *(ItemKey("product", str(number)) for number in range(1, size))]
     return [
         {

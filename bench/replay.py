@@ -1,8 +1,8 @@
-"""A DynamoDB that answers each request as the real engine answered it the first time.
+"""A database that answers each request as DynamoDB Local answered it the first time.
 
-Its requests go to DynamoDB Local once, with the units that they consume; the same bytes are then answered from memory.
-So an operation can be repeated without end in the same state of the table, and the times have none of the engine's
-noise, which is larger than the time of our own code. It runs in a separate process, as the database does.
+Each request is sent to DynamoDB Local once, and asks for the consumed units; the same bytes are then answered from
+memory. So an operation can be repeated in the same state of the table, and the times do not have the noise of the
+engine, which is larger than the time of our own code. It runs in a separate process, as a real database does.
 """
 
 import http.client
@@ -28,7 +28,7 @@ READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan"})
 
 @dataclass(frozen=True)
 class Exchange:
-    """One call of the database: what it asked and was answered, its units, and the bytes of both bodies."""
+    """One call of the database: parameters, answer, consumed units, and the sizes of both bodies in bytes."""
 
     operation: str
     parameters: dict[str, Any]
@@ -44,7 +44,7 @@ class Exchange:
 
 
 class Replay:
-    """The parent's end of the process. Its address is where the functions find their database."""
+    """The parent's end of the process; ``address`` is the database's address for the functions."""
 
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
         """Wait for the process, which sends its port first."""
@@ -52,13 +52,13 @@ class Replay:
         self.address = f"http://{settings.HOST}:{pipe.recv()}"
 
     def exchanges(self) -> list[Exchange]:
-        """Return the calls since the last question."""
+        """Return the calls since the last call of this method."""
         self._pipe.send(("exchanges", None))
         calls: list[Exchange] = self._pipe.recv()
         return calls
 
     def seal(self, wait: float) -> None:
-        """Answer from memory alone from now on, each time after so many seconds."""
+        """Answer only from memory from now on, each time after ``wait`` seconds."""
         self._pipe.send(("seal", wait))
         self._pipe.recv()
 
@@ -80,14 +80,14 @@ def running(engine: str) -> Iterator[Replay]:
 
 @dataclass(frozen=True)
 class _Known:
-    """A request that was put to the engine, and the bytes of its answer."""
+    """A request that the engine has answered, and the bytes of the answer."""
 
     exchange: Exchange
     answer: bytes
 
 
 class _Memory(socketserver.ThreadingTCPServer):
-    """What was asked and answered."""
+    """The server, with the answers so far."""
 
     daemon_threads = True
 
@@ -101,7 +101,7 @@ class _Memory(socketserver.ThreadingTCPServer):
         self.wait = 0.0
 
     def answer(self, target: bytes, body: bytes, authorization: bytes) -> bytes:
-        """Answer from memory, or ask the engine where memory is not sealed yet."""
+        """Answer from memory, or by the engine if the answer is unknown and the memory not sealed."""
         if self.wait:
             time.sleep(self.wait)
         known = self.answers.get((target, body))
@@ -119,7 +119,7 @@ class _Memory(socketserver.ThreadingTCPServer):
         return known.answer
 
     def _ask(self, target: str, body: bytes, authorization: str) -> "_Known":
-        """Put a request to the engine, and see what it costs."""
+        """Send a request to the engine, and return its answer and units."""
         parameters = json.loads(body)
         connection = http.client.HTTPConnection(urlsplit(self.engine).netloc)
         connection.request(
@@ -145,7 +145,7 @@ class _Conversation(socketserver.StreamRequestHandler):
     server: _Memory
 
     def handle(self) -> None:
-        """Answer request after request until the client hangs up."""
+        """Answer requests until the client closes the connection."""
         while self.rfile.readline():
             headers = {}
             while (line := self.rfile.readline()) != b"\r\n":
@@ -173,7 +173,7 @@ def _serve(pipe: "Connection[Any, Any]", engine: str) -> None:
 
 
 def _message(status: str, body: bytes) -> bytes:
-    """Write an answer with the headers that DynamoDB sends."""
+    """Return an answer with DynamoDB's headers."""
     head = (
         f"HTTP/1.1 {status}\r\nServer: Server\r\nDate: Fri, 21 Nov 2025 12:34:56 GMT\r\n"
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n"

@@ -1,4 +1,4 @@
-"""What is shown of the figures, kept of them and asked of them."""
+"""The report: tables of the figures, their JSON file, and the missed targets."""
 
 import json
 import platform
@@ -22,7 +22,7 @@ FIGURES: Final = settings.STATE / "bench.json"
 
 @dataclass(frozen=True)
 class Row:
-    """All figures of one operation; ``cost_floor`` is what it would cost if our own code took no time and no log."""
+    """All figures of one operation; ``cost_floor`` is its cost without the time and log of our own code."""
 
     run: Run
     warm: Warm
@@ -31,7 +31,7 @@ class Row:
     cost_floor: Cost
 
     def missed(self) -> list[str]:
-        """Say which targets it misses."""
+        """Return the missed targets of this operation."""
         operation = self.run.operation
         wanted = {
             f"{self.units.calls} calls, {operation.calls} wanted": self.units.calls <= operation.calls,
@@ -46,7 +46,7 @@ class Row:
 
 
 def missed(rows: Sequence[Row]) -> list[str]:
-    """Say which targets are missed."""
+    """Return all missed targets."""
     kept = TEMPLATE["Parameters"]["AuthorizerCacheSeconds"]["Default"]
     return [
         *(miss for row in rows for miss in row.missed()),
@@ -55,7 +55,7 @@ def missed(rows: Sequence[Row]) -> list[str]:
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
-    """Show the figures as tables."""
+    """Print the figures as tables."""
     times = Table(title="Warm, against the same calls by a bare client")
     times.add_column("operation, items")
     for name in ("p50 ms", "floor", "p99 ms", "floor", "cpu p50 ms", "floor", "p99", "floor", "ratio", "target"):

@@ -1,8 +1,8 @@
-"""Scale: at which rate each kind of key throttles first, by DynamoDB's published limits.
+"""Scale: the request rate at which each kind of key is throttled first, by DynamoDB's published limits.
 
 One partition serves 3,000 read units and 1,000 write units a second. Adaptive capacity soon gives a hot key a
-separate partition, and splits a hot item collection by its sort keys; one item is never split. So a key pattern
-throttles first where its hottest item, or the partition value that has not been split yet, reaches that.
+separate partition, and splits a hot item collection by its sort keys; one item is never split. So a key pattern is
+throttled first when its hottest item, or its hottest partition before the split, reaches these limits.
 """
 
 import random
@@ -28,18 +28,18 @@ WRITES: Final = 1_000
 CACHE: Final[int] = TEMPLATE["Parameters"]["AuthorizerCacheSeconds"]["Default"]
 """Seconds that the gateway keeps the authorizer's answer for a token."""
 PRODUCTS: Final = 10_000
-"""Products of the shop that is simulated; how often each is asked for follows Zipf's law, as popularity does."""
+"""Products of the simulated shop. Their popularity follows Zipf's law."""
 REQUESTS: Final = 200_000
-"""Requests that are simulated."""
+"""Simulated requests."""
 CARTS: Final = (1, 5, 20, 100)
 """Items of a cart."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A key pattern: what its hottest key takes of each request in read and write units, and how often it is one.
+    """A key pattern, with the read and write units of its hottest key per request.
 
-    ``share`` is how many of the requests reach that key.
+    ``share`` is the share of the requests that use that key.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Pattern:
 
     @property
     def throttled_at(self) -> float:
-        """Requests a second from which the key is throttled."""
+        """The requests per second from which the key is throttled."""
         bounds = [limit / units for limit, units in ((READS, self.reads), (WRITES, self.writes)) if units]
         return min(bounds) / self.share
 
 
 def measure() -> dict[str, Any]:
-    """Return, for each pattern, the rate at which it throttles first, the lowest first."""
+    """Return the rate from which each pattern is throttled, lowest first."""
     found = sorted(patterns(), key=lambda pattern: pattern.throttled_at)
     return {
         "patterns": [
@@ -68,7 +68,7 @@ def measure() -> dict[str, Any]:
 
 
 def table(measured: dict[str, Any]) -> Table:
-    """Show what `measure` returned."""
+    """Format the result of `measure`."""
     shown = Table(title="Where throttling begins", caption="requests a second to one shop, session or customer")
     for column in ("key", "of one", "request"):
         shown.add_column(column)
@@ -79,7 +79,7 @@ def table(measured: dict[str, Any]) -> Table:
 
 
 def patterns() -> Iterator[Pattern]:
-    """List the key patterns of docs/table.md, each with what the hottest of its keys has to bear."""
+    """Yield the key patterns of docs/table.md, with the load of their hottest keys."""
     yield Pattern("TOKEN", "token", "any, while the gateway keeps no answers", reads=1)
     yield Pattern(
         "SHOP", "shop", f"any, from a customer who comes back each {CACHE} s", reads=1, share=1 / (CACHE or 1)

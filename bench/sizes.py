@@ -1,4 +1,4 @@
-"""Sizes: each layer and function, as it is sent to Lambda and as it lies there."""
+"""Sizes of the layers and functions, zipped and unzipped."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tools.support.template import resources_of_type
 
 
 def measure() -> dict[str, Any]:
-    """Build, and return the sizes in bytes, zipped and not; ``met`` says whether the layers are within their bound."""
+    """Build, and return the sizes in bytes; ``met`` is true if the zipped layers are within their limit."""
     with built() as folder:
         layers = {name: size_of_folder(folder / name) for name in resources_of_type("AWS::Serverless::LayerVersion")}
         functions = {name: size_of_folder(folder / name) for name in resources_of_type("AWS::Serverless::Function")}
@@ -19,7 +19,7 @@ def measure() -> dict[str, Any]:
 
 
 def table(measured: dict[str, Any]) -> Table:
-    """Show what `measure` returned."""
+    """Format the result of `measure`."""
     shown = Table(title="Sizes, in kB", caption=f"both layers zipped: at most {measured['at_most'] // 1000:,}")
     shown.add_column("what")
     shown.add_column("zipped", justify="right")

@@ -1,7 +1,6 @@
-"""Calls and units of each operation, as DynamoDB Local reports them and as the sizes of the items say.
+"""Calls and units of each operation, computed from item sizes and compared with the report of DynamoDB Local.
 
-The engine counts nothing for an item that is not there, which DynamoDB does; in everything else the two must agree, and
-the sizes are what counts.
+DynamoDB charges for reading an absent item and DynamoDB Local does not. In all other cases the two must agree.
 """
 
 import math
@@ -17,7 +16,7 @@ from tools.support.item_size import READ_UNIT, read_units, size_of, write_units
 
 @dataclass(frozen=True)
 class Units:
-    """What an operation costs of the table."""
+    """The calls of an operation, and its read and write units."""
 
     calls: int
     read: int
@@ -25,7 +24,7 @@ class Units:
 
 
 def measure(run: Run) -> Units:
-    """Count. Raises `RuntimeError` where the engine and the sizes disagree."""
+    """Count the units of an operation. Raises `RuntimeError` if the engine reports others."""
     before = {(row["pk"]["S"], row["sk"]["S"]): row for row in (*shared_rows(), *run.operation.rows)}
     units = Units(len(run.exchanges), 0, 0)
     for call in run.exchanges:
@@ -41,7 +40,7 @@ def measure(run: Run) -> Units:
 
 
 def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, int]:
-    """Return the units of a call, and how many of them are for items that are not there."""
+    """Return the units of a call, and the number of them that are for absent items."""
     match call.operation:
         case "GetItem":
             return _reading([call.answer.get("Item")])
@@ -68,5 +67,5 @@ def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, 
 
 
 def _reading(items: Sequence[Item | None]) -> tuple[int, int]:
-    """Return the units of reading items one by one, and of those that are not there."""
+    """Return the units of reading items one by one, and the units for absent items."""
     return sum(read_units(size_of(item)) if item else 1 for item in items), items.count(None)

@@ -1,4 +1,4 @@
-"""Warm time: each handler against its floor, the same database calls by a bare client with nothing around them.
+"""Warm time: each handler against its floor, which is the same database calls by a bare client.
 
 Handler and floor take turns, so that other work of the machine slows both; the ratio of their medians counts. One
 operation follows the other, because a warm function finds its own code in the processor's caches.
@@ -20,7 +20,7 @@ Carry = Callable[[], None]
 
 @dataclass(frozen=True)
 class Times:
-    """What one kind of run took, in milliseconds: by the clock, and of the processor."""
+    """Milliseconds of a handler or floor: elapsed time, and processor time."""
 
     p50: float
     p99: float
@@ -39,7 +39,7 @@ class Warm:
     def ratio(self) -> float:
         """The handler's median processor time, as a multiple of its floor's.
 
-        By the clock both wait for the same answers, which hides what we add, and for whatever else the machine does.
+        Elapsed time includes the wait for the answers and for other work of the machine, which hides our own part.
         """
         return self.handler.cpu_p50 / self.floor.cpu_p50
 
@@ -49,12 +49,12 @@ def measure(bundle: Bundle, rounds: int) -> list[Warm]:
     pairs = [(run.repeat, floor_of(run)) for run in bundle.runs]
     taken: list[tuple[list[int], list[int], list[int], list[int]]] = [([], [], [], []) for _ in pairs]
     with bundle.log.taking():
-        for handler, floor in pairs:  # every answer must be known before time counts
+        for handler, floor in pairs:  # all answers must be in memory first
             handler()
             floor()
         bundle.database.seal(0.0)
         gc.collect()
-        gc.freeze()  # what the bench itself holds is not to be looked through on a function's time
+        gc.freeze()  # a collection during a measurement skips the objects of the bench
         for (handler, floor), times in zip(pairs, taken, strict=True):
             order = ((handler, times[:2]), (floor, times[2:]))
             for turn in range(rounds):
@@ -64,7 +64,7 @@ def measure(bundle: Bundle, rounds: int) -> list[Warm]:
 
 
 def floor_of(run: Run) -> Carry:
-    """Return the same calls by a client as boto3 makes it."""
+    """Return a function that makes the same calls with an unmodified boto3 client."""
     client = boto3.client("dynamodb")
     calls = [(getattr(client, xform_name(call.operation)), call.parameters) for call in run.exchanges]
 
@@ -84,6 +84,6 @@ def _time(carry: Carry, clock: list[int], cpu: list[int]) -> None:
 
 
 def _times(clock: Sequence[int], cpu: Sequence[int]) -> Times:
-    """Sum up what was measured, in nanoseconds."""
+    """Summarize measurements in nanoseconds."""
     percentiles = statistics.quantiles(clock, n=100), statistics.quantiles(cpu, n=100)
     return Times(*(each[place] / 1e6 for each in percentiles for place in (49, 98)))

@@ -17,14 +17,14 @@ from bench import bundle, cold, warm
 from local import settings
 
 ROUNDS: Final = 200
-"""Times that each operation is timed."""
+"""Measurements of each operation."""
 STARTS: Final = 21
-"""Times that each function is started, with it and without it."""
+"""Starts of each function with the module, and without it."""
 
 
 @dataclass(frozen=True)
 class SpeedUp:
-    """A module that exists for speed, the code that takes it out, and what is measured."""
+    """A module that exists for speed, the code that disables it, and the measured operations and functions."""
 
     name: str
     remove: str
