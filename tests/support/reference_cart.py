@@ -242,7 +242,7 @@ class FakeStore(CartStore):
             raise Conflict(now)
         if added:
             held = now.items.get(request.product)
-            snapshots[request.product] = max(held.snapshot if held else added, added, key=lambda it: it.read_at)
+            snapshots[request.product] = max(added, held.snapshot if held else added, key=lambda it: it.read_at)
         self.carts[owner] = self.rules.after(now, request, change.at, change.key, snapshots)
         return self.carts[owner]
 

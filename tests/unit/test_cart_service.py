@@ -1,14 +1,12 @@
-"""What the service does with a cart, over a store in memory that obeys the port's word and can be made to race."""
+"""The service of carts over a store in memory: its calls, its order of checks, races, lost answers and prices."""
 
 from collections.abc import Callable
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Selections
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, Selections
 from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
@@ -28,256 +26,235 @@ from serverless_cart.service.cart import (
     Preconditions,
 )
 from serverless_cart.service.errors import Ambiguous, Unavailable
-from serverless_cart.service.ports import Conflict, IdempotencyKey
+from serverless_cart.service.ports import CartStore, Conflict, IdempotencyKey
 from tests.support.builders import OWNER, cart, item, product, snapshot
-from tests.unit.memory import Clock, FakeStore
+from tests.support.reference_cart import Clock, FakeStore, Interposed, Request
 from tools.support.events import DAY, NOW, SECOND
 
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(clock: Clock) -> FakeStore:
-    return FakeStore(clock, {number: product(number) for number in (7, 8, 123)})
-
-
-@pytest.fixture
-def carts(store: FakeStore, clock: Clock) -> CartService:
-    return CartService(store, clock)
-
-
-def once(key: str = "k", request: str = "request") -> Preconditions:
-    return Preconditions(key=IdempotencyKey(key, request))
-
-
-def quantities(outcome: Outcome) -> dict[int, int]:
-    return {number: line.quantity for number, line in outcome.cart.cart.items.items()}
-
-
-def codes(outcome: Outcome) -> list[tuple[str, int]]:
-    return [(warning.code, warning.product_id) for warning in outcome.cart.warnings]
-
-
-def add(
-    carts: CartService, number: int = 123, quantity: int = 1, preconditions: Preconditions | None = None
-) -> Outcome:
-    return carts.add(OWNER, ItemAddition(number, quantity, None), preconditions or Preconditions())
-
-
-CHANGES: dict[str, Callable[[CartService, Preconditions, int], Outcome]] = {
-    "add": lambda carts, preconditions, number: carts.add(OWNER, ItemAddition(number, 1, None), preconditions),
-    "revise quantity": lambda carts, preconditions, number: carts.update_item(
-        OWNER, item_id(OWNER, number), ItemUpdate(5, None), preconditions
-    ),
-    "revise notes": lambda carts, preconditions, number: carts.update_item(
-        OWNER, item_id(OWNER, number), ItemUpdate(None, "n"), preconditions
-    ),
-    "remove": lambda carts, preconditions, number: carts.remove(OWNER, item_id(OWNER, number), preconditions),
-    "select": lambda carts, preconditions, _number: carts.select(OWNER, {"address": 4}, preconditions),
-    "clear": lambda carts, preconditions, _number: carts.clear(OWNER, preconditions),
+CHANGES: dict[str, Request] = {
+    "add": Request("add", 7, 1),
+    "update quantity": Request("update", 7, 5),
+    "update notes": Request("update", 7, notes="n"),
+    "remove": Request("remove", 7),
+    "select": Request("select", selections={"address": 4}),
+    "clear": Request("clear"),
 }
-"""Every kind of change, of one product where it is about one."""
+"""Every kind of change, of product 7 if it is of a product."""
+AFTER = {"add": {7: 3, 8: 1}, "update quantity": {7: 5, 8: 1}, "update notes": {7: 2, 8: 1}, "remove": {8: 1},
+         "select": {7: 2, 8: 1}, "clear": {}}  # fmt: skip
+"""The quantities of `filled` after each."""
 every_change = pytest.mark.parametrize("kind", CHANGES)
-of_an_item = pytest.mark.parametrize("kind", ["revise quantity", "revise notes", "remove"])
-LEFT = {"add": {7: 3, 8: 1}, "revise quantity": {7: 5, 8: 1}, "revise notes": {7: 2, 8: 1}, "remove": {8: 1},
-        "select": {7: 2, 8: 1}, "clear": {}}  # fmt: skip
-"""What `standing` holds after each change of product 7."""
+of_an_item = pytest.mark.parametrize("kind", ["update quantity", "update notes", "remove"])
+USED = {"used": IdempotencyRecord("request", NOW)}
+NONE = Preconditions()
+ONCE = Preconditions(IdempotencyKey("k", "request"))
 
 
-def standing(**changes: Any) -> Cart:
+def filled(**changes: Any) -> Cart:
     """Return a cart with two of product 7 and one of product 8."""
     return cart(item(product(7), 2), item(product(8), added_at=NOW + 1), **changes)
 
 
-def change(carts: CartService, kind: str, preconditions: Preconditions | None = None, number: int = 7) -> Outcome:
-    return CHANGES[kind](carts, preconditions or Preconditions(), number)
+class Shop:
+    """The service over a store in memory that has one cart, or none, with races and lost answers to set."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.store = FakeStore(self.clock, {id_: product(id_) for id_ in (7, 8, 123)}, {OWNER: filled()})
+        self.wire = Interposed(self.store)
+        self.carts = CartService(cast("CartStore", self.wire), self.clock)
+
+    @property
+    def cart(self) -> Cart:
+        return self.store.carts[OWNER]
+
+    @cart.setter
+    def cart(self, it: Cart) -> None:
+        self.store.carts[OWNER] = it
+
+    @property
+    def calls(self) -> list[str]:
+        return self.wire.calls
+
+    def send(self, request: str | Request, preconditions: Preconditions = NONE) -> Outcome:
+        return (CHANGES[request] if isinstance(request, str) else request).send(self.carts, preconditions)
+
+    def add(self, id_: int = 123, quantity: int = 1, preconditions: Preconditions = NONE) -> Outcome:
+        return self.send(Request("add", id_, quantity), preconditions)
+
+    def before_writes(self, do: Callable[[], object], times: int = 1) -> None:
+        """Do so before each of the next writes, but not before those within."""
+
+        def run() -> None:
+            self.wire.between = lambda: None
+            try:
+                do()
+            finally:
+                if times > 1:
+                    self.before_writes(do, times - 1)
+
+        self.wire.between = run
 
 
-def meanwhile(store: FakeStore, do: Callable[[], object]) -> None:
-    """Do so once, before the next write."""
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
 
+
+def quantities(of: Cart | Outcome) -> dict[int, int]:
+    return {id_: it.quantity for id_, it in (of.cart.cart if isinstance(of, Outcome) else of).items.items()}
+
+
+def warnings(outcome: Outcome) -> list[tuple[str, int]]:
+    return [(warning.code, warning.product_id) for warning in outcome.cart.warnings]
+
+
+def conflict(with_: Cart) -> Callable[[], None]:
     def run() -> None:
-        store.between = lambda: None
-        do()
-
-    store.between = run
-
-
-def after(times: int, do: Callable[[], None]) -> Callable[[], None]:
-    """Do so each time, but so often only."""
-    left = [times]
-
-    def run() -> None:
-        if left[0]:
-            left[0] -= 1
-            do()
+        raise Conflict(with_)
 
     return run
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Calls
+# Changes and their calls
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_an_addition_is_one_read_and_one_write(carts: CartService, store: FakeStore) -> None:
-    assert quantities(add(carts, quantity=2)) == {123: 2}
-    assert quantities(add(carts, 7)) == {123: 2, 7: 1}
-    assert store.calls == ["read", "write"] * 2
+@every_change
+def test_change_is_one_read_and_one_write(shop: Shop, kind: str) -> None:
+    shop.cart = filled(selections=Selections(1, 2, 3))
+
+    outcome = shop.send(kind)
+
+    catalogue = ["read products"] if kind == "update quantity" else []
+    assert shop.calls == ["read", *catalogue, "write"]
+    assert quantities(outcome) == AFTER[kind]
+    assert outcome.replayed is False
+    assert outcome.cart.cart == shop.cart
+    assert shop.cart.selections == Selections(4 if kind == "select" else 1, 2, 3)
 
 
 @pytest.mark.parametrize(
-    ("kind", "calls"),
+    ("quantity", "notes", "expected"), [(5, None, (5, "old")), (None, "new", (2, "new")), (1, "", (1, ""))]
+)
+def test_update_keeps_what_it_does_not_name(
+    shop: Shop, quantity: int | None, notes: str | None, expected: tuple[int, str]
+) -> None:
+    shop.cart = cart(item(product(7), 2, notes="old"))
+    shop.clock.now += SECOND
+
+    shop.send(Request("update", 7, quantity, notes))
+
+    line = shop.cart.items[7]
+    assert (line.quantity, line.notes) == expected
+    assert (line.added_at, line.updated_at) == (NOW, shop.clock.now)
+
+
+@pytest.mark.parametrize(
+    ("sold", "refusal"), [(product(7, stock=4), InsufficientStock), (product(7, active=False), InvalidProduct)]
+)
+def test_only_a_new_quantity_needs_the_catalogue(shop: Shop, sold: Any, refusal: type[Refusal]) -> None:
+    shop.store.catalogue[7] = sold
+
+    with pytest.raises(refusal):
+        shop.send("update quantity")
+    assert quantities(shop.send("update notes")) == {7: 2, 8: 1}
+    assert quantities(shop.send("remove")) == {8: 1}
+
+
+def test_quantity_can_be_reduced_to_the_stock(shop: Shop) -> None:
+    shop.cart = cart(item(product(7), 9))
+    shop.store.catalogue[7] = product(7, stock=5)
+
+    assert quantities(shop.send("update quantity")) == {7: 5}
+
+
+@pytest.mark.parametrize("absent", [Cart(), Cart(replaces_expired=True)], ids=["absent", "expired"])
+def test_clear_without_a_cart_is_one_read(shop: Shop, absent: Cart) -> None:
+    shop.cart = absent
+
+    outcome = shop.send("clear", ONCE)
+
+    assert (outcome.cart.cart.version, outcome.cart.total, shop.calls) == (0, 0, ["read"])
+    with pytest.raises(CartChanged):
+        shop.send("clear", Preconditions(versions=frozenset({7})))
+
+
+def test_clear_keeps_selections_and_keys(shop: Shop) -> None:
+    shop.cart = filled(selections=Selections(1, None, 3), idempotency_records=USED)
+    shop.clock.now += SECOND
+
+    shop.send("clear", ONCE)
+
+    assert (shop.cart.items, shop.cart.created_at, shop.cart.updated_at) == ({}, NOW, shop.clock.now)
+    assert shop.cart.selections == Selections(1, None, 3)
+    assert shop.cart.idempotency_records == {**USED, "k": IdempotencyRecord("request", shop.clock.now)}
+    assert shop.cart.version == 8
+
+
+@of_an_item
+@pytest.mark.parametrize("held", [Cart(), Cart(replaces_expired=True), cart(item(product(8)))])
+def test_absent_item_is_not_found(shop: Shop, kind: str, held: Cart) -> None:
+    shop.cart = held
+
+    with pytest.raises(ItemNotFound):
+        shop.send(kind)
+    assert shop.calls == ["read"]
+
+
+def test_item_id_of_another_customer_is_not_found(shop: Shop) -> None:
+    with pytest.raises(ItemNotFound):
+        shop.carts.remove(OWNER, item_id(OWNER._replace(customer="another"), 7), NONE)
+
+
+@pytest.mark.parametrize(
+    ("selections", "expected"),
     [
-        ("revise quantity", ["read", "read products", "write"]),
-        ("revise notes", ["read", "write"]),
-        ("remove", ["read", "write"]),
-        ("select", ["read", "write"]),
-        ("clear", ["read", "write"]),
+        ({"address": 1, "payment_method": 3}, Selections(1, None, 3)),
+        ({"shipping_method": 2, "address": None}, Selections(None, 2, None)),
+        ({}, Selections()),
     ],
 )
-def test_every_other_change_is_one_read_and_one_write_and_a_new_quantity_asks_the_catalogue(
-    carts: CartService, store: FakeStore, kind: str, calls: list[str]
-) -> None:
-    store.carts[OWNER] = standing(selections=Selections(1, 2, 3))
+def test_select_creates_a_cart(shop: Shop, selections: dict[str, int | None], expected: Selections) -> None:
+    del shop.store.carts[OWNER]
 
-    outcome = change(carts, kind)
-
-    assert store.calls == calls
-    assert quantities(outcome) == LEFT[kind]
-    assert outcome.replayed is False
-    assert outcome.cart.cart.selections == Selections(4 if kind == "select" else 1, 2, 3)
-    assert outcome.cart.cart == store.carts[OWNER]
-
-
-def test_a_revision_sets_what_it_names_and_leaves_the_rest(carts: CartService, store: FakeStore, clock: Clock) -> None:
-    store.carts[OWNER] = cart(item(product(7), 2, notes="old"))
-    clock.now += SECOND
-
-    for item_update, quantity, notes in (
-        (ItemUpdate(5, None), 5, "old"),
-        (ItemUpdate(None, "new"), 5, "new"),
-        (ItemUpdate(1, ""), 1, ""),
-    ):
-        carts.update_item(OWNER, item_id(OWNER, 7), item_update, Preconditions())
-        line = store.carts[OWNER].items[7]
-        assert (line.quantity, line.notes, line.added_at, line.updated_at) == (quantity, notes, NOW, clock.now)
-
-
-def test_a_new_quantity_is_held_against_the_stock_and_new_notes_are_not(carts: CartService, store: FakeStore) -> None:
-    store.carts[OWNER] = cart(item(product(7), 9))
-    store.catalogue[7] = product(7, stock=5)
-
-    with pytest.raises(InsufficientStock) as refusal:
-        carts.update_item(OWNER, item_id(OWNER, 7), ItemUpdate(6, None), Preconditions())
-    assert "5 available, 9 of them in the cart" in refusal.value.details["quantity"][0]
-    assert quantities(change(carts, "revise notes")) == {7: 9}
-    assert quantities(change(carts, "revise quantity")) == {7: 5}, "less than before, and all that is left"
-
-    store.catalogue[7] = product(7, active=False)
-    with pytest.raises(InvalidProduct):
-        change(carts, "revise quantity")
-    assert quantities(change(carts, "remove")) == {}
-
-
-@pytest.mark.parametrize("held", [Cart(), Cart(replaces_expired=True)])
-def test_clearing_where_there_is_no_cart_is_one_read(carts: CartService, store: FakeStore, held: Cart) -> None:
-    store.carts[OWNER] = held
-
-    outcome = carts.clear(OWNER, once())
-
-    assert (outcome.cart.cart.version, outcome.cart.total, store.calls) == (0, 0, ["read"])
-    with pytest.raises(CartChanged):
-        carts.clear(OWNER, Preconditions(versions=frozenset({7})))
-
-
-def test_clearing_keeps_when_the_cart_was_made_its_selections_and_its_keys(
-    carts: CartService, store: FakeStore, clock: Clock
-) -> None:
-    before = standing(selections=Selections(1, None, 3), idempotency_records=USED)
-    store.carts[OWNER] = before
-    clock.now += SECOND
-
-    after_it = carts.clear(OWNER, once()).cart.cart
-
-    assert (after_it.items, after_it.created_at, after_it.updated_at) == ({}, NOW, clock.now)
-    assert after_it.selections == before.selections
-    assert after_it.idempotency_records == {**USED, "k": IdempotencyRecord("request", clock.now)}
-    assert after_it.version > before.version
-
-
-@pytest.mark.parametrize("held", [None, Cart(replaces_expired=True)])
-@of_an_item
-def test_an_item_that_is_not_there_is_not_found(
-    carts: CartService, store: FakeStore, kind: str, held: Cart | None
-) -> None:
-    if held:
-        store.carts[OWNER] = held
-    with pytest.raises(ItemNotFound):
-        change(carts, kind)
-    store.carts[OWNER] = standing()
-    with pytest.raises(ItemNotFound):
-        change(carts, kind, number=123)
-    other = OWNER._replace(customer="another")
-    with pytest.raises(ItemNotFound):
-        carts.remove(OWNER, item_id(other, 7), Preconditions())
-    assert store.calls == ["read"] * 3
-
-
-def test_selecting_makes_a_cart_and_names_what_it_changes_alone(carts: CartService, store: FakeStore) -> None:
-    for selections, expected in (
-        ({"address": 1, "payment_method": 3}, Selections(1, None, 3)),
-        ({"shipping_method": 2, "address": None}, Selections(None, 2, 3)),
-        ({}, Selections(None, 2, 3)),
-    ):
-        assert carts.select(OWNER, selections, Preconditions()).cart.cart.selections == expected
-    assert store.carts[OWNER].created_at == NOW
+    assert shop.send(Request("select", selections=selections)).cart.cart.selections == expected
+    assert shop.cart.created_at == NOW
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Reading
+# Reads
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_reading_is_one_call_and_a_cart_that_is_not_there_is_empty(carts: CartService, store: FakeStore) -> None:
-    assert (carts.read(OWNER).items, carts.read(OWNER).cart.version) == ((), 0)
-    store.carts[OWNER] = standing()
-    assert carts.read(OWNER).quantity == 3
-    assert store.calls == ["read"] * 3
-    assert store.changes == []
+def test_absent_cart_is_read_as_empty(shop: Shop) -> None:
+    del shop.store.carts[OWNER]
+
+    read = shop.carts.read(OWNER)
+    assert (read.items, read.cart.version, shop.calls) == ((), 0, ["read"])
 
 
-@pytest.mark.parametrize(("age", "calls"), [(59_999, ["read"]), (60_000, ["read", "read products"])])
-def test_reading_reads_aged_prices_anew_in_one_more_call(
-    carts: CartService, store: FakeStore, clock: Clock, age: int, calls: list[str]
-) -> None:
-    store.carts[OWNER] = standing()
-    clock.now += age
+@pytest.mark.parametrize(("age", "calls"), [(0, ["read"]), (59_999, ["read"]), (60_000, ["read", "read products"])])
+def test_read_refreshes_old_prices(shop: Shop, age: int, calls: list[str]) -> None:
+    shop.clock.now += age
 
-    carts.read(OWNER)
-
-    assert store.calls == calls
+    assert shop.carts.read(OWNER).quantity == 3
+    assert shop.calls == calls
 
 
-def test_reading_tells_of_a_changed_price_until_a_change_has_told_it(
-    carts: CartService, store: FakeStore, clock: Clock
-) -> None:
-    store.carts[OWNER] = standing()
-    before = store.carts[OWNER]
-    store.catalogue[7] = product(7, price=1300)
-    clock.now += 60 * SECOND
+def test_changed_price_is_reported_until_a_change_reports_it(shop: Shop) -> None:
+    before = shop.cart
+    shop.store.catalogue[7] = product(7, price=1300)
+    shop.clock.now += 60 * SECOND
 
     for _ in range(2):
-        told = carts.read(OWNER)
-        assert [(warning.code, warning.product_id) for warning in told.warnings] == [("price_changed", 7)]
-        assert "1250" in told.warnings[0].message
-        assert "1300" in told.warnings[0].message
-    assert store.carts[OWNER] is before, "a read writes nothing"
-    assert codes(change(carts, "select")) == [("price_changed", 7)]
-    assert carts.read(OWNER).warnings == ()
+        (warning,) = shop.carts.read(OWNER).warnings
+        assert (warning.code, warning.product_id) == ("price_changed", 7)
+        assert "from 1250 to 1300" in warning.message
+    assert shop.cart is before
+    assert warnings(shop.send("select")) == [("price_changed", 7)]
+    assert shop.carts.read(OWNER).warnings == ()
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -285,264 +262,185 @@ def test_reading_tells_of_a_changed_price_until_a_change_has_told_it(
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_an_addition_that_lost_a_race_is_planned_anew_on_the_cart_as_it_stands(
-    carts: CartService, store: FakeStore
-) -> None:
-    def another_takes_the_last_but_one() -> None:
-        store.carts[OWNER] = cart(item(store.catalogue[7], 2))
-
-    store.catalogue[7] = product(7, stock=3)
-    store.between = after(1, another_takes_the_last_but_one)
+def test_addition_that_loses_a_race_is_checked_again(shop: Shop) -> None:
+    shop.store.catalogue[7] = product(7, stock=3)
+    del shop.store.carts[OWNER]
+    shop.before_writes(lambda: shop.add(7, 2))
 
     with pytest.raises(InsufficientStock) as refusal:
-        add(carts, 7, quantity=2)
-    assert "3 available, 2 of them in the cart" in refusal.value.details["quantity"][0]
-    assert store.calls == ["read", "write"], "the refused write told how the cart stood"
-    assert store.carts[OWNER].items[7].quantity == 2
+        shop.add(7, 2)
+    assert "only 3 available" in refusal.value.details["quantity"][0]
+    assert shop.calls == ["read", "write", "read", "write"], "the failed write returns the cart"
+    assert quantities(shop.cart) == {7: 2}
 
 
-def test_a_conflict_that_leaves_room_is_followed_by_success(carts: CartService, store: FakeStore) -> None:
-    fresh = [Conflict(cart(item(product(7), 5), version=number)) for number in range(3)]
+def test_conflicts_before_a_success_are_retried(shop: Shop) -> None:
+    shop.before_writes(conflict(filled()), times=3)
 
-    def conflict() -> None:
-        raise fresh.pop()
-
-    store.between = after(3, conflict)
-
-    assert add(carts).replayed is False
-    assert store.calls == ["read", *["write"] * 4]
+    assert shop.add().replayed is False
+    assert shop.calls == ["read", *["write"] * 4]
 
 
 @every_change
-def test_too_many_races_are_503_and_not_a_loop_for_ever(carts: CartService, store: FakeStore, kind: str) -> None:
-    def conflict() -> None:
-        raise Conflict(standing())
-
-    store.carts[OWNER] = standing()
-    store.between = conflict
+def test_too_many_conflicts_are_unavailable(shop: Shop, kind: str) -> None:
+    shop.before_writes(conflict(filled()), times=100)
 
     with pytest.raises(Unavailable) as refusal:
-        change(carts, kind, once())
+        shop.send(kind, ONCE)
     assert not isinstance(refusal.value, Ambiguous)
-    assert store.calls.count("write") == MAX_CONFLICT_RETRIES
+    assert shop.calls.count("write") == MAX_CONFLICT_RETRIES
 
 
-@pytest.mark.parametrize("gone", ["remove", "clear"])
 @of_an_item
-def test_an_item_that_is_removed_between_reading_and_writing_is_404_and_stays_away(
-    carts: CartService, store: FakeStore, kind: str, gone: str
-) -> None:
-    """Never a resurrected line."""
-    store.carts[OWNER] = standing()
-    meanwhile(store, lambda: change(carts, gone))
+@pytest.mark.parametrize("other", ["remove", "clear"])
+def test_item_removed_in_between_is_not_found(shop: Shop, kind: str, other: str) -> None:
+    shop.before_writes(lambda: shop.send(other))
 
     with pytest.raises(ItemNotFound):
-        change(carts, kind)
-    assert {number: line.quantity for number, line in store.carts[OWNER].items.items()} == LEFT[gone]
-    assert store.calls.count("write") == 2
+        shop.send(kind)
+    assert quantities(shop.cart) == AFTER[other]
+    assert shop.calls.count("write") == 2
 
 
-def test_an_item_that_is_removed_and_added_anew_meanwhile_is_the_same_item(
-    carts: CartService, store: FakeStore
+def test_item_added_again_in_between_is_updated(shop: Shop) -> None:
+    shop.cart = cart(item(product(7), 2, notes="old"))
+    shop.before_writes(lambda: (shop.send("remove"), shop.add(7, 9)))
+
+    assert quantities(shop.send("update quantity")) == {7: 5}
+    assert shop.cart.items[7].notes == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "writes", "expected"),
+    [
+        ("clear", Request("add", 123, 1), 3, {}),
+        ("clear", "remove", 3, {}),
+        ("clear", "clear", 3, {}),
+        ("clear", "select", 2, {}),
+        ("update quantity", Request("add", 7, 3), 2, {7: 5, 8: 1}),
+        ("select", Request("select", selections={"shipping_method": 2}), 2, {7: 2, 8: 1}),
+    ],
+)
+def test_both_of_two_parallel_changes_are_applied(
+    shop: Shop, kind: str, other: str | Request, writes: int, expected: dict[int, int]
 ) -> None:
-    def anew() -> None:
-        change(carts, "remove")
-        add(carts, 7, 9)
+    shop.before_writes(lambda: shop.send(other))
 
-    store.carts[OWNER] = cart(item(product(7), 2, notes="old"))
-    meanwhile(store, anew)
+    outcome = shop.send(kind)
 
-    assert quantities(change(carts, "revise quantity")) == {7: 5}
-    assert store.carts[OWNER].items[7].notes == ""
-
-
-def test_clearing_empties_of_what_came_meanwhile_too(carts: CartService, store: FakeStore) -> None:
-    store.carts[OWNER] = standing()
-    meanwhile(store, lambda: add(carts, 123))
-
-    assert quantities(carts.clear(OWNER, Preconditions())) == {}
-    assert store.carts[OWNER].items == {}
-    assert store.calls == ["read", "write", "read", "write", "write"]
-
-
-@pytest.mark.parametrize("other", ["remove", "clear"])
-def test_clearing_what_another_empties_meanwhile_succeeds(carts: CartService, store: FakeStore, other: str) -> None:
-    store.carts[OWNER] = standing()
-    meanwhile(store, lambda: change(carts, other))
-
-    assert quantities(carts.clear(OWNER, Preconditions())) == {}
-    assert store.carts[OWNER].items == {}
-
-
-def test_a_change_that_keeps_every_product_stands_in_no_clear_s_way(carts: CartService, store: FakeStore) -> None:
-    store.carts[OWNER] = standing()
-    meanwhile(store, lambda: carts.select(OWNER, {"address": 9}, Preconditions()))
-
-    outcome = carts.clear(OWNER, Preconditions())
-
-    assert store.calls == ["read", "write", "read", "write"], "the clear's own, and the other's within it"
-    assert (quantities(outcome), outcome.cart.cart.selections.address) == ({}, 9)
-
-
-def test_parallel_selections_of_different_fields_are_both_there(carts: CartService, store: FakeStore) -> None:
-    meanwhile(store, lambda: carts.select(OWNER, {"shipping_method": 2}, Preconditions()))
-
-    assert carts.select(OWNER, {"address": 1}, Preconditions()).cart.cart.selections == Selections(1, 2, None)
-
-
-def test_a_quantity_that_is_set_while_more_is_added_is_the_one_that_was_asked_for(
-    carts: CartService, store: FakeStore
-) -> None:
-    store.carts[OWNER] = standing()
-    meanwhile(store, lambda: add(carts, 7, 3))
-
-    assert quantities(change(carts, "revise quantity")) == {7: 5, 8: 1}
+    assert quantities(outcome) == quantities(shop.cart) == expected
+    assert shop.calls.count("write") == writes
+    if other == "select" or kind == "select":
+        assert shop.cart.selections == Selections(4, 2 if kind == "select" else None)
 
 
 @every_change
-def test_a_cart_that_expires_between_reading_and_writing_is_absent(
-    carts: CartService, store: FakeStore, clock: Clock, kind: str
-) -> None:
-    """The write is planned anew at its own time, to which the cart that was read does not belong any more."""
-    old = standing(idempotency_records=USED)
-    store.carts[OWNER] = old
-    clock.now += CONTRACT_LIMITS.cart_lifetime * SECOND - SECOND
+def test_cart_that_expires_in_between_is_absent(shop: Shop, kind: str) -> None:
+    shop.cart = old = filled(idempotency_records=USED)
+    shop.clock.now += CONTRACT_LIMITS.cart_lifetime * SECOND - SECOND
 
     def expire() -> None:
-        clock.now += SECOND
+        shop.clock.now += SECOND
         raise Conflict(Cart(replaces_expired=True))
 
-    meanwhile(store, expire)
+    shop.before_writes(expire)
 
-    if kind in ("add", "select"):
-        outcome = change(carts, kind)
+    if kind in {"add", "select"}:
+        outcome = shop.send(kind)
         assert quantities(outcome) == ({7: 1} if kind == "add" else {})
-        assert outcome.cart.cart.created_at == clock.now
+        assert outcome.cart.cart.created_at == shop.clock.now
         assert outcome.cart.cart.idempotency_records == {}
     elif kind == "clear":
-        assert change(carts, kind).cart.cart.version == 0
-        assert store.carts[OWNER] is old
+        assert shop.send(kind).cart.cart.version == 0
+        assert shop.cart is old
     else:
         with pytest.raises(ItemNotFound):
-            change(carts, kind)
+            shop.send(kind)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Exactly once
+# Lost answers and idempotency keys
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 @every_change
 @pytest.mark.parametrize("fate", ["lost", "applied"])
-def test_a_lost_answer_without_a_key_is_told_and_the_write_is_not_repeated(
-    carts: CartService, store: FakeStore, kind: str, fate: str
-) -> None:
-    store.carts[OWNER] = standing()
-    store.lost = iter([fate])
+def test_lost_answer_without_a_key_is_ambiguous(shop: Shop, kind: str, fate: str) -> None:
+    shop.wire.lost = iter([fate])
 
     with pytest.raises(Ambiguous):
-        change(carts, kind)
-    assert store.calls.count("write") == 1
-    held = {number: line.quantity for number, line in store.carts[OWNER].items.items()}
-    assert held == (LEFT[kind] if fate == "applied" else {7: 2, 8: 1})
+        shop.send(kind)
+    assert shop.calls.count("write") == 1
+    assert quantities(shop.cart) == (AFTER[kind] if fate == "applied" else {7: 2, 8: 1})
 
 
 @every_change
 @pytest.mark.parametrize("fates", [["lost"], ["applied"], ["lost"] * MAX_AMBIGUOUS_RETRIES, ["lost", "applied"]])
-def test_a_lost_answer_with_a_key_is_applied_exactly_once(
-    carts: CartService, store: FakeStore, kind: str, fates: list[str]
-) -> None:
-    store.carts[OWNER] = standing()
-    store.lost = iter(fates)
+def test_lost_answer_with_a_key_is_applied_once(shop: Shop, kind: str, fates: list[str]) -> None:
+    shop.wire.lost = iter(fates)
 
-    outcome = change(carts, kind, once())
+    outcome = shop.send(kind, ONCE)
 
-    assert quantities(outcome) == LEFT[kind]
-    assert outcome.replayed is False, "this very request made the change"
-    again = change(carts, kind, once())
+    assert quantities(outcome) == AFTER[kind]
+    assert outcome.replayed is False, "this request made the change"
+    again = shop.send(kind, ONCE)
     assert again.replayed is True
-    assert again.cart.cart == outcome.cart.cart == store.carts[OWNER]
+    assert again.cart.cart == outcome.cart.cart == shop.cart
 
 
 @every_change
-def test_answers_that_stay_lost_are_503(carts: CartService, store: FakeStore, kind: str) -> None:
-    store.carts[OWNER] = before = standing()
-    store.lost = iter(["lost"] * 100)
+def test_answers_lost_too_often_are_unavailable(shop: Shop, kind: str) -> None:
+    before = shop.cart
+    shop.wire.lost = iter(["lost"] * 100)
 
     with pytest.raises(Unavailable):
-        change(carts, kind, once())
-    assert store.carts == {OWNER: before}
-
-
-def test_an_addition_that_makes_the_cart_happens_once_though_its_answer_is_lost(
-    carts: CartService, store: FakeStore
-) -> None:
-    store.lost = iter(["applied"])
-
-    assert quantities(add(carts, quantity=2, preconditions=once())) == {123: 2}
+        shop.send(kind, ONCE)
+    assert shop.cart is before
+    assert shop.calls.count("write") == MAX_AMBIGUOUS_RETRIES + 1
 
 
 @every_change
-def test_a_repeated_key_reads_and_does_not_write(carts: CartService, store: FakeStore, kind: str) -> None:
-    store.carts[OWNER] = standing()
-    change(carts, kind, once())
-    add(carts, 123)
-    store.calls.clear()
+def test_repeated_key_does_not_write(shop: Shop, kind: str) -> None:
+    shop.send(kind, ONCE)
+    shop.add(123)
+    shop.calls.clear()
 
-    outcome = change(carts, kind, once())
+    outcome = shop.send(kind, ONCE)
 
-    assert (outcome.replayed, quantities(outcome)) == (True, {**LEFT[kind], 123: 1})
-    assert store.calls == ["read"]
-
-
-@every_change
-def test_two_requests_with_one_key_at_once_make_one_change(carts: CartService, store: FakeStore, kind: str) -> None:
-    store.carts[OWNER] = standing()
-    meanwhile(store, lambda: change(carts, kind, once()))
-
-    outcome = change(carts, kind, once())
-
-    assert (outcome.replayed, quantities(outcome)) == (True, LEFT[kind])
-    assert store.carts[OWNER].version == 8
-
-
-@pytest.mark.parametrize("kind", ["add", "revise quantity", "remove"])
-def test_a_key_is_remembered_through_a_clear(carts: CartService, store: FakeStore, kind: str) -> None:
-    store.carts[OWNER] = standing()
-    change(carts, kind, once())
-    carts.clear(OWNER, Preconditions())
-
-    outcome = change(carts, kind, once())
-
-    assert (outcome.replayed, quantities(outcome)) == (True, {})
+    assert (outcome.replayed, quantities(outcome)) == (True, {**AFTER[kind], 123: 1})
+    assert shop.calls == ["read"]
 
 
 @every_change
-def test_a_change_remembers_its_key_for_a_day_and_forgets_those_too_many(
-    carts: CartService, store: FakeStore, clock: Clock, kind: str
-) -> None:
+def test_parallel_requests_with_one_key_are_one_change(shop: Shop, kind: str) -> None:
+    shop.before_writes(lambda: shop.send(kind, ONCE))
+
+    outcome = shop.send(kind, ONCE)
+
+    assert (outcome.replayed, quantities(outcome)) == (True, AFTER[kind])
+    assert shop.cart.version == 8
+
+
+@every_change
+def test_key_is_remembered_for_a_day(shop: Shop, kind: str) -> None:
     old = {f"key-{number:02}": IdempotencyRecord("r", NOW - 1000 + number) for number in range(32)}
-    store.carts[OWNER] = standing(idempotency_records=old)
+    shop.cart = filled(idempotency_records=old)
 
-    change(carts, kind, once())
+    shop.send(kind, ONCE)
 
-    assert set(store.carts[OWNER].idempotency_records) == {"k", *list(old)[1:]}
-    clock.now += DAY - 1
-    assert change(carts, kind, once()).replayed
-    clock.now += 1
-    assert change(carts, "select", once()).replayed is False
+    assert set(shop.cart.idempotency_records) == {"k", *list(old)[1:]}
+    shop.clock.now += DAY - 1
+    assert shop.send(kind, ONCE).replayed
+    shop.clock.now += 1
+    assert shop.send("select", ONCE).replayed is False
 
 
-def test_a_key_that_belongs_to_another_request_is_refused_even_in_a_race(carts: CartService, store: FakeStore) -> None:
-    def other() -> None:
-        store.between = lambda: None
-        add(carts, 7, preconditions=once(request="another"))
-
-    store.between = other
+def test_key_of_another_request_is_refused_in_a_race(shop: Shop) -> None:
+    shop.before_writes(lambda: shop.add(7, preconditions=Preconditions(IdempotencyKey("k", "another"))))
 
     with pytest.raises(IdempotencyKeyReused):
-        add(carts, preconditions=once())
-    assert list(store.carts[OWNER].items) == [7]
+        shop.add(preconditions=ONCE)
+    assert quantities(shop.cart) == {7: 3, 8: 1}
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -550,49 +448,38 @@ def test_a_key_that_belongs_to_another_request_is_refused_even_in_a_race(carts: 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_change_on_the_current_version_asks_the_write_for_it(carts: CartService, store: FakeStore) -> None:
-    store.carts[OWNER] = cart(version=7)
+@pytest.mark.parametrize("versions", [{3, 7}, None])
+def test_write_requires_the_version_that_is_named(shop: Shop, versions: set[int] | None) -> None:
+    shop.add(preconditions=Preconditions(versions=None if versions is None else frozenset(versions)))
 
-    add(carts, preconditions=Preconditions(versions=frozenset({3, 7})))
-    add(carts)
-
-    assert [change.same_version for change in store.changes] == [True, False]
+    assert [change.same_version for change in shop.wire.changes] == [versions is not None]
 
 
-def test_a_change_on_another_version_is_refused_with_the_current_cart(carts: CartService, store: FakeStore) -> None:
-    store.carts[OWNER] = cart(item(product(7)), version=7)
-
-    for versions in ({6}, {8}, set[int]()):
-        with pytest.raises(CartChanged) as refusal:
-            add(carts, preconditions=Preconditions(versions=frozenset(versions)))
-        assert refusal.value.current.cart.version == 7
-    assert "write" not in store.calls
+@pytest.mark.parametrize("versions", [{6}, {8}, set[int]()])
+def test_other_version_is_refused_with_the_current_cart(shop: Shop, versions: set[int]) -> None:
+    with pytest.raises(CartChanged) as refusal:
+        shop.add(preconditions=Preconditions(versions=frozenset(versions)))
+    assert refusal.value.current.cart.version == 7
+    assert "write" not in shop.calls
 
 
-def test_a_change_that_comes_between_is_a_changed_cart(carts: CartService, store: FakeStore) -> None:
-    store.carts[OWNER] = cart(version=7)
-
-    def other() -> None:
-        store.between = lambda: None
-        add(carts, 7)
-
-    store.between = other
+def test_version_that_changes_in_between_is_refused(shop: Shop) -> None:
+    shop.before_writes(lambda: shop.add(7))
 
     with pytest.raises(CartChanged) as refusal:
-        add(carts, preconditions=Preconditions(versions=frozenset({7})))
+        shop.add(preconditions=Preconditions(versions=frozenset({7})))
     assert refusal.value.current.cart.version == 8
-    assert list(store.carts[OWNER].items) == [7]
+    assert quantities(shop.cart) == {7: 3, 8: 1}
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Order
+# Order of checks
 # ----------------------------------------------------------------------------------------------------------------------
 
-FULL = [item(product(number)) for number in range(1000, 1100)]
-USED = {"used": IdempotencyRecord("request", NOW)}
+FULL = [item(product(id_)) for id_ in range(1000, 1100)]
 
 Fault = tuple[type[Refusal] | None, dict[str, Any], dict[str, Any]]
-"""What is to come of it, on which terms it is asked, and what the catalogue says of product 1000 and 123."""
+"""The refusal, the preconditions that lead to it, and what the catalogue has of products 1000 and 123."""
 
 FAULTS: dict[str, Fault] = {
     "replay": (None, {"key": IdempotencyKey("used", "request")}, {}),
@@ -603,49 +490,42 @@ FAULTS: dict[str, Fault] = {
     "insufficient stock": (InsufficientStock, {}, {"stock": 0}),
     "cart is full": (CartFull, {}, {}),
 }
-"""In the contract's order: each is looked for before those that follow it."""
-MET_BY = {
+"""In the contract's order: each is checked before those that follow it."""
+POSSIBLE = {
     "add": set(FAULTS) - {"item not found"},
-    "revise quantity": set(FAULTS) - {"cart is full"},
-    "revise notes": {"replay", "key reused", "item not found", "cart has changed"},
+    "update quantity": set(FAULTS) - {"cart is full"},
+    "update notes": {"replay", "key reused", "item not found", "cart has changed"},
     "remove": {"replay", "key reused", "item not found", "cart has changed"},
     "select": {"replay", "key reused", "cart has changed"},
     "clear": {"replay", "key reused", "cart has changed"},
 }
+PAIRS = [
+    (kind, *pair)
+    for kind, possible in POSSIBLE.items()
+    for pair in combinations_with_replacement([fault for fault in FAULTS if fault in possible], 2)
+    if {"replay", "key reused"} != set(pair)  # one request has one key
+]
 
 
-@pytest.mark.parametrize(
-    ("kind", "first", "second"),
-    [
-        (kind, *pair)
-        for kind, met in MET_BY.items()
-        for pair in combinations_with_replacement([fault for fault in FAULTS if fault in met], 2)
-        if {"replay", "key reused"} != set(pair)  # one request has one key
-    ],
-)
-def test_checks_come_in_the_contract_s_order_pair_by_pair(
-    carts: CartService, store: FakeStore, kind: str, first: str, second: str
-) -> None:
-    """Remembered key (replay or 422), 404, 412, invalid product, insufficient stock, cart is full."""
-    expected, preconditions, _ = FAULTS[first]
-    sold = {**FAULTS[second][2], **FAULTS[first][2]}
-    held = FULL[:99] if "item not found" in (first, second) else FULL[1:] if kind == "add" else FULL
-    store.catalogue = {number: product(number, **sold) for number in (123, 1000)}
-    full = "cart is full" in (first, second)
-    store.carts[OWNER] = cart(*FULL if full else held, idempotency_records=USED)
-    before = store.carts[OWNER]
-    number = 123 if kind == "add" else 1099 if "item not found" in (first, second) else 1000
-
-    def ask() -> Outcome:
-        return CHANGES[kind](carts, Preconditions(**{**FAULTS[second][1], **preconditions}), number)
+@pytest.mark.parametrize(("kind", "first", "second"), PAIRS)
+def test_checks_are_in_the_contracts_order(shop: Shop, kind: str, first: str, second: str) -> None:
+    expected, preconditions, catalogue = FAULTS[first]
+    pair = {first, second}
+    held = FULL[:99] if "item not found" in pair else FULL[1:] if kind == "add" else FULL
+    shop.cart = before = cart(*FULL if "cart is full" in pair else held, idempotency_records=USED)
+    shop.store.catalogue = {id_: product(id_, **{**FAULTS[second][2], **catalogue}) for id_ in (123, 1000)}
+    id_ = 123 if kind == "add" else 1099 if "item not found" in pair else 1000
+    change = CHANGES[kind]
+    request = Request(change.kind, id_, change.quantity, change.notes, change.selections)
+    both = Preconditions(**{**FAULTS[second][1], **preconditions})
 
     if expected is None:
-        assert ask().replayed
+        assert shop.send(request, both).replayed
     else:
         with pytest.raises(expected):
-            ask()
-    assert "write" not in store.calls
-    assert store.carts[OWNER] == before
+            shop.send(request, both)
+    assert "write" not in shop.calls
+    assert shop.cart == before
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -653,139 +533,90 @@ def test_checks_come_in_the_contract_s_order_pair_by_pair(
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("age", "reads"), [(50, 0), (60, 1), (3600, 1)])
-def test_other_items_prices_are_read_anew_in_one_call_once_they_have_aged(
-    carts: CartService, store: FakeStore, clock: Clock, age: int, reads: int
-) -> None:
-    store.carts[OWNER] = cart(item(product(7)), item(product(8)), item(product(123)))
-    clock.now += age * SECOND
+@pytest.mark.parametrize(("age", "reads"), [(50, 0), (55, 1), (3600, 1)])
+def test_change_refreshes_old_prices_in_one_call(shop: Shop, age: int, reads: int) -> None:
+    shop.clock.now += age * SECOND
 
-    add(carts)
+    shop.add()
 
-    assert store.calls.count("read products") == reads
-    assert set(store.changes[0].refreshed) - {123} == ({7, 8} if reads else set())
+    assert shop.calls.count("read products") == reads
+    assert set(shop.wire.changes[0].refreshed) - {123} == ({7, 8} if reads else set())
 
 
-def test_no_price_in_an_answer_is_older_than_a_minute(carts: CartService, store: FakeStore, clock: Clock) -> None:
-    """Not even where the write took its time."""
-    store.carts[OWNER] = cart(item(product(7)))
-    clock.now += 54 * SECOND
+def test_price_that_ages_during_the_write_is_refreshed(shop: Shop) -> None:
+    shop.store.catalogue[7] = product(7, price=1)
+    shop.clock.now += 54 * SECOND
 
     def take_time() -> None:
-        clock.now += 10 * SECOND
+        shop.clock.now += 10 * SECOND
 
-    store.between = take_time
-    store.catalogue[7] = product(7, price=1)
+    shop.before_writes(take_time)
 
-    outcome = add(carts)
-
-    assert outcome.cart.items[0].product.price == 1
-    assert store.calls == ["read", "write", "read products"]
+    assert shop.add().cart.items[0].product.price == 1
+    assert shop.calls == ["read", "write", "read products"]
 
 
-def test_a_fresh_price_is_told_counted_and_kept(carts: CartService, store: FakeStore, clock: Clock) -> None:
-    store.carts[OWNER] = cart(item(product(7, price=100, discount=0), 2))
-    store.catalogue[7] = product(7, price=120, discount=0)
-    clock.now += 60 * SECOND
+def test_refreshed_price_is_reported_and_stored(shop: Shop) -> None:
+    shop.cart = cart(item(product(7, price=100, discount=0), 2))
+    shop.store.catalogue[7] = dearer = product(7, price=120, discount=0)
+    shop.clock.now += 60 * SECOND
 
-    outcome = add(carts)
+    outcome = shop.add()
 
-    assert codes(outcome) == [("price_changed", 7)]
-    assert "from 100 to 120" in outcome.cart.warnings[0].message
+    assert warnings(outcome) == [("price_changed", 7)]
     assert outcome.cart.items_subtotal == 240 + 1250
-    assert store.carts[OWNER].items[7].snapshot == snapshot(product(7, price=120, discount=0), clock.now)
-    assert codes(add(carts)) == []
+    assert shop.cart.items[7].snapshot == snapshot(dearer, shop.clock.now)
+    assert warnings(shop.add()) == []
 
 
-def test_a_change_of_the_added_product_s_own_price_is_told_once(carts: CartService, store: FakeStore) -> None:
-    add(carts)
-    store.catalogue[123] = product(price=1300)
+def test_changed_price_of_the_added_product_is_reported_once(shop: Shop) -> None:
+    shop.store.catalogue[7] = product(7, price=1300)
 
-    assert codes(add(carts)) == [("price_changed", 123)]
-    assert codes(add(carts)) == []
-
-
-def test_a_price_that_changes_between_two_attempts_is_told_against_what_was_shown(
-    carts: CartService, store: FakeStore, clock: Clock
-) -> None:
-    store.carts[OWNER] = cart(item(product(7, price=100, discount=0)))
-    store.catalogue[7] = product(7, price=120, discount=0)
-    clock.now += 60 * SECOND
-
-    def another_keeps_the_fresh_price() -> None:
-        store.between = lambda: None
-        add(carts, 8)
-
-    store.between = another_keeps_the_fresh_price
-
-    assert codes(add(carts)) == [("price_changed", 7)]
+    assert warnings(shop.add(7)) == [("price_changed", 7)]
+    assert warnings(shop.add(7)) == []
 
 
-def test_what_left_the_catalogue_counts_in_no_total_and_can_be_followed_by_more(
-    carts: CartService, store: FakeStore, clock: Clock
-) -> None:
-    store.carts[OWNER] = cart(item(product(7), 3))
-    del store.catalogue[7]
-    clock.now += 60 * SECOND
+def test_update_stores_no_changed_price(shop: Shop) -> None:
+    shop.store.catalogue[7] = product(7, price=1300)
+    shop.store.catalogue[8] = product(8, name="Other name")
+    shop.clock.now += 60 * SECOND
 
-    outcome = add(carts)
+    shop.send("update quantity")
 
-    assert codes(outcome) == [("unavailable", 7)]
-    assert (outcome.cart.total, outcome.cart.quantity) == (1000, 4)
+    assert shop.cart.items[7].snapshot == snapshot(product(7))
+    assert shop.cart.items[8].snapshot == snapshot(product(8, name="Other name"), shop.clock.now)
 
 
-def test_less_left_than_an_item_asks_for_is_told(carts: CartService, store: FakeStore, clock: Clock) -> None:
-    store.carts[OWNER] = cart(item(product(7), 3))
-    store.catalogue[7] = product(7, stock=2)
-    clock.now += 60 * SECOND
+def test_price_stored_in_between_is_reported(shop: Shop) -> None:
+    shop.store.catalogue[7] = product(7, price=120)
+    shop.clock.now += 60 * SECOND
+    shop.before_writes(lambda: shop.add(8))
 
-    assert codes(add(carts)) == [("insufficient_stock", 7)]
-
-
-def test_a_replay_and_a_changed_cart_show_fresh_prices_too(carts: CartService, store: FakeStore, clock: Clock) -> None:
-    add(carts, preconditions=once())
-    store.catalogue[123] = product(price=1)
-    clock.now += 60 * SECOND
-
-    assert add(carts, preconditions=once()).cart.items[0].product.price == 1
-    with pytest.raises(CartChanged) as refusal:
-        add(carts, preconditions=Preconditions(versions=frozenset({0})))
-    assert refusal.value.current.items[0].product.price == 1
+    assert warnings(shop.add()) == [("price_changed", 7)]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Any order
-# ----------------------------------------------------------------------------------------------------------------------
-
-steps = st.tuples(
-    st.sampled_from([7, 8, 123, 404]),
-    st.integers(1, 40),
-    st.sampled_from(["", "a", "b"]),
-    st.sampled_from(["", "lost", "applied"]),
+@pytest.mark.parametrize(
+    ("sold", "code", "total"), [(None, "unavailable", 2000), (product(7, stock=1), "insufficient_stock", 4000)]
 )
+def test_unavailable_and_scarce_items_are_reported(shop: Shop, sold: Any, code: str, total: int) -> None:
+    del shop.store.catalogue[7]
+    if sold:
+        shop.store.catalogue[7] = sold
+    shop.clock.now += 60 * SECOND
+
+    outcome = shop.add()
+
+    assert warnings(outcome) == [(code, 7)]
+    assert (outcome.cart.quantity, outcome.cart.total) == (4, total)
 
 
-@given(st.lists(steps, max_size=12))
-def test_whatever_happens_in_whatever_order_each_acknowledged_change_is_there_exactly_once(
-    script: list[tuple[int, int, str, str]],
-) -> None:
-    store = FakeStore(Clock(), {7: product(7, stock=60), 8: product(8, stock=None), 123: product()})
-    carts = CartService(store, Clock())
-    expected: dict[int, int] = {}
-    for number, quantity, key, fate in script:
-        store.lost = iter([fate])
-        preconditions = once(key, f"{number} {quantity}") if key else Preconditions()
-        try:
-            replayed = add(carts, number, quantity, preconditions).replayed
-        except Ambiguous:
-            applied = fate == "applied"
-        except Refusal:
-            applied = False
-        else:
-            applied = not replayed
-        if applied:
-            expected[number] = expected.get(number, 0) + quantity
-    held = store.carts.get(OWNER, Cart()).items
-    assert {number: line.quantity for number, line in held.items()} == expected
-    assert all(0 < quantity <= CONTRACT_LIMITS.item_quantity for quantity in expected.values())
-    assert expected.get(7, 0) <= 60
+def test_replay_and_changed_cart_have_fresh_prices(shop: Shop) -> None:
+    shop.cart = cart()
+    shop.add(preconditions=ONCE)
+    shop.store.catalogue[123] = product(price=1)
+    shop.clock.now += 60 * SECOND
+
+    assert shop.add(preconditions=ONCE).cart.items[0].product.price == 1
+    with pytest.raises(CartChanged) as refusal:
+        shop.add(preconditions=Preconditions(versions=frozenset({0})))
+    assert refusal.value.current.items[0].product.price == 1
