@@ -7,7 +7,8 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from serverless_cart.auth import Principal
-from serverless_cart.domain.cart import Cart, CartItem, Owner
+from serverless_cart.domain import limits
+from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, Owner, Selections
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.web.request import Request
 from tools.support.events import HASHID, NOW, SHOP, Event, altered
@@ -85,3 +86,33 @@ def cart(*items: CartItem, **changes: Any) -> Cart:
 def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Return a copy that lacks some of its names."""
     return {name: value for name, value in mapping.items() if name not in names}
+
+
+def largest_product(id: int) -> Product:  # noqa: A002 - the field's own name
+    """Return a product whose item has the most bytes that a catalogue allows.
+
+    JSON doubles quotes and backslashes: a name of 255 characters has as many of them as its 512 bytes leave room for.
+    """
+    return product(
+        id,
+        ref='"' * limits.PRODUCT_REF_BYTES,
+        name='"' * 169 + "🎁" * 85 + "€",
+        image="x" * limits.PRODUCT_IMAGE_BYTES,
+        price=limits.PRODUCT_PRICE,
+        discount=limits.PRODUCT_PRICE,
+        stock=limits.MAX_SAFE_INTEGER,
+        active=False,
+    )
+
+
+def largest_cart() -> Cart:
+    """Return a cart at every limit at once."""
+    return cart(
+        *(
+            item(largest_product(limits.MAX_SAFE_INTEGER - number), 9_999, notes="🎁" * limits.NOTES_LENGTH)
+            for number in range(100)
+        ),
+        idempotency_records={f"{number:016}": IdempotencyRecord("f" * 11, NOW - number) for number in range(32)},
+        version=NOW,
+        selections=Selections(*[limits.MAX_SAFE_INTEGER] * 3),
+    )
