@@ -1,4 +1,4 @@
-"""What the events of a search session do to its cart."""
+"""The events of a search session, in its cart."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.domain.limits import CONTRACT_LIMITS
-from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
+from serverless_cart.domain.session import ItemKey, Session, SessionItem, SessionItemAddition, SessionItemRemoval
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import Table
@@ -17,7 +17,7 @@ from tests.support.reference_cart import Clock
 from tools.support.events import HASHID, HOUR, NOW, SECOND
 
 SESSION, OTHER = Session(HASHID, "s#1 ü"), Session(HASHID, "s")
-MUG, LAMP = ItemKey("product", "MUG-7"), ItemKey("product#M", "UG-7" * 64)
+MUG, LAMP, BOWL = ItemKey("product", "MUG-7"), ItemKey("product#M", "UG-7" * 64), ItemKey("product", "BOWL")
 Held = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 LIFETIME = CONTRACT_LIMITS.session_item_lifetime * SECOND
 
@@ -34,7 +34,7 @@ def store(table: Table, clock: Clock) -> SessionStore:
 
 @pytest.fixture
 def held(rows: Rows) -> Held:
-    """Return what a session's cart holds, by the partition and the id of the item."""
+    """Return a function that reads all items, by partition and id."""
     return lambda: {
         (key.pk, row["id"]["S"]): {
             name: next(iter(value.values())) for name, value in row.items() if name not in ("pk", "sk", "id", "index")
@@ -46,9 +46,7 @@ def held(rows: Rows) -> Held:
 AT = (keys.session(SESSION), MUG.id)
 
 
-def test_an_event_makes_the_item_and_the_next_adds_to_it(
-    store: SessionStore, clock: Clock, held: Held, calls: list[str]
-) -> None:
+def test_event_creates_or_adds_to_the_item(store: SessionStore, clock: Clock, held: Held, calls: list[str]) -> None:
     store.add(SESSION, SessionItemAddition(MUG, "Mug", 2, Decimal("12.5")))
     clock.now += HOUR
     store.add(SESSION, SessionItemAddition(MUG, "Large mug", 3, None))
@@ -68,13 +66,15 @@ def test_an_event_makes_the_item_and_the_next_adds_to_it(
 
 
 @pytest.mark.parametrize("price", [Decimal(0), Decimal(10) ** 12, Decimal("0.000001"), Decimal("999999999999.999999")])
-def test_every_price_is_kept_exactly(store: SessionStore, held: Held, price: Decimal) -> None:
+def test_price_is_kept_exactly(store: SessionStore, held: Held, price: Decimal) -> None:
     store.add(SESSION, SessionItemAddition(MUG, "Mug", 1, price))
 
-    assert Decimal(held()[AT]["price"]) == price
+    kept = held()[AT]["price"]
+    assert Decimal(kept) == price
+    assert "E" not in kept
 
 
-def test_items_and_sessions_are_kept_apart(store: SessionStore, held: Held) -> None:
+def test_items_and_sessions_are_separate(store: SessionStore, held: Held) -> None:
     for session in (SESSION, OTHER):
         for item in (MUG, LAMP):
             store.add(session, SessionItemAddition(item, "Mug", 1, None))
@@ -84,8 +84,22 @@ def test_items_and_sessions_are_kept_apart(store: SessionStore, held: Held) -> N
     assert list(held()) == [(keys.session(SESSION), LAMP.id)]
 
 
+def test_items_are_listed_in_order_of_addition(store: SessionStore, clock: Clock) -> None:
+    store.add(SESSION, SessionItemAddition(BOWL, "Bowl", 1, None))
+    clock.now += LIFETIME - 1
+    store.add(SESSION, SessionItemAddition(MUG, "Mug", 2, Decimal("12.5")))
+    store.add(SESSION, SessionItemAddition(LAMP, "Lamp", 1, None))
+    clock.now += SECOND
+
+    expires_at = (clock.now - SECOND + LIFETIME) // SECOND
+    assert store.items(SESSION) == [
+        SessionItem(MUG, "Mug", 2, 1, Decimal("12.5"), clock.now - SECOND, clock.now - SECOND, expires_at),
+        SessionItem(LAMP, "Lamp", 1, 1, None, clock.now - SECOND, clock.now - SECOND, expires_at),
+    ]
+
+
 @pytest.mark.parametrize("price", [None, Decimal(3)])
-def test_an_item_that_has_expired_is_begun_anew(
+def test_expired_item_starts_again(
     store: SessionStore, clock: Clock, held: Held, calls: list[str], price: Decimal | None
 ) -> None:
     store.add(SESSION, SessionItemAddition(MUG, "Mug", 2, Decimal(9)))
@@ -97,9 +111,7 @@ def test_an_item_that_has_expired_is_begun_anew(
     assert calls == ["UpdateItem"] * 3
 
 
-def test_taking_less_than_there_is_away_leaves_the_rest_for_another_day(
-    store: SessionStore, clock: Clock, held: Held, calls: list[str]
-) -> None:
+def test_removal_of_less_leaves_the_rest(store: SessionStore, clock: Clock, held: Held, calls: list[str]) -> None:
     store.add(SESSION, SessionItemAddition(MUG, "Mug", 3, None))
     clock.now += HOUR
     store.remove(SESSION, SessionItemRemoval(MUG, 2))
@@ -110,9 +122,7 @@ def test_taking_less_than_there_is_away_leaves_the_rest_for_another_day(
 
 
 @pytest.mark.parametrize("taken", [3, 9])
-def test_taking_all_or_more_away_removes_the_item(
-    store: SessionStore, rows: Rows, calls: list[str], taken: int
-) -> None:
+def test_removal_of_all_or_more_deletes_the_item(store: SessionStore, rows: Rows, calls: list[str], taken: int) -> None:
     store.add(SESSION, SessionItemAddition(MUG, "Mug", 3, None))
     store.remove(SESSION, SessionItemRemoval(MUG, taken))
 
@@ -121,9 +131,7 @@ def test_taking_all_or_more_away_removes_the_item(
 
 
 @pytest.mark.parametrize("amount", [1, 9])
-def test_what_is_not_there_or_has_expired_stays_as_it_is(
-    store: SessionStore, clock: Clock, rows: Rows, amount: int
-) -> None:
+def test_removal_of_an_absent_item_writes_nothing(store: SessionStore, clock: Clock, rows: Rows, amount: int) -> None:
     store.remove(SESSION, SessionItemRemoval(MUG, amount))
     assert rows() == {}
     store.add(SESSION, SessionItemAddition(MUG, "Mug", 2, None))
@@ -135,7 +143,7 @@ def test_what_is_not_there_or_has_expired_stays_as_it_is(
     assert rows() == before
 
 
-def test_a_session_of_several_pages_is_emptied(store: SessionStore, put: Put, rows: Rows, calls: list[str]) -> None:
+def test_session_of_several_pages_is_emptied(store: SessionStore, put: Put, rows: Rows, calls: list[str]) -> None:
     large = {"S": "x" * 50_000}
     put(*({"pk": {"S": keys.session(SESSION)}, "sk": {"S": f"CART#{number}"}, "x": large} for number in range(30)))
     store.add(OTHER, SessionItemAddition(MUG, "Mug", 1, None))
@@ -149,7 +157,7 @@ def test_a_session_of_several_pages_is_emptied(store: SessionStore, put: Put, ro
     assert [key.pk for key in rows()] == [keys.session(OTHER)]
 
 
-def test_emptying_that_runs_out_of_time_is_taken_up_again(store: SessionStore, put: Put, rows: Rows) -> None:
+def test_empty_continues_after_a_timeout(store: SessionStore, put: Put, rows: Rows) -> None:
     large = {"S": "x" * 50_000}
     put(*({"pk": {"S": keys.session(SESSION)}, "sk": {"S": f"CART#{number}"}, "x": large} for number in range(30)))
     left = iter([20.0, 0.0])

@@ -1,6 +1,7 @@
-"""The table's own statements, each in what it is asked for, what it answers and what it refuses."""
+"""The statements of `Table`: clauses, conditions, batches and pages."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,6 @@ from serverless_cart.dynamodb.expression import Expression
 from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.table import ConditionFailed, Table
 from tests.support.engines import Put, Rows, in_order
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ONE, TWO = Key("pk", "one"), Key("pk", "two")
 
@@ -23,7 +21,7 @@ def row(key: Key, **attributes: Any) -> Item:
 HELD = row(ONE, number={"N": "2"}, name={"S": "a"}, numbers={"NS": ["1", "2"]})
 
 
-def test_every_clause_does_what_it_says_in_one_write(table: Table, put: Put, rows: Rows) -> None:
+def test_clauses_are_applied_in_one_write(table: Table, put: Put, rows: Rows) -> None:
     put({**HELD, "old": {"S": "x"}, "older": {"S": "y"}, "gone": {"NS": ["7"]}})
     write = Expression()
     write.set("name", {"S": "b"})
@@ -75,70 +73,57 @@ CONDITIONS = {
 }
 
 
-@pytest.mark.parametrize("operation", ["update", "put", "delete"])
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_a_write_whose_condition_fails_writes_nothing_and_tells_what_stood_there(
-    table: Table, put: Put, rows: Rows, operation: str, condition: str
-) -> None:
+def test_condition_decides_about_a_write(table: Table, put: Put, condition: str) -> None:
     put(HELD)
     write = Expression()
-    placeholders = {
-        name: write.name(name) for name in ("name", "absent", "number", "numbers") if f"{{{name}}}" in condition
-    }
-    numbers = {"two": "2", "nine": "9"}
-    placeholders |= {name: write.value({"N": it}) for name, it in numbers.items() if f"{{{name}}}" in condition}
+    names, values = ("name", "absent", "number", "numbers"), {"two": "2", "nine": "9"}
+    placeholders = {name: write.name(name) for name in names if f"{{{name}}}" in condition}
+    placeholders |= {name: write.value({"N": it}) for name, it in values.items() if f"{{{name}}}" in condition}
     write.require(condition.format(**placeholders))
-    if operation == "update":
-        write.set("written", {"S": "yes"})
-    new = row(ONE, written={"S": "yes"})
+    write.set("written", {"S": "yes"})
 
-    def send() -> None:
-        match operation:
-            case "update":
-                table.update(ONE, write)
-            case "put":
-                table.put(new, write)
-            case _:
-                table.delete(ONE, write)
-
-    if CONDITIONS[condition]:
-        send()
-        left: dict[str, dict[Key, Item]] = {
-            "update": {ONE: {**HELD, "written": {"S": "yes"}}},
-            "put": {ONE: new},
-            "delete": {},
-        }
-        assert rows() == left[operation]
+    try:
+        table.update(ONE, write)
+    except ConditionFailed:
+        met = False
     else:
-        with pytest.raises(ConditionFailed) as failed:
-            send()
-        assert in_order(failed.value.item or {}) == HELD
-        assert rows() == {ONE: HELD}
+        met = True
+    assert met is CONDITIONS[condition]
 
 
-@pytest.mark.parametrize("operation", ["update", "put", "delete"])
-def test_a_condition_that_fails_on_nothing_tells_that_nothing_is_there(
-    table: Table, rows: Rows, operation: str
+NEW = row(ONE, written={"S": "yes"})
+WRITES: dict[str, tuple[Callable[[Table, Expression], object], list[Item]]] = {
+    "update": (lambda table, write: table.update(ONE, write), [{**HELD, "written": {"S": "yes"}}]),
+    "put": (lambda table, write: table.put(NEW, write), [NEW]),
+    "delete": (lambda table, write: table.delete(ONE, write), []),
+}
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize("held", [HELD, None], ids=["held", "absent"])
+def test_write_is_refused_with_the_item_or_applied(
+    table: Table, put: Put, rows: Rows, operation: str, held: Item | None
 ) -> None:
-    write = Expression()
-    write.require(f"attribute_exists({write.name('pk')})")
-    if operation == "update":
-        write.set("written", {"S": "yes"})
-    send: dict[str, Callable[[], object]] = {
-        "update": lambda: table.update(ONE, write),
-        "put": lambda: table.put(row(ONE), write),
-        "delete": lambda: table.delete(ONE, write),
-    }
+    send, after = WRITES[operation]
+    if held:
+        put(held)
+    for requires, is_met in ((Expression.require_absent, held is None), (Expression.require_present, held is not None)):
+        write = Expression()
+        requires(write, "pk")
+        if operation == "update":
+            write.set("written", {"S": "yes"})
+        if not is_met:
+            with pytest.raises(ConditionFailed) as failed:
+                send(table, write)
+            assert failed.value.item == held or in_order(failed.value.item or {}) == held
+            assert list(rows().values()) == ([held] if held else [])
+        elif held:
+            send(table, write)
+            assert list(rows().values()) == after
 
-    with pytest.raises(ConditionFailed) as failed:
-        send[operation]()
-    assert failed.value.item is None
-    assert rows() == {}
 
-
-def test_items_are_read_by_their_whole_key_and_what_is_not_there_is_left_out(
-    table: Table, put: Put, calls: list[str]
-) -> None:
+def test_absent_items_are_left_out(table: Table, put: Put, calls: list[str]) -> None:
     many = [Key(f"pk{number}", "sk") for number in range(130)]
     put(HELD, *(row(key) for key in many))
 
@@ -150,8 +135,8 @@ def test_items_are_read_by_their_whole_key_and_what_is_not_there_is_left_out(
     assert calls == ["GetItem"] * 2 + ["BatchGetItem"] * 3
 
 
-def test_what_is_larger_than_one_answer_is_read_whole(table: Table, put: Put) -> None:
-    """An engine answers with so many megabytes at most, and leaves the rest unprocessed or to another page."""
+def test_large_reads_are_complete(table: Table, put: Put) -> None:
+    """An answer has some megabytes at most: the remainder is unprocessed, or on another page."""
     large = {"S": "x" * 380_000}
     many = [Key("pk", f"{number:02}") for number in range(45)]
     put(*(row(key, large=large) for key in many), row(Key("pk2", "another's")))
@@ -161,12 +146,12 @@ def test_what_is_larger_than_one_answer_is_read_whole(table: Table, put: Put) ->
 
     assert set(found) == set(many)
     assert all(it["large"] == large for it in found.values())
-    assert [key for page in pages for key in page] == many, "in order, each once"
+    assert [key for page in pages for key in page] == many
     assert len(pages) > 10
-    assert list(table.keys_of("nobody")) == [[]]
+    assert list(table.keys_of("absent")) == [[]]
 
 
-def test_many_items_are_put_and_deleted_25_a_call(table: Table, put: Put, rows: Rows, calls: list[str]) -> None:
+def test_items_are_written_25_a_call(table: Table, put: Put, rows: Rows, calls: list[str]) -> None:
     put(HELD)
     many = [Key(f"pk{number}", "sk") for number in range(60)]
 

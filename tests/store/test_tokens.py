@@ -1,4 +1,4 @@
-"""Whom a key belongs to, by what the table holds of tokens and shops."""
+"""The principal of a key, from the tokens and shops in the table."""
 
 import pytest
 
@@ -22,7 +22,7 @@ SHOP = Shop(
 
 @pytest.mark.parametrize("token", [Token("api_key", NAME), Token("customer", NAME, "zoë", expires_at=NOW // 1000 + 1)])
 @pytest.mark.parametrize("shop", [SHOP, Shop(NAME)], ids=["guarded", "bare"])
-def test_a_key_opens_what_its_token_and_its_shop_say(
+def test_principal_has_its_token_and_its_shop(
     table: Table, put: Put, calls: list[str], token: Token, shop: Shop
 ) -> None:
     put(shop_to_item(shop), *token_to_items(digest(KEY), token))
@@ -40,20 +40,20 @@ def test_a_key_opens_what_its_token_and_its_shop_say(
         Token("api_key", "another shop"),
     ],
 )
-def test_what_has_expired_is_revoked_or_has_lost_its_shop_opens_nothing(table: Table, put: Put, token: Token) -> None:
+def test_inactive_token_has_no_principal(table: Table, put: Put, token: Token) -> None:
     put(shop_to_item(SHOP), *token_to_items(digest(KEY), token))
 
     assert TokenStore(table).principal(digest(KEY), NOW / 1000) is None
 
 
-def test_a_key_that_nobody_was_given_costs_one_read(table: Table, put: Put, calls: list[str]) -> None:
+def test_unknown_key_is_one_read(table: Table, put: Put, calls: list[str]) -> None:
     put(shop_to_item(SHOP), *token_to_items(digest(KEY), Token("api_key", NAME)))
 
     assert TokenStore(table).principal(digest("1" * 40), NOW / 1000) is None
     assert calls == ["GetItem"]
 
 
-def test_a_shop_s_tokens_stand_in_its_list_too(table: Table, put: Put, rows: Rows) -> None:
+def test_token_is_in_its_shops_list(table: Table, put: Put, rows: Rows) -> None:
     put(shop_to_item(SHOP), *token_to_items(digest(KEY), Token("api_key", NAME)))
 
     entry = keys.token_entry(NAME, "", digest(KEY))
