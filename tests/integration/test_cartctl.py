@@ -39,11 +39,6 @@ def refusal(code: str, message: str = "") -> ClientError:
     return ClientError(response, "Query")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Options and help
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_help_has_example_and_common_options(operator: Operator, command: tuple[str, ...]) -> None:
     result = operator.type(*command, "--help")
@@ -111,11 +106,6 @@ def test_shell_completion_lists_commands(shell: str) -> None:
         assert name in result.stdout
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Failures
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
@@ -143,11 +133,6 @@ def test_failure_is_one_line(operator: Operator, error: BaseException, code: int
 
     assert line.startswith(message)
     assert exit_code == code
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Finding the deployment
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_unknown_profile_fails() -> None:

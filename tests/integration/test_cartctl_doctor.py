@@ -230,7 +230,7 @@ def test_healthy_deployment_has_no_problems(
 
 
 def test_report_lists_findings_and_counts(doctor: Doctor) -> None:
-    switch_backups_off(doctor)
+    NO_BACKUPS(doctor)
 
     result = doctor.operator.type("doctor")
     lines = result.out.splitlines()
@@ -294,47 +294,29 @@ def test_stack_status_decides_the_state(doctor: Doctor, status: str, code: int, 
     assert status in findings["stack"]["seen"]
 
 
+def answered(operation: str, description: str, **fields: Any) -> Callable[[Doctor], None]:
+    """Return a change of the description that a call of DynamoDB returns."""
+    return lambda doctor: doctor.alter(f"dynamodb.{operation}", lambda parsed: parsed[description].update(fields))
+
+
 def described(**fields: Any) -> Callable[[Doctor], None]:
-    """Return a change of the answer of DescribeTable."""
-    return lambda doctor: doctor.alter("dynamodb.DescribeTable", lambda parsed: parsed["Table"].update(fields))
+    return answered("DescribeTable", "Table", **fields)
 
 
-def unprotect(doctor: Doctor) -> None:
-    doctor.client.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+def expires(**fields: Any) -> Callable[[Doctor], None]:
+    return answered("DescribeTimeToLive", "TimeToLiveDescription", **fields)
 
 
 def unprotect_on_purpose(doctor: Doctor) -> None:
-    unprotect(doctor)
+    described(DeletionProtectionEnabled=False)(doctor)
     doctor.change(parameters={"TableRetention": "Delete"})
-
-
-def switch_ttl_off(doctor: Doctor) -> None:
-    doctor.client.update_time_to_live(
-        TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires_at"}
-    )
-
-
-def expire_by_another_attribute(doctor: Doctor) -> None:
-    doctor.alter(
-        "dynamodb.DescribeTimeToLive",
-        lambda parsed: parsed["TimeToLiveDescription"].update(TimeToLiveStatus="ENABLED", AttributeName="ttl"),
-    )
-
-
-def switch_stream_off(doctor: Doctor) -> None:
-    doctor.client.update_table(TableName=TABLE, StreamSpecification={"StreamEnabled": False})
-
-
-def switch_backups_off(doctor: Doctor) -> None:
-    doctor.client.update_continuous_backups(
-        TableName=TABLE, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
-    )
 
 
 def remove_all_shops(doctor: Doctor) -> None:
     doctor.client.delete_item(TableName=TABLE, Key={"pk": {"S": "SHOPS"}, "sk": {"S": "SHOP#one"}})
 
 
+NO_BACKUPS = answered("DescribeContinuousBackups", "ContinuousBackupsDescription", PointInTimeRecoveryDescription={})
 UPDATE = f"aws dynamodb update-table --table-name {TABLE}"
 OTHER_KEY: dict[str, Any] = {
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
@@ -350,15 +332,25 @@ TABLE_CHECKS = ["table", "TTL", "backups", "shops"]
         (described(**OTHER_KEY), "table", "failure", "--stack"),
         (described(TableStatus="CREATING"), "table", "failure", "Wait until it is ACTIVE"),
         (described(TableStatus="INACCESSIBLE_ENCRYPTION_CREDENTIALS"), "table", "failure", "Enable the KMS key"),
-        (unprotect, "deletion protection", "failure", f"{UPDATE} --deletion-protection-enabled"),
+        (
+            described(DeletionProtectionEnabled=False),
+            "deletion protection",
+            "failure",
+            f"{UPDATE} --deletion-protection-enabled",
+        ),
         (unprotect_on_purpose, "deletion protection", "warning", "TableRetention=Retain"),
         (described(SSEDescription={}), "encryption", "failure", f"{UPDATE} --sse-specification Enabled=true"),
         (described(SSEDescription={"Status": "DISABLED"}), "encryption", "failure", "--sse-specification"),
-        (switch_stream_off, "stream", "failure", f"{UPDATE} --stream-specification StreamEnabled=true,"),
+        (
+            described(StreamSpecification={}),
+            "stream",
+            "failure",
+            f"{UPDATE} --stream-specification StreamEnabled=true,",
+        ),
         (described(StreamSpecification=KEYS_ONLY), "stream", "failure", "StreamEnabled=false; then the same with"),
-        (switch_ttl_off, "TTL", "failure", "Enabled=true,AttributeName=expires_at"),
-        (expire_by_another_attribute, "TTL", "failure", "Enabled=false,AttributeName=ttl; an hour later"),
-        (switch_backups_off, "backups", "failure", "PointInTimeRecoveryEnabled=true"),
+        (expires(TimeToLiveStatus="DISABLED"), "TTL", "failure", "Enabled=true,AttributeName=expires_at"),
+        (expires(AttributeName="ttl"), "TTL", "failure", "Enabled=false,AttributeName=ttl; an hour later"),
+        (NO_BACKUPS, "backups", "failure", "PointInTimeRecoveryEnabled=true"),
         (remove_all_shops, "shops", "warning", "cartctl shop create"),
     ],
 )

@@ -30,11 +30,6 @@ def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     return operator
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Carts
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 def test_cart_show_prints_the_shop_api_cart(operator: Operator, bundle: Bundle) -> None:
     add(bundle, quantity=2, notes="Please pack carefully")
     select(bundle, address=4)
@@ -115,11 +110,6 @@ def test_cart_clear_asks_first(operator: Operator, bundle: Bundle) -> None:
 @pytest.mark.parametrize("command", [("show",), ("clear", "--yes")], ids=" ".join)
 def test_cart_of_unknown_shop_fails(operator: Operator, command: tuple[str, ...]) -> None:
     assert operator.fails("cart", command[0], "none", CUSTOMER, *command[1:])[0] == 3
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Search sessions
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_session_show_prints_items_in_order(operator: Operator, bundle: Bundle) -> None:

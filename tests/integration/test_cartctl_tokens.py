@@ -56,11 +56,6 @@ def accepted(operator: Operator, *keys: str) -> list[bool]:
     return [principal_of(operator, key) is not None for key in keys]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Issuing
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 def test_api_key_opens_the_search_api_of_its_shop(operator: Operator) -> None:
     issued = operator.run("key", "issue", "one", "--label", "search page")
 
@@ -152,11 +147,6 @@ def test_wrong_command_line_changes_nothing(
     assert exit_code == code
     assert message in line
     assert bundle.rows() == rows
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Issuing many
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def issue_many(names: object, output: Path) -> tuple[str, ...]:
@@ -259,11 +249,6 @@ def test_missing_file_of_customers_fails(operator: Operator, tmp_path: Path, out
     missing = tmp_path / "none.txt"
 
     assert operator.fails(*issue_many(missing, output)) == (2, f"Cannot read {missing}: No such file or directory.")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Listing and revoking
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_list_has_one_shop_and_kind(operator: Operator) -> None:
