@@ -1,4 +1,4 @@
-"""The table's statements: what is repeated and what never is, what each failure means, how expressions are written."""
+"""`Table` over a wire that answers at will: retries, errors, batches, pages and expressions."""
 
 import json
 import os
@@ -35,7 +35,7 @@ REFUSED_CONNECTION = EndpointConnectionError(endpoint_url=URL)
 
 @dataclass
 class Wire:
-    """Stands where HTTP would: gives each attempt the next answer, and remembers what was sent."""
+    """Replaces HTTP: returns the next answer to each attempt, and keeps what was sent."""
 
     answers: list[Exception | tuple[int, dict[str, Any] | str]] = field(default_factory=list)
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -63,6 +63,7 @@ def failure(status: int, code: str, **more: Any) -> tuple[int, dict[str, Any]]:
     return status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "arn:secret", **more}
 
 
+Error = Exception | tuple[int, dict[str, Any]]
 OK: tuple[int, dict[str, Any]] = (200, {})
 THROTTLED = failure(400, "ProvisionedThroughputExceededException")
 THROTTLING = failure(400, "ThrottlingException")
@@ -92,7 +93,7 @@ def _environment() -> Iterator[None]:
 
 @pytest.fixture
 def table(_environment: None, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Table:
-    """Return the table as the functions open it, with the wire in the place of HTTP."""
+    """Return the table as the functions open it, with the wire instead of HTTP."""
     session = get_session()
     session.register("before-send.dynamodb", cast("Callable[..., None]", wire))  # the stubs know of no answer
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
@@ -130,100 +131,55 @@ DONE: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# What is repeated
+# Retries
 # ----------------------------------------------------------------------------------------------------------------------
 
-
-@pytest.mark.parametrize("operation", WRITES)
-@pytest.mark.parametrize("error", [TIMEOUT, RESET, BROKEN, failure(503, "ServiceUnavailable")], ids=str)
-def test_a_write_that_may_have_been_applied_is_never_repeated(
-    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
-) -> None:
-    wire.answers = [error, OK, OK]
-
-    with pytest.raises(Ambiguous):
-        WRITES[operation](table)
-    assert wire.attempts == [operation]
+OPERATIONS = {**WRITES, **REPEATABLE}
+MAYBE_APPLIED = [TIMEOUT, RESET, BROKEN, failure(503, "ServiceUnavailable")]
+NOT_APPLIED = [THROTTLED, THROTTLING, CONNECT_TIMEOUT, REFUSED_CONNECTION]
+FAULTS = [failure(400, f"{code}Exception") for code in ("Validation", "AccessDenied", "ResourceNotFound")]
 
 
-@pytest.mark.parametrize("operation", WRITES)
-@pytest.mark.parametrize("error", [THROTTLED, THROTTLING, CONNECT_TIMEOUT, REFUSED_CONNECTION], ids=str)
-def test_a_write_that_was_refused_or_never_left_is_repeated(
-    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
-) -> None:
-    wire.answers = [error, error, DONE.get(operation, OK)]
-
-    WRITES[operation](table)
-
-    assert wire.attempts == [operation] * 3
+def lasting(operation: str, error: Error) -> tuple[type[Exception], int]:
+    """Return the exception and the number of attempts that an error leads to if it does not pass."""
+    if error in FAULTS:
+        return ClientError, 1
+    return (Ambiguous, 1) if operation in WRITES and error in MAYBE_APPLIED else (Unavailable, ATTEMPTS)
 
 
-@pytest.mark.parametrize("operation", WRITES)
-def test_a_write_that_was_refused_and_then_may_have_been_applied_is_ambiguous(
-    table: Table, wire: Wire, operation: str
-) -> None:
-    wire.answers = [THROTTLED, TIMEOUT, OK]
-
-    with pytest.raises(Ambiguous):
-        WRITES[operation](table)
-    assert wire.attempts == [operation] * 2
+every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 
 
-@pytest.mark.parametrize("operation", REPEATABLE)
-@pytest.mark.parametrize("error", [TIMEOUT, RESET, CONNECT_TIMEOUT, BROKEN, THROTTLED], ids=str)
-def test_what_may_be_repeated_is(
-    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
-) -> None:
-    wire.answers = [error, error, DONE.get(operation, OK)]
-
-    REPEATABLE[operation](table)
-
-    assert wire.attempts == [operation] * 3
-
-
-@pytest.mark.parametrize("operation", [*WRITES, *REPEATABLE])
-@pytest.mark.parametrize("error", [THROTTLED, THROTTLING, CONNECT_TIMEOUT, REFUSED_CONNECTION], ids=str)
-def test_after_the_last_attempt_the_database_is_unavailable_and_nothing_is_ambiguous(
-    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
-) -> None:
+@every_operation
+@pytest.mark.parametrize("error", [*MAYBE_APPLIED, *NOT_APPLIED, *FAULTS], ids=str)
+def test_lasting_error_has_one_meaning(table: Table, wire: Wire, operation: str, error: Error) -> None:
     wire.answers = [error] * 10
 
-    with pytest.raises(Unavailable) as raised:
-        {**WRITES, **REPEATABLE}[operation](table)
-    assert type(raised.value) is Unavailable
-    assert wire.attempts == [operation] * ATTEMPTS
-    assert "secret" not in str(raised.value)
+    with pytest.raises((ClientError, Unavailable)) as raised:
+        OPERATIONS[operation](table)
+    expected, attempts = lasting(operation, error)
+    assert isinstance(raised.value, expected)
+    assert isinstance(raised.value, Ambiguous) is (expected is Ambiguous)
+    assert wire.attempts == [operation] * attempts
+    assert error in FAULTS or "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("operation", REPEATABLE)
-@pytest.mark.parametrize("error", [TIMEOUT, RESET, BROKEN], ids=str)
-def test_what_was_repeated_in_vain_is_unavailable(
-    table: Table, wire: Wire, operation: str, error: Exception | tuple[int, dict[str, Any]]
-) -> None:
-    wire.answers = [error] * 10
-
-    with pytest.raises(Unavailable):
-        REPEATABLE[operation](table)
-    assert wire.attempts == [operation] * ATTEMPTS
-
-
-@pytest.mark.parametrize("operation", [*WRITES, *REPEATABLE])
-@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"])
-def test_a_fault_of_ours_is_neither_repeated_nor_called_unavailable(
-    table: Table, wire: Wire, operation: str, code: str
-) -> None:
-    wire.answers = [failure(400, code)] * 10
-
-    with pytest.raises(ClientError) as raised:
-        {**WRITES, **REPEATABLE}[operation](table)
-    assert raised.value.response["Error"]["Code"] == code
-    assert wire.attempts == [operation]
+@every_operation
+@pytest.mark.parametrize("error", [*MAYBE_APPLIED, *NOT_APPLIED], ids=str)
+def test_passing_error_is_retried(table: Table, wire: Wire, operation: str, error: Error) -> None:
+    if lasting(operation, error)[0] is Ambiguous:
+        wire.answers = [THROTTLED, error, OK]
+        with pytest.raises(Ambiguous):
+            OPERATIONS[operation](table)
+        assert len(wire.sent) == 2
+    else:
+        wire.answers = [error, error, DONE.get(operation, OK)]
+        OPERATIONS[operation](table)
+        assert len(wire.sent) == 3
 
 
 @pytest.mark.parametrize("operation", WRITES)
-def test_a_failed_condition_tells_what_stood_there_and_is_not_repeated(
-    table: Table, wire: Wire, operation: str
-) -> None:
+def test_failed_condition_has_the_item(table: Table, wire: Wire, operation: str) -> None:
     wire.answers = [CONDITION]
 
     with pytest.raises(ConditionFailed) as raised:
@@ -233,7 +189,7 @@ def test_a_failed_condition_tells_what_stood_there_and_is_not_repeated(
     assert wire.sent[0][1]["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
 
 
-def test_a_failed_condition_on_nothing_tells_that_too(table: Table, wire: Wire) -> None:
+def test_failed_condition_without_an_item_has_none(table: Table, wire: Wire) -> None:
     wire.answers = [failure(400, "ConditionalCheckFailedException")]
 
     with pytest.raises(ConditionFailed) as raised:
@@ -241,7 +197,7 @@ def test_a_failed_condition_on_nothing_tells_that_too(table: Table, wire: Wire) 
     assert raised.value.item is None
 
 
-def test_each_call_is_observed_once_whatever_becomes_of_it(table: Table, wire: Wire) -> None:
+def test_every_call_is_observed_once(table: Table, wire: Wire) -> None:
     wire.answers = [OK, THROTTLED, OK, CONDITION, TIMEOUT]
 
     table.get(KEY)
@@ -254,7 +210,7 @@ def test_each_call_is_observed_once_whatever_becomes_of_it(table: Table, wire: W
     assert all(milliseconds >= 0 for _, milliseconds in wire.observed)
 
 
-def test_waits_are_short_and_bounded_and_so_are_timeouts(table: Table) -> None:
+def test_timeouts_and_retries_are_limited(table: Table) -> None:
     config: Any = table._client.meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (1.0, 2.0)
@@ -286,9 +242,7 @@ def row(key: Key) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
-def test_items_are_read_a_hundred_a_call_and_absent_ones_left_out(
-    table: Table, wire: Wire, count: int, sizes: list[int]
-) -> None:
+def test_items_are_read_100_a_call(table: Table, wire: Wire, count: int, sizes: list[int]) -> None:
     wire.answers = [(200, {"Responses": {"table": [row(Key("pk0", "sk"))]}}), *[DONE["BatchGetItem"]] * 2]
 
     found = table.get_many(many(count))
@@ -297,7 +251,7 @@ def test_items_are_read_a_hundred_a_call_and_absent_ones_left_out(
     assert list(found) == many(min(count, 1))
 
 
-def test_keys_that_were_left_unprocessed_are_read_again(table: Table, wire: Wire) -> None:
+def test_unprocessed_keys_are_read_again(table: Table, wire: Wire) -> None:
     one, two = many(2)
     wire.answers = [
         (200, {"Responses": {"table": [row(one)]}, "UnprocessedKeys": {"table": {"Keys": [row(two)]}}}),
@@ -306,10 +260,10 @@ def test_keys_that_were_left_unprocessed_are_read_again(table: Table, wire: Wire
 
     assert set(table.get_many([one, two])) == {one, two}
     assert wire.sent[1][1]["RequestItems"]["table"]["Keys"] == [row(two)]
-    assert wire.waits, "after a pause"
+    assert wire.waits
 
 
-def test_items_that_were_left_unprocessed_are_written_again(table: Table, wire: Wire) -> None:
+def test_unprocessed_items_are_written_again(table: Table, wire: Wire) -> None:
     requests = [{"DeleteRequest": {"Key": row(key)}} for key in many(30)]
     wire.answers = [(200, {"UnprocessedItems": {"table": requests[3:5]}}), OK, OK]
 
@@ -320,7 +274,7 @@ def test_items_that_were_left_unprocessed_are_written_again(table: Table, wire: 
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
-def test_what_stays_unprocessed_is_unavailable(table: Table, wire: Wire, operation: str) -> None:
+def test_lasting_unprocessed_items_are_unavailable(table: Table, wire: Wire, operation: str) -> None:
     left: dict[str, dict[str, Any]] = {
         "BatchGetItem": {"Responses": {}, "UnprocessedKeys": {"table": {"Keys": [row(KEY)]}}},
         "BatchWriteItem": {"UnprocessedItems": {"table": [{"DeleteRequest": {"Key": row(KEY)}}]}},
@@ -332,7 +286,7 @@ def test_what_stays_unprocessed_is_unavailable(table: Table, wire: Wire, operati
     assert wire.attempts == [operation] * ATTEMPTS
 
 
-def test_a_partition_s_keys_are_listed_page_by_page(table: Table, wire: Wire) -> None:
+def test_keys_are_listed_by_page(table: Table, wire: Wire) -> None:
     one, two = many(2)
     wire.answers = [(200, {"Items": [row(one)], "LastEvaluatedKey": row(one)}), (200, {"Items": [row(two)]})]
 
@@ -345,7 +299,7 @@ def test_a_partition_s_keys_are_listed_page_by_page(table: Table, wire: Wire) ->
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_clauses_stand_in_one_expression_by_placeholders() -> None:
+def test_clauses_are_joined_with_placeholders() -> None:
     write = Expression()
     write.set("lines", {"S": "a"})
     write.set_once("ttl", {"N": "1"})
@@ -364,13 +318,8 @@ def test_clauses_stand_in_one_expression_by_placeholders() -> None:
         ),
         "ConditionExpression": "#n3 < :v6 AND attribute_exists(#n0)",
         "ExpressionAttributeNames": {
-            "#n0": "lines",
-            "#n1": "ttl",
-            "#n2": "version",
-            "#n3": "items",
-            "#n4": "old",
-            "#n5": "older",
-            "#n6": "lost",
+            f"#n{place}": name
+            for place, name in enumerate(["lines", "ttl", "version", "items", "old", "older", "lost"])
         },
         "ExpressionAttributeValues": {
             ":v0": {"S": "a"},
@@ -384,7 +333,7 @@ def test_clauses_stand_in_one_expression_by_placeholders() -> None:
     }
 
 
-def test_what_is_empty_is_left_out() -> None:
+def test_empty_clauses_are_left_out() -> None:
     write = Expression()
     write.remove("old")
 
@@ -393,11 +342,11 @@ def test_what_is_empty_is_left_out() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# What is read
+# Answers
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_an_item_is_read_as_it_was_sent_every_type_of_it(table: Table, wire: Wire) -> None:
+def test_values_of_every_type_are_read(table: Table, wire: Wire) -> None:
     item = {
         "pk": {"S": "pk ä🎁"},
         "number": {"N": "12345678901234567890.5"},
@@ -411,7 +360,7 @@ def test_an_item_is_read_as_it_was_sent_every_type_of_it(table: Table, wire: Wir
     assert table.get(KEY) is None
 
 
-def test_an_answer_that_is_no_json_is_a_fault_and_never_an_absent_item(table: Table, wire: Wire) -> None:
+def test_malformed_answer_is_a_fault(table: Table, wire: Wire) -> None:
     wire.answers = [(200, '{"Item": {"pk": {"S"')]
 
     with pytest.raises(ValueError, match="EOF while parsing"):
