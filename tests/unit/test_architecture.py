@@ -1,21 +1,19 @@
-"""The shape of the code: who may import whom, what a cold start may load, and that every fixture serves a test."""
+"""The structure of the code: its imports, what a cold start loads, and the examples in docstrings."""
 
 import ast
 import doctest
 import graphlib
 import importlib
-import json
 import socket
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from pytest_socket import SocketBlockedError
 
-from tests.support.cold import run_cold
-from tools.support.paths import EVENTS, ROOT
+from tests.support.cold import initialised, load_function
+from tools.support.paths import ROOT
 
 PACKAGE = ROOT / "layers" / "application" / "serverless_cart"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -178,35 +176,24 @@ MODULES = {"authorizer": 180, "stats_cart": 250, "cart": 250, "cart_items": 250}
 BARE_CLIENT = "import boto3; boto3.client('dynamodb')"
 
 
-@cache
-def loaded(code: str) -> frozenset[str]:
-    """Run code and name the modules that it leaves loaded."""
-    return frozenset(json.loads(run_cold(f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))")))
-
-
-def loaded_by(function: str) -> frozenset[str]:
-    folder = str(ROOT / "functions" / function)
-    return loaded(f"import sys; sys.path.insert(0, {folder!r}); import app")
-
-
-def packages(modules: frozenset[str]) -> set[str]:
-    return {module.partition(".")[0] for module in modules}
+def modules_of(function: str) -> frozenset[str]:
+    return initialised(load_function(function)).modules
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_functions_load_only_what_they_need(function: str) -> None:
-    modules = loaded_by(function)
+    packages = {module.partition(".")[0] for module in modules_of(function)}
 
-    assert {"boto3", "aws_lambda_powertools", "pydantic"} <= packages(modules)
-    assert packages(modules).isdisjoint({"aws_xray_sdk", "requests", "pytest", "moto", "yaml"})
-    assert modules.isdisjoint(
+    assert {"boto3", "aws_lambda_powertools", "pydantic"} <= packages
+    assert packages.isdisjoint({"aws_xray_sdk", "requests", "pytest", "moto", "yaml"})
+    assert modules_of(function).isdisjoint(
         {f"{OURS}.domain.validation", f"{OURS}.dynamodb.shops", f"{OURS}.dynamodb.token_registry"}
     )
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_functions_load_few_modules(function: str) -> None:
-    more = loaded_by(function) - loaded(BARE_CLIENT)
+    more = modules_of(function) - initialised(BARE_CLIENT).modules
 
     assert len(more) <= MODULES[function], sorted(more)
 
@@ -215,22 +202,24 @@ def test_functions_load_few_modules(function: str) -> None:
     ("function", "parts"), [("authorizer", {"web", "service.cart"}), ("stats_cart", {"service.cart"})]
 )
 def test_functions_load_no_foreign_parts(function: str, parts: set[str]) -> None:
-    modules = loaded_by(function)
-
-    assert not any(module.startswith(f"{OURS}.{part}") for module in modules for part in parts)
+    assert not any(module.startswith(f"{OURS}.{part}") for module in modules_of(function) for part in parts)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_garbage_collection_is_on_after_init(function: str) -> None:
-    folder = str(ROOT / "functions" / function)
+    assert initialised(load_function(function)).collects
 
-    assert (
-        run_cold(f"import gc, sys; sys.path.insert(0, {folder!r}); import app; print(gc.isenabled())").strip() == "True"
-    )
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_socket_and_no_thread_after_init(function: str) -> None:
+    """A snapshot keeps neither."""
+    it = initialised(load_function(function))
+
+    assert (it.sockets, it.threads) == ([], 1)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Examples and fixtures
+# Examples and sockets
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -239,7 +228,7 @@ def test_garbage_collection_is_on_after_init(function: str) -> None:
     [*SOURCES, *(file for file in CARTCTL if file.stem != "__main__")],
     ids=lambda file: str(file.relative_to(ROOT)),
 )
-def test_the_examples_in_docstrings_hold(file: Path) -> None:
+def test_examples_in_docstrings_are_right(file: Path) -> None:
     root = PACKAGE.parent if PACKAGE in file.parents else ROOT
     name = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
     module = importlib.import_module(name)
@@ -251,12 +240,3 @@ def test_the_examples_in_docstrings_hold(file: Path) -> None:
 def test_unit_tests_open_no_socket() -> None:
     with pytest.raises(SocketBlockedError):
         socket.socket()
-
-
-def test_every_fixture_serves_a_test_by_name() -> None:
-    tests = "".join(file.read_text() for file in (ROOT / "tests").glob("[ui]*/*.py"))
-    fixtures = sorted(EVENTS.glob("*/*.json"))
-
-    unused = [str(file) for file in fixtures if f'{file.stem}"' not in tests]
-    assert fixtures
-    assert unused == []
