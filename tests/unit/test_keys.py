@@ -1,4 +1,4 @@
-"""Names that cannot run into each other: the table's keys, and the ids that a browser sees."""
+"""Names that cannot collide: the table's keys, and the public ids."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from serverless_cart.domain.validation import parse_customer as customer
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.keys import Key
 
-# Texts that are apt to collide: short, and rich in what separates or escapes.
+# Short texts of separators and escapes, which are likely to collide.
 texts = st.text(st.sampled_from("#*%/: 2304aä🎁\x00"), max_size=6) | st.text(
     st.characters(exclude_categories=["Cs"]), max_size=40
 )
@@ -41,7 +41,7 @@ SCHEMES: dict[str, tuple[Callable[..., Any], st.SearchStrategy[tuple[Any, ...]]]
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(st.data())
-def test_no_two_different_names_share_a_key(scheme: str, data: st.DataObject) -> None:
+def test_different_names_have_different_keys(scheme: str, data: st.DataObject) -> None:
     make, names = SCHEMES[scheme]
     one, other = data.draw(names), data.draw(names)
 
@@ -50,9 +50,7 @@ def test_no_two_different_names_share_a_key(scheme: str, data: st.DataObject) ->
 
 @pytest.mark.parametrize("separator", ["", "#", "%23", ":", "1:", "%", "%25"])
 @given(st.tuples(texts, texts, texts), hashids)
-def test_names_that_read_alike_when_they_are_joined_stay_apart(
-    separator: str, parts: tuple[str, str, str], hashid: str
-) -> None:
+def test_names_are_separate_in_a_key(separator: str, parts: tuple[str, str, str], hashid: str) -> None:
     first, middle, last = parts
     one, other = (first + separator + middle, last), (first, middle + separator + last)
     if one == other:
@@ -65,9 +63,7 @@ def test_names_that_read_alike_when_they_are_joined_stay_apart(
 
 
 @given(texts, texts, numbers, sessions)
-def test_a_client_s_text_stays_within_its_own_part_of_a_key(
-    shop: str, customer: str, number: int, session: Session
-) -> None:
+def test_text_stays_in_its_part_of_a_key(shop: str, customer: str, number: int, session: Session) -> None:
     for made, parts, prefix in (
         (keys.shop(shop).pk, 2, "SHOP"),
         (keys.shop_entry(shop).sk, 2, "SHOP"),
@@ -80,10 +76,10 @@ def test_a_client_s_text_stays_within_its_own_part_of_a_key(
         assert made.split("#")[0] == prefix
         assert len(made.split("#")) == parts
         assert made.isascii()
-        assert "*" not in made, "nor a wildcard of a policy"
+        assert "*" not in made  # a wildcard of policies
 
 
-def test_a_key_is_readable_where_nothing_needs_escaping() -> None:
+def test_plain_key_is_readable() -> None:
     assert keys.token("ab") == ("TOKEN#ab", "TOKEN")
     assert keys.shop("demo") == ("SHOP#demo", "SHOP")
     assert keys.shop_entry("demo") == ("SHOPS", "SHOP#demo")
@@ -103,13 +99,13 @@ def test_a_key_is_readable_where_nothing_needs_escaping() -> None:
         keys.token_entry("a" * 63, customer("🎁" * 64), "f" * 64),
     ],
 )
-def test_the_longest_names_fit_dynamodb_s_keys(longest: Key) -> None:
+def test_longest_names_fit_a_key(longest: Key) -> None:
     assert len(longest.pk.encode()) <= 2048
     assert len(longest.sk.encode()) <= 1024
 
 
 @given(texts, numbers)
-def test_a_product_lies_in_one_of_its_shop_s_partitions_in_the_order_of_ids(shop: str, number: int) -> None:
+def test_products_are_in_order_of_ids(shop: str, number: int) -> None:
     key = keys.product(shop, number)
 
     assert key.pk in keys.catalogue(shop)
@@ -117,7 +113,7 @@ def test_a_product_lies_in_one_of_its_shop_s_partitions_in_the_order_of_ids(shop
     assert (key.sk < keys.product(shop, 2**52).sk) is (number < 2**52)
 
 
-def test_a_catalogue_is_spread_evenly() -> None:
+def test_catalogue_is_spread_evenly() -> None:
     spread = Counter(keys.product("demo", number).pk for number in range(0, 160_000, 16))
 
     assert set(spread) == set(keys.catalogue("demo"))
@@ -125,18 +121,18 @@ def test_a_catalogue_is_spread_evenly() -> None:
 
 
 @given(owners, numbers)
-def test_ids_are_integers_that_a_browser_reads_exactly(owner: Owner, number: int) -> None:
+def test_ids_are_exact_in_a_browser(owner: Owner, number: int) -> None:
     assert 0 <= cart_id(owner) < 2**53
     assert 0 <= item_id(owner, number) < 2**53
 
 
-def test_ids_are_the_same_for_ever() -> None:
+def test_ids_never_change() -> None:
     owner = Owner("demo", "customer-1")
 
     assert (cart_id(owner), item_id(owner, 123)) == (5649819036586078, 6877149277336005)
 
 
-def test_ids_of_many_owners_and_products_are_distinct() -> None:
+def test_ids_are_distinct() -> None:
     owners = [Owner(shop, customer) for shop in ("a", "b", "a1") for customer in ("", "1", "11", "b")]
     ids = [cart_id(owner) for owner in owners]
     ids += [item_id(owner, number) for owner in owners for number in range(200)]

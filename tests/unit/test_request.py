@@ -42,12 +42,12 @@ def test_repeated_parameter_last_one_counts() -> None:
     assert (query["id"], query["title"], query["amount"]) == ("MUG-7", "Enamel mug", "2")
 
 
-def test_absent_query_and_path_parameters_are_empty() -> None:
+def test_absent_parameters_are_empty() -> None:
     assert request(load("stats_cart/put_body")).query == {}
     assert request(load("cart_items/post")).path == {}
 
 
-def test_path_parameters_are_percent_decoded_once() -> None:
+def test_path_is_percent_decoded_once() -> None:
     assert request(load("stats_cart/put_percent_encoded_session")).path == {
         "hashid": HASHID,
         "session_id": "besucher #1/ä*",

@@ -58,7 +58,7 @@ def refuses(parse: Callable[[], object]) -> str:
 
 
 @pytest.mark.parametrize("hashid", [HASHID, HASHID.upper(), HASHID.title()])
-def test_own_search_engine_in_any_case_is_accepted(hashid: str) -> None:
+def test_hashid_in_any_case_is_accepted(hashid: str) -> None:
     it = request(PUT, path={"hashid": hashid})
 
     API.check(it)
@@ -72,7 +72,7 @@ def test_malformed_or_foreign_hashid_is_refused(hashid: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["not a hashid", "g" * 32, ""])
-def test_malformed_hashid_is_refused_even_if_listed(engine: str) -> None:
+def test_malformed_hashid_is_always_refused(engine: str) -> None:
     with pytest.raises(Unauthenticated):
         API.check(request(PUT, path={"hashid": engine}, authorizer={"search_engines": engine}))
 
@@ -103,18 +103,18 @@ def test_body_and_query_string_are_read_alike() -> None:
 
 
 @pytest.mark.parametrize("name", ["put_query_repeated", "put_query", "put_body", "put_other_case_headers"])
-def test_each_client_library_s_request_is_read(name: str) -> None:
+def test_requests_of_client_libraries_are_read(name: str) -> None:
     assert addition_of(request(load(f"stats_cart/{name}"))) == added(amount=2, price=12.5)
 
 
-def test_the_body_wins_field_by_field() -> None:
+def test_body_wins_field_by_field() -> None:
     it = addition_of(request(PUT, query={**ITEM, "amount": 9, "price": 1}, body={"title": "Mug", "amount": 3}))
 
     assert it == SessionItemAddition(ItemKey("product", "MUG-7"), "Mug", 3, Decimal(1))
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_null_or_empty_string_in_the_body_wins_too(value: str | None) -> None:
+def test_empty_value_in_the_body_wins(value: str | None) -> None:
     error = refuses(lambda: addition_of(request(PUT, query=ITEM, body={"title": value})))
 
     assert error == 'Following fields are missing: ["title"]'
@@ -135,7 +135,7 @@ NO_OBJECTS = [
 
 @pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize("body", NO_OBJECTS, ids=lambda text: repr(text[:24]))
-def test_body_not_an_object_is_refused_despite_query(parse: Parser, body: str) -> None:
+def test_body_without_an_object_is_refused(parse: Parser, body: str) -> None:
     assert refuses(lambda: parse(request(PUT, query=ITEM, body=body))) == "Invalid cart item data"
 
 
@@ -146,7 +146,7 @@ def test_body_not_an_object_is_refused_despite_query(parse: Parser, body: str) -
 
 @pytest.mark.parametrize("absent", ["absent", None, ""])
 @pytest.mark.parametrize("names", [["id"], ["index"], ["title"], ["id", "title"], ["id", "index", "title"]])
-def test_missing_fields_are_listed_in_contract_order(names: list[str], absent: str | None) -> None:
+def test_missing_fields_are_listed_in_order(names: list[str], absent: str | None) -> None:
     fields = without(ITEM, *names) | ({} if absent == "absent" else dict.fromkeys(reversed(names), absent))
     quoted = ", ".join(f'"{name}"' for name in names)
 
@@ -179,13 +179,13 @@ def test_field_of_wrong_type_is_not_missing(value: object) -> None:
 
 @pytest.mark.parametrize("field", ["id", "index", "title"])
 @pytest.mark.parametrize("value", [True, False, [], ["a"], {}, {"a": "b"}, "\ud800", "a\udfffb"])
-def test_value_not_a_text_is_refused(field: str, value: object) -> None:
+def test_other_type_than_text_is_refused(field: str, value: object) -> None:
     assert refuses(lambda: added(**{field: value})) == "Invalid cart item data"
 
 
 @pytest.mark.parametrize("field", ["index", "title"])
 @pytest.mark.parametrize("value", [1, 1.5])
-def test_number_as_text_is_refused_but_for_the_id(field: str, value: object) -> None:
+def test_number_as_text_is_refused(field: str, value: object) -> None:
     assert refuses(lambda: added(**{field: value})) == "Invalid cart item data"
 
 
@@ -216,7 +216,7 @@ def test_number_as_id_over_the_length_is_refused(written: str) -> None:
 
 
 @pytest.mark.parametrize("value", [1, 10**6, "1", "1000000", 2.0, "2.0", "1e6"])
-def test_integer_or_its_text_is_an_amount(value: object) -> None:
+def test_integer_or_its_text_is_accepted(value: object) -> None:
     assert 1 <= added(amount=value).amount <= 10**6
     assert type(added(amount=value).amount) is int
     assert removal_of(request(PATCH, body={**ITEM, "amount": value})).amount == added(amount=value).amount
@@ -242,7 +242,7 @@ def test_any_other_price_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize("written", ["1e400", "1e-1000000000000000000000", "-1e-400", "NaN", "Infinity"])
-def test_price_past_all_bounds_is_not_rounded_to_one(written: str) -> None:
+def test_extreme_price_is_not_rounded(written: str) -> None:
     it = request(PUT, query={}, body=f'{{"id": "1", "index": "i", "title": "t", "price": {written}}}')
 
     assert refuses(lambda: addition_of(it)) == "Invalid cart item data"
@@ -262,7 +262,7 @@ def test_price_is_kept_to_six_decimals(written: str, price: str) -> None:
     assert asked(price=written).price == in_body.price
 
 
-def test_absent_amount_is_one_absent_price_unknown() -> None:
+def test_absent_amount_is_one() -> None:
     assert (added().amount, added().price) == (1, None)
 
 

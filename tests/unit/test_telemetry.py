@@ -97,7 +97,7 @@ def units(line: Line) -> dict[str, str]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_request_writes_one_line_with_its_metadata(run: Run, service: str) -> None:
+def test_request_writes_one_line(run: Run, service: str) -> None:
     (line,) = run(calling(2))
 
     assert {name: line[name] for name in line if name not in {"_aws", "Requests", "DatabaseLatency"}} == {
@@ -112,7 +112,7 @@ def test_request_writes_one_line_with_its_metadata(run: Run, service: str) -> No
     }
 
 
-def test_request_s_line_declares_its_metrics(run: Run) -> None:
+def test_line_declares_its_metrics(run: Run) -> None:
     def step(telemetry: Telemetry) -> None:
         telemetry.count("AddedItems")
         telemetry.observe_call("GetItem", 3.5)
@@ -127,7 +127,7 @@ def test_request_s_line_declares_its_metrics(run: Run) -> None:
     assert (line["Requests"], line["AddedItems"], line["DatabaseLatency"]) == ([1.0], [1.0], [3.5, 4.0])
 
 
-def test_refused_request_has_its_reason_as_a_dimension(run: Run, service: str) -> None:
+def test_refusal_has_its_reason_as_a_dimension(run: Run, service: str) -> None:
     (line,) = run(raising(ItemNotFound()))
 
     assert dimensions(line) == [["service"], ["service", "reason"]]
@@ -136,7 +136,7 @@ def test_refused_request_has_its_reason_as_a_dimension(run: Run, service: str) -
     assert units(line) == {"Requests": "Count", "Refusals": "Count"}
 
 
-def test_request_reports_nothing_of_the_previous_one(run: Run) -> None:
+def test_line_has_nothing_of_the_previous_one(run: Run) -> None:
     def step(telemetry: Telemetry) -> None:
         telemetry.observe_call("GetItem", 1.0)
         raise ItemNotFound
@@ -211,7 +211,7 @@ LEVELS = [
         ("POWERTOOLS_LOG_LEVEL", "", ["news", "fault", "answered"]),
     ],
 )
-def test_level_filters_messages_but_never_metrics(
+def test_level_does_not_filter_metrics(
     run: Run, variable: str, level: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("POWERTOOLS_LOG_LEVEL", "LOG_LEVEL"):
