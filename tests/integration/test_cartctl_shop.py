@@ -20,6 +20,8 @@ from tests.support.bundle import Bundle, Item
 from tests.support.operator import Operator
 from tools.support.events import HASHID
 
+pytestmark = pytest.mark.every_engine
+
 OTHER = "0123456789abcdef" * 2
 
 

@@ -15,6 +15,8 @@ from tests.support.cart_requests import add, read, select
 from tests.support.operator import Operator
 from tools.support.events import HASHID, NOW, SHOP
 
+pytestmark = pytest.mark.every_engine
+
 CUSTOMER = OWNER.customer
 DAY = 24 * 3600
 

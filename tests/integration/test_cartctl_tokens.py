@@ -17,6 +17,8 @@ from tests.support.bundle import TABLE, Bundle
 from tests.support.operator import Operator
 from tools.support.events import HASHID
 
+pytestmark = pytest.mark.every_engine
+
 KEY = re.compile("[0-9a-f]{40}")
 CUSTOMERS = [f"customer-{number}" for number in range(120)]
 NO_SHOP = "Shop none does not exist or is being deleted: run cartctl shop list to see the shops."

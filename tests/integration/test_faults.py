@@ -30,6 +30,8 @@ from tools.support.events import DAY, altered, load
 from tools.support.figures import record
 from tools.support.template import TEMPLATE
 
+pytestmark = pytest.mark.every_engine
+
 URL: Final = "http://database"
 READ_TIMEOUT: Final = float(TEMPLATE["Parameters"]["DatabaseTimeoutSeconds"]["Default"])
 FUNCTION_TIMEOUT: Final = TEMPLATE["Globals"]["Function"]["Timeout"]

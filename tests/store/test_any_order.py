@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -22,6 +23,8 @@ from tools.support.events import SHOP
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+pytestmark = pytest.mark.every_engine
 
 
 def test_service_follows_the_rules(client: "DynamoDBClient", table: Table, put: Put, rows: Rows, *, full: bool) -> None:

@@ -18,6 +18,8 @@ from tests.support.engines import Put, Rows
 from tests.support.history import assert_whole
 from tools.support.events import DAY, NOW, SHOP
 
+pytestmark = pytest.mark.every_engine
+
 LATER = NOW + 60_000
 EXPIRED_AT = NOW + CONTRACT_LIMITS.cart_lifetime * 1000
 HELD = cart(

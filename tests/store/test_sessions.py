@@ -16,6 +16,8 @@ from tests.support.engines import Put, Rows
 from tests.support.reference_cart import Clock
 from tools.support.events import HASHID, HOUR, NOW, SECOND
 
+pytestmark = pytest.mark.every_engine
+
 SESSION, OTHER = Session(HASHID, "s#1 ü"), Session(HASHID, "s")
 MUG, LAMP, BOWL = ItemKey("product", "MUG-7"), ItemKey("product#M", "UG-7" * 64), ItemKey("product", "BOWL")
 Held = Callable[[], dict[tuple[str, str], dict[str, Any]]]

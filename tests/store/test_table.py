@@ -11,6 +11,8 @@ from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.table import ConditionFailed, Table
 from tests.support.engines import Put, Rows, in_order
 
+pytestmark = pytest.mark.every_engine
+
 ONE, TWO = Key("pk", "one"), Key("pk", "two")
 
 

@@ -10,6 +10,8 @@ from serverless_cart.dynamodb.tokens import TokenStore, shop_to_item, token_to_i
 from tests.support.engines import Put, Rows
 from tools.support.events import HASHID, NOW
 
+pytestmark = pytest.mark.every_engine
+
 KEY, NAME = "0" * 40, "a shop # 1"
 SHOP = Shop(
     NAME,
