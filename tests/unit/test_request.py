@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from serverless_cart.web.refusals import RequestTooLarge
 from serverless_cart.web.request import MAX_BODY_BYTES, NotJson, Request
 from tests.support.builders import principal, request
-from tools.support.events import HASHID, altered, load
+from tools.support.events import HASHID, load
 
 PUT = load("stats_cart/put_body")
 
@@ -76,47 +76,24 @@ def test_address_and_time_left_are_kept() -> None:
     assert (it.address, it.time_left()) == ("198.51.100.7", 12.5)
 
 
-@pytest.mark.parametrize("size", [0, 1, MAX_BODY_BYTES])
-def test_body_within_the_limit_is_accepted(size: int) -> None:
-    request(PUT, body="x" * size).check_size()
+@pytest.mark.parametrize("body", ["", "x", "x" * MAX_BODY_BYTES, "ä" * (MAX_BODY_BYTES // 2)], ids=len)
+def test_body_of_a_mebibyte_is_accepted(body: str) -> None:
+    request(PUT, body=body).check_size()
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        altered(PUT, body="x" * (MAX_BODY_BYTES + 1)),
-        altered(PUT, body="ä" * (MAX_BODY_BYTES // 2 + 1)),
-    ],
-    ids=["characters", "bytes"],
-)
-def test_body_past_the_limit_is_refused(event: dict[str, Any]) -> None:
+@pytest.mark.parametrize("body", ["x" * (MAX_BODY_BYTES + 1), "ä" * (MAX_BODY_BYTES // 2 + 1)], ids=len)
+def test_larger_body_is_refused(body: str) -> None:
     with pytest.raises(RequestTooLarge):
-        request(event).check_size()
+        request(PUT, body=body).check_size()
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        " ",
-        "{",
-        "{]",
-        "'a'",
-        "NaN",
-        '{"a": NaN}',
-        "[Infinity]",
-        "-Infinity",
-        '{"a": 1e99999999999999999999}',
-        "[" * 100000,
-        '{"a":' * 100000,
-        "1" * 5000,
-        "�",
-        "\ufeff{}",
-        "{} {}",
-        "\x00",
-    ],
-    ids=lambda body: repr(body[:20]),
-)
+INVALID = [
+    "", " ", "{", "{]", "'a'", "NaN", '{"a": NaN}', "[Infinity]", "-Infinity", '{"a": 1e99999999999999999999}',
+    "[" * 100000, '{"a":' * 100000, "1" * 5000, "�", "\ufeff{}", "{} {}", "\x00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", INVALID, ids=lambda body: repr(body[:20]))
 def test_invalid_or_excessive_json_is_refused(body: str) -> None:
     with pytest.raises(NotJson):
         request(PUT, body=body).json()

@@ -66,15 +66,12 @@ def test_hashid_in_any_case_is_accepted(hashid: str) -> None:
 
 
 @pytest.mark.parametrize("hashid", ["e" * 32, HASHID[1:], HASHID + "0", "", "g" * 32, f"{HASHID}%0A", "%23", "*"])
-def test_malformed_or_foreign_hashid_is_refused(hashid: str) -> None:
-    with pytest.raises(Unauthenticated):
-        API.check(request(PUT, path={"hashid": hashid}))
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_other_hashid_is_refused(hashid: str, *, is_listed: bool) -> None:
+    listed = {"search_engines": hashid} if is_listed and hashid != "e" * 32 else {}
 
-
-@pytest.mark.parametrize("engine", ["not a hashid", "g" * 32, ""])
-def test_malformed_hashid_is_always_refused(engine: str) -> None:
     with pytest.raises(Unauthenticated):
-        API.check(request(PUT, path={"hashid": engine}, authorizer={"search_engines": engine}))
+        API.check(request(PUT, path={"hashid": hashid}, authorizer=listed))
 
 
 @pytest.mark.parametrize("session", ["s", "s" * 32, "%23" * 32, "%C3%A4" * 32, "%F0%9F%8E%81" * 32])
@@ -167,25 +164,17 @@ def test_removal_ignores_title_and_price(fields: dict[str, Any]) -> None:
     assert removal_of(request(PATCH, body={**ITEM, **fields})) == SessionItemRemoval(ItemKey("product", "MUG-7"), 1)
 
 
-@pytest.mark.parametrize("value", [False, 0, [], {}])
-def test_field_of_wrong_type_is_not_missing(value: object) -> None:
-    assert refuses(lambda: added(title=value)) == "Invalid cart item data"
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Wrong types, ranges and lengths
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("field", ["id", "index", "title"])
-@pytest.mark.parametrize("value", [True, False, [], ["a"], {}, {"a": "b"}, "\ud800", "a\udfffb"])
+OTHER_TYPES: list[object] = [True, False, [], ["a"], {}, {"a": "b"}, "\ud800", "a\udfffb"]
+NO_TEXTS = [(field, value) for field in ("id", "index", "title") for value in OTHER_TYPES]
+
+
+@pytest.mark.parametrize(("field", "value"), [*NO_TEXTS, ("index", 1), ("index", 1.5), ("title", 0), ("title", 1.5)])
 def test_other_type_than_text_is_refused(field: str, value: object) -> None:
-    assert refuses(lambda: added(**{field: value})) == "Invalid cart item data"
-
-
-@pytest.mark.parametrize("field", ["index", "title"])
-@pytest.mark.parametrize("value", [1, 1.5])
-def test_number_as_text_is_refused(field: str, value: object) -> None:
     assert refuses(lambda: added(**{field: value})) == "Invalid cart item data"
 
 

@@ -168,7 +168,10 @@ def test_over_100_database_calls_lose_no_latency(run: Run, calls: int) -> None:
 
 
 def test_fault_is_logged_by_type_and_place(run: Run, service: str) -> None:
-    fault, line = run(raising(KeyError("secret")))
+    def step(_telemetry: Telemetry) -> None:
+        raise KeyError("secret") from ValueError("secret")
+
+    fault, line = run(step)
 
     assert (fault["level"], fault["message"], fault["fault"]) == ("ERROR", "fault", "KeyError")
     assert fault["frames"][-1].endswith(" step")
