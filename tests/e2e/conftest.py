@@ -1,10 +1,9 @@
-"""One stack for all end-to-end tests, and for each test a visitor, a customer and products of its own."""
+"""One stack for all end-to-end tests, and for each test a new visitor, customer and products."""
 
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from botocore.config import Config
@@ -16,23 +15,15 @@ from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
 from tests.support.lambdas import Lambdas
-from tests.support.shopper import Shopper
+from tests.support.shopper import REGISTERED, Changed, Guarded, Shopper
 from tools.support.clients import NOTE, Customer, Http, Visitor, sensitive, unique
 from tools.support.database import Database
 
-LAST = ("test_concurrency.py", "test_changes.py", "test_logs.py", "test_deploy.py")
-"""Files that run last: one leaves many functions running, two look back on what went before, the last deploys anew."""
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the files that run last there, behind the other tests of this folder."""
-    places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
-    own = sorted(
-        (items[place] for place in places),
-        key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1,
-    )
-    for place, item in zip(places, own, strict=True):
-        items[place] = item
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let test_deploy.py run after all others, because it deploys lower limits."""
+    if item.path.name == "test_deploy.py" and not item.get_closest_marker("last"):
+        item.add_marker(pytest.mark.last(4))
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +37,7 @@ def database(stack: Stack) -> Database:
 def lambdas(stack: Stack) -> Lambdas:
     """Return the stack's functions."""
     session = environment.session()
-    # A function that is changed ends each of its running copies first, of which a crowd has started many.
+    # An update of a function first ends all of its running copies.
     patient = environment.CLIENT.merge(Config(read_timeout=600))
     return Lambdas(
         client=session.client("lambda", endpoint_url=stack.endpoint_url, config=patient),
@@ -73,7 +64,7 @@ def shop_http(stack: Stack) -> Iterator[Http]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _keys_are_sensitive(stack: Stack) -> None:
-    """Let no log hold the stack's own keys either; a key's zone is no part of it."""
+    """Search the logs for the keys of the stack too, without their zones."""
     second = stack.second_shop
     for key in (stack.api_key, *stack.customer_tokens, stack.expired_token, stack.revoked_token):
         sensitive(key.rpartition("-")[2])
@@ -88,19 +79,19 @@ def shop(stack: Stack, database: Database) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Who asks
+# Visitors and customers
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def new_visitor(stack: Stack, search_http: Http) -> Callable[[], Visitor]:
-    """Make visitors of the demo shop, each in a search session of its own."""
+    """Return a function that makes visitors of the demo shop, each in a new search session."""
     return lambda: Visitor(search_http, stack.api_key, stack.hashid, unique("session")[:32])
 
 
 @pytest.fixture(scope="session")
 def new_customer(database: Database, shop_http: Http, shop: str) -> Callable[[], Customer]:
-    """Make customers of the demo shop, each with an empty cart."""
+    """Return a function that makes customers of the demo shop, each with an empty cart."""
 
     def make() -> Customer:
         owner, token = database.new_owner(shop)
@@ -121,18 +112,9 @@ def customer(new_customer: Callable[[], Customer]) -> Customer:
     return new_customer()
 
 
-@dataclass(frozen=True)
-class Guarded:
-    """A shop that blocks networks and lists origins, with one of its visitors and one of its customers."""
-
-    shop: Shop
-    visitor: Visitor
-    customer: Customer
-
-
 @pytest.fixture(scope="session")
 def guarded(database: Database, search_http: Http, shop_http: Http) -> Guarded:
-    """Open a shop that guards both its doors."""
+    """Create a shop with blocked networks and allowed origins."""
     hashid = secrets.token_hex(16)
     shop = database.open_shop(
         Shop(
@@ -150,21 +132,9 @@ def guarded(database: Database, search_http: Http, shop_http: Http) -> Guarded:
     )
 
 
-@dataclass(frozen=True)
-class Changed:
-    """A shop and its tokens that were changed after the gateway had seen them, all of them at ``seen_at``."""
-
-    seen_at: float
-    revoked_visitor: Visitor
-    revoked_customer: Customer
-    expired_customer: Customer
-    new_customer: Customer
-    other_customer: Customer
-
-
 @pytest.fixture(scope="session", autouse=True)
 def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
-    """Change a shop at the very start, so that the tests of what comes of it need not wait."""
+    """Change a shop at the start of the run, so that test_changes.py need not wait for the cache to expire."""
     hashid, name = secrets.token_hex(16), unique("changing")
     shop = database.open_shop(Shop(name, search_engines=frozenset({hashid})))
     visitor = Visitor(search_http, database.issue(Token("api_key", name)), hashid, "changing")
@@ -177,11 +147,11 @@ def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
     for customer in (revoked, expired, other):
         assert customer.add(1).body["error"] == "invalid product"
     assert new.add(1).status == 401
-    seen_at = time.time()
+    cached_at = time.time()
 
     database.reissue(visitor.token, Token("api_key", name, revoked=True))
     database.reissue(revoked.token, Token("customer", name, revoked.owner.customer, revoked=True))
-    database.reissue(expired.token, Token("customer", name, expired.owner.customer, expires_at=int(seen_at)))
+    database.reissue(expired.token, Token("customer", name, expired.owner.customer, expires_at=int(cached_at)))
     database.reissue(new.token, Token("customer", name, new.owner.customer))
     database.open_shop(
         replace(
@@ -191,7 +161,7 @@ def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
         )
     )
     return Changed(
-        seen_at=seen_at,
+        cached_at=cached_at,
         revoked_visitor=visitor,
         revoked_customer=revoked,
         expired_customer=expired,
@@ -201,19 +171,19 @@ def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# What they want
+# Products and carts
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def lamp(database: Database, shop: str) -> Product:
-    """Put a product on sale: 10.00 less 1.50 a piece, without limit of stock."""
+    """Sell a product at 10.00, discount 1.50, with unlimited stock."""
     return database.sell(shop, price=1_000, discount=150)
 
 
 @pytest.fixture
 def other(database: Database, shop: str) -> Product:
-    """Put another product on sale: 5.00 a piece."""
+    """Sell another product at 5.00."""
     return database.sell(shop, price=500)
 
 
@@ -224,15 +194,32 @@ def shopper(customer: Customer, lamp: Product) -> Shopper:
     return Shopper(customer, lamp, item["id"])
 
 
+@pytest.fixture
+def untouched(visitor: Visitor, database: Database) -> Iterator[Visitor]:
+    """Make a visitor with an item in the cart, and check that the test leaves the cart as it is."""
+    assert visitor.put("42", amount=7) == REGISTERED
+    before = database.session(visitor.hashid, visitor.session)
+    yield visitor
+    assert database.session(visitor.hashid, visitor.session) == before
+
+
+@pytest.fixture
+def unchanged(shopper: Shopper, database: Database) -> Iterator[Shopper]:
+    """Make a customer with two lamps in the cart, and check that the test leaves the cart as it is."""
+    before = database.cart(shopper.customer.owner)
+    yield shopper
+    assert database.cart(shopper.customer.owner) == before
+
+
 @pytest.fixture(scope="session")
 def a_hundred_products(database: Database, shop: str) -> list[Product]:
-    """Put as many products on sale as a cart takes."""
+    """Sell as many products as a cart takes."""
     return [database.sell(shop, price=100 + n) for n in range(100)]
 
 
 @pytest.fixture(scope="session")
 def full_cart(new_customer: Callable[[], Customer], a_hundred_products: list[Product]) -> Customer:
-    """Make a customer whose cart holds a hundred products, the most that it takes; tests copy it."""
+    """Make a customer whose cart is full, with a hundred products; tests copy it."""
     customer = new_customer()
     for product in a_hundred_products:
         reply = customer.add(product.id)

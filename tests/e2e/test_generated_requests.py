@@ -1,4 +1,4 @@
-"""Requests that schemathesis generates from docs/openapi.yaml: valid, invalid, and in sequences, all checks on."""
+"""Requests that schemathesis generates from docs/openapi.yaml: valid, invalid, and in sequences, with all checks."""
 
 import copy
 from collections import Counter
@@ -20,34 +20,34 @@ from tools.support import figures
 from tools.support.clients import INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
 from tools.support.paths import ROOT
 
-EXAMPLES: Final = 18
-"""Drawn for each operation, and as many sequences; what covers each keyword of a schema comes on top."""
+EXAMPLES: Final = 10
+"""For each operation, and as many sequences; those that cover each keyword of a schema are additional."""
 FULL_EXAMPLES: Final = 150
 LEAST: Final = 500
 FULL_LEAST: Final = 3_000
 DOCUMENT: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
 SMALLEST_ID: Final = 1e-238
-"""A smaller number has more digits than an id may have, which no schema can say."""
+"""A smaller number has more digits than an id may have, which a schema cannot express."""
 
 CONTRACT: Final = {
     ("missing_required_header", 403): "the Search API answers 403 where others answer 401",
     ("unsupported_method", 404): "API Gateway answers 404 where others answer 405",
 }
-"""Where the contract differs from what schemathesis takes for good manners: check and status."""
+"""The differences between the contract and the expectations of schemathesis: check and status."""
 INVALID: Final = {"validation error", "Invalid cart item data"}
-"""What no valid request is ever told."""
+"""The errors that no valid request may get."""
 
 
 @dataclass
 class Outcome:
-    """What became of the requests to one form of an API."""
+    """The results of the requests to one form of an API."""
 
     answers: Counter[int] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     differences: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def add(self, scenario: ScenarioRecorder) -> None:
-        """Take in what was asked in a scenario, what was answered and what the checks found."""
+        """Add the answers of a scenario and the findings of its checks."""
         for case_id, interaction in scenario.interactions.items():
             self._answered(interaction, valid=_is_valid(scenario, case_id))
         for checks in scenario.checks.values():
@@ -60,7 +60,7 @@ class Outcome:
                         self.faults.append(f"{failure.operation}: {failure.title}\n{failure.message}\n{sample}")
 
     def _answered(self, interaction: Interaction, *, valid: bool) -> None:
-        """Judge an answer by what schemathesis does not know of it."""
+        """Check an answer for what schemathesis does not know."""
         response = interaction.response
         if response is None:
             self.faults.append(f"{interaction.request.method} {interaction.request.uri}: no answer")
@@ -69,19 +69,19 @@ class Outcome:
         note_answer(response)
         if response.status_code >= 400:
             if INNARDS.search(response.text) or sensitive_in(response.text):
-                self.faults.append(f"an answer tells what it may not: {response.text}")
+                self.faults.append(f"an answer has a secret: {response.text}")
             if valid and response.json()["error"] in INVALID:
-                self.faults.append(f"a valid request is told {response.text}: {interaction.request.uri}")
+                self.faults.append(f"a valid request got {response.text}: {interaction.request.uri}")
 
 
 def _is_valid(scenario: ScenarioRecorder, case_id: str) -> bool:
-    """Tell whether a request was meant to be as the document has it."""
+    """Return whether a request was generated as a valid one."""
     meta = scenario.cases[case_id].value.meta if case_id in scenario.cases else None
     return meta is not None and meta.generation.mode.is_positive
 
 
 def send(document: dict[str, Any], settings: dict[str, Any], *, seed: int, full: bool) -> Outcome:
-    """Send what schemathesis generates from a document."""
+    """Send the requests that schemathesis generates from a document."""
     config = SchemathesisConfig.from_dict({
         "seed": seed,
         "continue-on-failure": True,
@@ -90,7 +90,7 @@ def send(document: dict[str, Any], settings: dict[str, Any], *, seed: int, full:
         **settings,
     })  # fmt: skip
     schema = schemathesis.openapi.from_dict(document, config=config)
-    schema.hook("filter_case")(_can_be_told)
+    schema.hook("filter_case")(_is_describable)
     outcome = Outcome()
     for event in engine.from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
@@ -100,11 +100,11 @@ def send(document: dict[str, Any], settings: dict[str, Any], *, seed: int, full:
     return outcome
 
 
-def _can_be_told(_context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
-    """Leave out what the document cannot tell, and what the local cloud cannot.
+def _is_describable(_context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
+    """Return False for requests that the document or the local cloud cannot treat correctly.
 
-    No schema can say that a number has too many digits for an id. And the local cloud decodes a path before it compares
-    it with the authorizer's policy, whose wildcard then matches no newline.
+    A schema cannot limit the digits of a number. The local cloud decodes a path before it compares it with the
+    authorizer's policy, whose wildcard then matches no newline.
     """
     id_ = case.body.get("id") if isinstance(case.body, dict) else None
     too_small = isinstance(id_, float) and 0 < abs(id_) < SMALLEST_ID
@@ -121,9 +121,9 @@ def document_of(prefix: str) -> dict[str, Any]:
 
 
 def search_document(form: str, visitor: Visitor) -> dict[str, Any]:
-    """Return the Search API's document as it is for clients that send bodies, or query strings.
+    """Return the document of the Search API for clients that send bodies, or query strings.
 
-    That the body wins over the query string, field by field, OpenAPI cannot say.
+    OpenAPI cannot express that the body wins over the query string, field by field.
     """
     document = document_of("/6/")
     parameters = document["components"]["parameters"]
@@ -144,9 +144,7 @@ outcomes: dict[str, Outcome] = {}
 
 
 @pytest.mark.parametrize("form", ["body", "query string"])
-def test_the_search_api_answers_as_described(
-    stack: Stack, visitor: Visitor, form: str, seed: int, *, full: bool
-) -> None:
+def test_search_api_answers_as_described(stack: Stack, visitor: Visitor, form: str, seed: int, *, full: bool) -> None:
     outcome = outcomes[form] = send(
         search_document(form, visitor),
         {
@@ -154,7 +152,7 @@ def test_the_search_api_answers_as_described(
             "headers": {"Authorization": f"Token {visitor.token}"},
             "checks": {
                 "positive_data_acceptance": {"expected-statuses": [200]},
-                "use_after_free": {"enabled": False},  # what is registered after emptying makes the cart anew
+                "use_after_free": {"enabled": False},  # an event after DELETE creates the cart again
             },
             "dictionaries": {"titles": {"values": [TITLE]}},
             "parameters": {"body.title": {"dictionary": "titles", "probability": 0.2}},
@@ -167,16 +165,16 @@ def test_the_search_api_answers_as_described(
     assert outcome.answers[200] > outcome.answers.total() / 3
 
 
-def test_the_shop_api_answers_as_described(stack: Stack, customer: Customer, seed: int, *, full: bool) -> None:
+def test_shop_api_answers_as_described(stack: Stack, customer: Customer, seed: int, *, full: bool) -> None:
     products = [product.id for product in stack.products]
     document = document_of("/api/")
-    del document["components"]["parameters"]["IdempotencyKey"]["example"]  # or half of the requests would be replays
+    del document["components"]["parameters"]["IdempotencyKey"]["example"]  # which half of the requests would repeat
     outcome = outcomes["shop"] = send(
         document,
         {
             "base-url": stack.shop_url,
             "headers": {"Authorization": f"Token {customer.token}"},
-            # No product, no item, another version, a key of another request: valid as far as a schema can tell.
+            # No product, no item, another version, a key of another request: valid for a schema.
             "checks": {"positive_data_acceptance": {"expected-statuses": [200, 304, 400, 404, 412, 422]}},
             "dictionaries": {
                 "products": {"values": products},
@@ -197,7 +195,7 @@ def test_the_shop_api_answers_as_described(stack: Stack, customer: Customer, see
     assert outcome.answers[200] > outcome.answers.total() / 5
 
 
-def test_enough_was_sent_and_every_difference_was_met(seed: int, command: str, *, full: bool) -> None:
+def test_enough_requests_and_every_difference(seed: int, command: str, *, full: bool) -> None:
     answers = sum((outcome.answers for outcome in outcomes.values()), Counter[int]())
     differences = sum((outcome.differences for outcome in outcomes.values()), Counter[tuple[str, int]]())
     figures.record(

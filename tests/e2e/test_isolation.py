@@ -1,6 +1,6 @@
-"""Every kind of credential at every route of both APIs: what is opened is the caller's own, and nothing else shows.
+"""Every kind of credential at every route of both APIs opens only the data of its owner.
 
-There are two shops, two customers of the first and one of the second, and each has texts and ids that nobody else has.
+There are two shops, two customers of the first and one of the second; each has unique texts and ids.
 """
 
 import secrets
@@ -30,25 +30,25 @@ CUSTOMERS: Final = [
 STRANGERS: Final = [
     "an expired API key", "a revoked API key", "an expired token", "a revoked token", "an API key of no shop",
     "a token of no shop", "an unknown key", "an API key of another scheme", "a token of another scheme",
-    "a token in upper case", "a token with more behind", "two tokens", "a customer's id", "a hashid",
-    "nothing but the word", "an empty header", "no header",
+    "a token in upper case", "a token with a suffix", "two tokens", "a customer's id", "a hashid",
+    "only the scheme", "an empty header", "no header",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Place:
-    """What belongs to one tenant: a search engine's session, or a customer's cart with one item of this product."""
+    """The data of one tenant: a search session, or a customer's cart with one item of this product."""
 
     of: Visitor | Customer
     marks: frozenset[str]
-    """What is this tenant's alone, and may be in no other's answer."""
+    """Texts of only this tenant, which no answer to another may have."""
     product: int = 0
     item: int = 0
 
 
 @dataclass(frozen=True)
 class World:
-    """Every tenant's place, and the Authorization header of every stranger; none for no header."""
+    """The data of every tenant, and the Authorization header of every stranger; None for no header."""
 
     places: dict[str, Place]
     strangers: dict[str, str | None]
@@ -56,7 +56,7 @@ class World:
     database: Database
 
     def stored(self, but: str | None) -> dict[str, Any]:
-        """Return what is stored for every tenant but one."""
+        """Return the stored data of all tenants but one."""
         return {name: self._row(place) for name, place in self.places.items() if name != but}
 
     def _row(self, place: Place) -> Any:
@@ -65,12 +65,12 @@ class World:
         return self.database.session(place.of.hashid, place.of.session)
 
     def holds_others_data(self, text: str, caller: str | None) -> bool:
-        """Tell whether a text holds what belongs to another tenant than the caller."""
+        """Return whether a text has data of another tenant than the caller."""
         return any(mark in text for name, place in self.places.items() if name != caller for mark in place.marks)
 
 
 def session_of(database: Database, http: Http, shop: Shop) -> Place:
-    """Make a visitor with an item in the search session's cart that nobody else has."""
+    """Make a visitor with a unique item in the search session's cart."""
     (hashid,) = shop.search_engines
     title = sensitive(unique("Marzipan"))
     visitor = Visitor(http, database.issue(Token("api_key", shop.name)), hashid, unique("session")[:32])
@@ -79,7 +79,7 @@ def session_of(database: Database, http: Http, shop: Shop) -> Place:
 
 
 def cart_of(database: Database, http: Http, shop: Shop, product: int) -> Place:
-    """Make a customer with a product in the cart that nobody else has."""
+    """Make a customer with a unique product in the cart."""
     owner, token = database.new_owner(shop.name)
     customer = Customer(http, token, owner)
     ref, name, image, note = (unique(text) for text in ("ref", "Lamp", "image", "please gift-wrap"))
@@ -92,7 +92,7 @@ def cart_of(database: Database, http: Http, shop: Shop, product: int) -> Place:
 
 @pytest.fixture(scope="module")
 def world(database: Database, search_http: Http, shop_http: Http) -> World:
-    """Open two shops, fill their carts, and issue every kind of credential that opens nothing."""
+    """Create two shops, fill their carts, and issue every kind of credential that opens nothing."""
     shops = [
         database.open_shop(Shop(unique(name), search_engines=frozenset({secrets.token_hex(16)})))
         for name in ("first", "second")
@@ -134,7 +134,7 @@ def world(database: Database, search_http: Http, shop_http: Http) -> World:
 
 @dataclass(frozen=True)
 class Cell:
-    """One request. ``owner`` is the tenant whom the path names; none where the token alone says whose data it is."""
+    """One request. ``owner`` is the tenant in the path; None if only the token names the tenant."""
 
     api: str
     method: str
@@ -142,7 +142,7 @@ class Cell:
     owner: str | None
 
     def refusal(self, caller: str | None) -> Reply | None:
-        """Return how the contract refuses a tenant, or a stranger; nothing where the request is permitted."""
+        """Return the refusal of a tenant or a stranger; None if the request is permitted."""
         if self.api == "search":
             return None if caller == self.owner else FORBIDDEN
         if caller not in CUSTOMERS:
@@ -151,7 +151,7 @@ class Cell:
 
 
 def cells(world: World) -> Iterator[Cell]:
-    """List every route of both APIs, in every spelling, about every tenant whom it can name."""
+    """Return every route of both APIs, in every spelling, for every tenant that it can name."""
     for name, place in world.places.items():
         if isinstance(place.of, Visitor):
             for method, hashid in combinations(("PUT", "PATCH", "DELETE"), (place.of.hashid, place.of.hashid.upper())):
@@ -167,20 +167,20 @@ counts: Counter[str] = Counter()
 
 @pytest.fixture(scope="module", autouse=True)
 def _cells_are_counted() -> Iterator[None]:
-    """Record how many cells there were."""
+    """Record the number of cells."""
     yield
     figures.record("isolation", "pytest tests/e2e/test_isolation.py", **counts)
 
 
 def faults(world: World, caller: str | None, header: str | None) -> list[str]:
-    """Send every cell with one credential; return what was not as it must be."""
+    """Send every cell with one credential; return the wrong answers."""
     found = []
     own = world.places[caller] if caller else None
     cart = world.database.cart(own.of.owner) if own and isinstance(own.of, Customer) else None
     others = world.stored(but=caller)
     for cell in cells(world):
         if cart:
-            world.database.put([cart])  # what the cell before changed
+            world.database.put([cart])  # which the previous cell may have changed
         body = {"id": "42", "index": "product", "title": "x", "product": own.product if own else 101, "quantity": 1}
         headers = {} if header is None else {"Authorization": header}
         reply = world.http[cell.api].send(cell.method, cell.path, headers=headers, json=body)
@@ -197,15 +197,15 @@ def faults(world: World, caller: str | None, header: str | None) -> list[str]:
         if leaks or not as_expected:
             found.append(f"{cell}: {reply}")
     if world.stored(but=caller) != others:
-        found.append("what is another's was changed")
+        found.append("data of another tenant was changed")
     return found
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_what_opens_nothing_opens_nothing_anywhere(world: World, stranger: str) -> None:
+def test_invalid_credential_opens_nothing(world: World, stranger: str) -> None:
     assert faults(world, None, world.strangers[stranger]) == []
 
 
 @pytest.mark.parametrize("tenant", [*VISITORS, *CUSTOMERS])
-def test_a_credential_opens_its_own_data_and_no_others(world: World, tenant: str) -> None:
+def test_credential_opens_only_its_own_data(world: World, tenant: str) -> None:
     assert faults(world, tenant, f"Token {world.places[tenant].of.token}") == []

@@ -1,4 +1,4 @@
-"""The layers as they are built: what they weigh, and that what is left of botocore does what it has to on AWS."""
+"""The built layers: their size, their bytecode, and the pruned botocore as it runs on AWS."""
 
 import json
 import os
@@ -31,7 +31,7 @@ sent = []
 refused = lambda code, **more: (400, {"__type": "com.amazonaws.dynamodb.v20120810#" + code, **more})
 throttled = refused("ThrottlingException")
 answers = [throttled, (200, {"Item": {"pk": {"S": "found"}}}),
-           refused("ConditionalCheckFailedException", Item={"pk": {"S": "stood"}}), *[throttled] * 3]
+           refused("ConditionalCheckFailedException", Item={"pk": {"S": "current"}}), *[throttled] * 3]
 
 
 def answer(request, **_):
@@ -49,19 +49,20 @@ change.set("a", {"S": "b"})
 try:
     table.update(Key("pk", "sk"), change)
 except ConditionFailed as failed:
-    stood = failed.item
+    current = failed.item
 try:
     table.get(Key("pk", "sk"))
 except Unavailable:
     unavailable = True
 import botocore
-print(json.dumps({"found": found, "stood": stood, "unavailable": unavailable, "sent": sent, "from": botocore.__file__}))
+print(json.dumps({"found": found, "current": current, "unavailable": unavailable, "sent": sent,
+                  "from": botocore.__file__}))
 """
 
 
 @pytest.fixture(scope="module")
 def credentials_url() -> Iterator[str]:
-    """Hand out credentials as Lambda does under SnapStart."""
+    """Serve credentials as Lambda does under SnapStart."""
     answer = {
         "AccessKeyId": "CONTAINERKEY",
         "SecretAccessKey": "secret",
@@ -88,7 +89,7 @@ def credentials_url() -> Iterator[str]:
 
 
 def call(region: str, environment: dict[str, str]) -> Any:
-    """Call the table from the built layers, in an environment as Lambda's, with the wire cut."""
+    """Call the table from the built layers, in an environment as on Lambda, without a network."""
     path = [str(settings.BUILD / name / "python") for name in reversed(NAMES)]
     done = subprocess.run(  # noqa: S603 - our own code, and no shell
         [str((settings.EMULATOR / "python").resolve()), "-S", "-c", CALL],
@@ -117,16 +118,14 @@ def call(region: str, environment: dict[str, str]) -> Any:
         ("cn-north-1", "dynamodb.cn-north-1.amazonaws.com.cn"),
     ],
 )
-def test_the_pruned_client_finds_endpoint_and_credentials_repeats_and_reads_errors(
-    credentials_url: str, region: str, host: str
-) -> None:
+def test_pruned_client_works_in_every_partition(credentials_url: str, region: str, host: str) -> None:
     answered = call(
         region,
         {"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_url, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "lambda-gave-it"},
     )
 
     assert answered["from"].startswith(str(settings.BUILD))
-    assert (answered["found"], answered["stood"]) == ({"pk": {"S": "found"}}, {"pk": {"S": "stood"}})
+    assert (answered["found"], answered["current"]) == ({"pk": {"S": "found"}}, {"pk": {"S": "current"}})
     assert answered["unavailable"]
     assert {sent["url"] for sent in answered["sent"]} == {f"https://{host}/"}
     assert all("Credential=CONTAINERKEY/" in sent["authorization"] for sent in answered["sent"])
@@ -136,7 +135,7 @@ def test_the_pruned_client_finds_endpoint_and_credentials_repeats_and_reads_erro
 
 
 @pytest.mark.usefixtures("stack")
-def test_the_pruned_client_takes_the_credentials_of_the_environment() -> None:
+def test_pruned_client_uses_environment_credentials() -> None:
     own = {"AWS_ACCESS_KEY_ID": "OWNKEY", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "own-token"}
 
     answered = call("eu-west-1", own)
@@ -146,7 +145,7 @@ def test_the_pruned_client_takes_the_credentials_of_the_environment() -> None:
 
 
 @pytest.mark.usefixtures("stack")
-def test_both_layers_keep_to_their_bound() -> None:
+def test_layers_keep_their_size_limit() -> None:
     zipped = {name: size_of_folder(settings.BUILD / name)["zipped"] for name in NAMES}
 
     assert sum(zipped.values()) <= LAYERS, zipped
@@ -154,7 +153,7 @@ def test_both_layers_keep_to_their_bound() -> None:
 
 @pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize("name", NAMES)
-def test_a_layer_holds_the_bytecode_of_all_its_modules(name: str) -> None:
+def test_layer_has_bytecode_of_every_module(name: str) -> None:
     sources = list((settings.BUILD / name).rglob("*.py"))
     version = settings.EMULATOR.joinpath("python").resolve().name.removeprefix("python").replace(".", "")
 

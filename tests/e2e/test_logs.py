@@ -1,4 +1,4 @@
-"""What all the requests of all the other tests left in logs, metrics and errors."""
+"""Logs, metrics and errors of all other tests: they hold no secret."""
 
 import json
 from collections import Counter
@@ -15,24 +15,26 @@ from tools.support import figures
 from tools.support.clients import ERRORS, NOTE, SENSITIVE, TITLE, Customer, Visitor, sensitive, sensitive_in
 from tools.support.database import Database
 
+pytestmark = pytest.mark.last(3)  # it searches everything that the other tests left behind
+
 REASONS = {error for table in (search_api.ERRORS, shop_api.ERRORS) for _, error in table.values()} | {
     refusals.UNAVAILABLE
 }
-"""What a metric may say beside its service: the contract's errors, of which there are few."""
+"""The reasons that a metric may have: the errors of the contract."""
 
 counts: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _searched_are_counted() -> Iterator[None]:
-    """Record how much was searched, and for how much."""
+    """Record the numbers of lines and secrets."""
     yield
     figures.record("leaks", "pytest tests/e2e", **counts, keys_customers_sessions_notes_and_titles=len(SENSITIVE))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _everybody_is_sensitive(stack: Stack, database: Database) -> None:
-    """Search for the stack's own customers too, and for what tokens are stored as."""
+def _stored_tokens_are_sensitive(stack: Stack, database: Database) -> None:
+    """Search for the customers of the stack too, and for the digests of all tokens."""
     keys = (*stack.customer_tokens, stack.demonstration_token, stack.second_shop.customer_token)
     for key in keys:
         sensitive(database.token(key).customer)
@@ -42,7 +44,7 @@ def _everybody_is_sensitive(stack: Stack, database: Database) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_log_holds_a_key_a_customer_or_what_they_wrote(
+def test_no_log_has_a_key_customer_or_text(
     lambdas: Lambdas, visitor: Visitor, customer: Customer, lamp: Product, function: str
 ) -> None:
     assert visitor.put("42").status == 200
@@ -58,13 +60,13 @@ def test_no_log_holds_a_key_a_customer_or_what_they_wrote(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_metrics_tell_figures_services_and_reasons_and_nothing_else(lambdas: Lambdas, function: str) -> None:
+def test_metrics_have_only_numbers_service_and_reason(lambdas: Lambdas, function: str) -> None:
     metrics = [json.loads(line) for line in lambdas.log(function) if '"_aws"' in line]
     assert metrics
-    told = set()
+    dimensions_used = set()
     for line in metrics:
         for directive in line["_aws"]["CloudWatchMetrics"]:
-            told |= {(name, line[name]) for dimensions in directive["Dimensions"] for name in dimensions}
+            dimensions_used |= {(name, line[name]) for dimensions in directive["Dimensions"] for name in dimensions}
             for metric in directive["Metrics"]:
                 values = line[metric["Name"]]
                 assert all(
@@ -73,12 +75,12 @@ def test_metrics_tell_figures_services_and_reasons_and_nothing_else(lambdas: Lam
     leaks = [text for line in metrics for text in sensitive_in(json.dumps(line, ensure_ascii=False))]
     counts.update({"metric_lines": len(metrics), "leaks_in_metrics": len(leaks)})
     assert leaks == []
-    assert {name for name, _ in told} <= {"service", "reason"}
-    assert {value for name, value in told if name == "reason"} <= REASONS
-    assert len({value for name, value in told if name == "service"}) == 1
+    assert {name for name, _ in dimensions_used} <= {"service", "reason"}
+    assert {value for name, value in dimensions_used if name == "reason"} <= REASONS
+    assert len({value for name, value in dimensions_used if name == "service"}) == 1
 
 
-def test_no_error_that_any_test_was_told_holds_any_of_it(visitor: Visitor, customer: Customer) -> None:
+def test_no_error_has_a_secret(visitor: Visitor, customer: Customer) -> None:
     assert visitor.put("", title=TITLE).status == 400
     assert customer.add(1, notes=NOTE).status == 400
     leaks = [error for error in ERRORS if sensitive_in(error)]
@@ -91,4 +93,4 @@ def test_no_function_had_a_fault(lambdas: Lambdas, function: str) -> None:
     log = lambdas.log(function)
     assert any('"answered"' in line for line in log)
     faults = [line for line in log if '"ERROR"' in line and '"fault"' in line]
-    assert [line for line in faults if "AccessDeniedException" not in line] == []  # which test_unavailable.py provoked
+    assert [line for line in faults if "AccessDeniedException" not in line] == []  # which test_unavailable.py causes

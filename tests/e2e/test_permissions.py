@@ -1,7 +1,7 @@
-"""Each function's role allows just what the function does, as the emulator evaluates the deployed policies.
+"""Each function's role allows only what the function does, as the emulator evaluates the deployed policies.
 
-The emulator evaluates actions and resources, but leaves the condition on leading keys unfilled; what that forbids is
-worked out by the simulation of tests/support/policies.py, of which the deployed policies are shown to be the same.
+The emulator evaluates actions and resources, but not the condition on leading keys; that is evaluated by the
+simulation of tests/support/policies.py, of which the deployed policies are shown to be the same.
 """
 
 from collections import Counter
@@ -83,13 +83,13 @@ counts: Counter[str] = Counter()
 
 @pytest.fixture(scope="module", autouse=True)
 def _rights_are_counted() -> Iterator[None]:
-    """Record how many rights were tried."""
+    """Record the number of rights that were tried."""
     yield
     figures.record("roles", "pytest tests/e2e/test_permissions.py", roles=len(FUNCTIONS), **counts)
 
 
 def denied(call: Callable[["DynamoDBClient", str], object], client: "DynamoDBClient", table: str) -> bool:
-    """Tell whether an action is denied; any other failure fails the test."""
+    """Return whether an action is denied; any other failure fails the test."""
     try:
         call(client, table)
     except ClientError as error:
@@ -99,15 +99,13 @@ def denied(call: Callable[["DynamoDBClient", str], object], client: "DynamoDBCli
     return False
 
 
-def test_a_role_allows_what_its_function_does_and_nothing_else(
-    function: str, client: "DynamoDBClient", stack: Stack
-) -> None:
+def test_role_allows_only_what_its_function_does(function: str, client: "DynamoDBClient", stack: Stack) -> None:
     allowed = {action for action, call in ACTIONS.items() if not denied(call, client, stack.table_name)}
     assert allowed == ALLOWED[function]
     counts.update({"tried_on_the_table": len(ACTIONS), "permitted_on_the_table": len(allowed)})
 
 
-def test_a_role_reaches_no_other_table(client: "DynamoDBClient", database: Database) -> None:
+def test_role_reaches_no_other_table(client: "DynamoDBClient", database: Database) -> None:
     table = unique("other")
     database.client.create_table(
         TableName=table,
@@ -126,7 +124,7 @@ def test_a_role_reaches_no_other_table(client: "DynamoDBClient", database: Datab
     counts.update({"tried_on_another_table": len(ACTIONS), "permitted_on_another_table": len(reached)})
 
 
-def test_a_role_reaches_nothing_beside_the_table(session: boto3.Session, lambdas: Lambdas, stack: Stack) -> None:
+def test_role_reaches_no_other_service(session: boto3.Session, lambdas: Lambdas, stack: Stack) -> None:
     def client(service: Any) -> Any:
         return session.client(service, endpoint_url=stack.endpoint_url, config=environment.CLIENT)
 
@@ -141,8 +139,8 @@ def test_a_role_reaches_nothing_beside_the_table(session: boto3.Session, lambdas
         "delete a log": lambda: client("logs").delete_log_group(logGroupName=other["LoggingConfig"]["LogGroup"]),
         "list streams": lambda: client("dynamodbstreams").list_streams(TableName=stack.table_name),
         "list roles": lambda: client("iam").list_roles(),
-        "make a user": lambda: client("iam").create_user(UserName="x"),
-        "take another role": lambda: client("sts").assume_role(RoleArn=other["Role"], RoleSessionName="other"),
+        "create a user": lambda: client("iam").create_user(UserName="x"),
+        "assume another role": lambda: client("sts").assume_role(RoleArn=other["Role"], RoleSessionName="other"),
         "list the APIs": lambda: client("apigateway").get_rest_apis(),
         "list buckets": lambda: client("s3").list_buckets(),
         "list secrets": lambda: client("secretsmanager").list_secrets(),
@@ -163,7 +161,7 @@ def test_a_role_reaches_nothing_beside_the_table(session: boto3.Session, lambdas
 
 @pytest.fixture(scope="module")
 def actions() -> list[str]:
-    """Return all actions of the services that the bundle uses, and of those that a thief would try."""
+    """Return all actions of the services that the bundle uses, and of those that an attacker would try."""
     session = environment.session()
     models = [
         session.client(name).meta.service_model
@@ -172,7 +170,7 @@ def actions() -> list[str]:
     return [f"{model.signing_name}:{name}" for model in models for name in model.operation_names]
 
 
-def test_of_all_actions_of_the_services_around_a_role_allows_its_own_and_no_others(
+def test_role_allows_no_other_action_of_any_service(
     function: str, lambdas: Lambdas, iam: "IAMClient", stack: Stack, actions: list[str]
 ) -> None:
     configuration = lambdas.client.get_function_configuration(FunctionName=lambdas.name(function))
@@ -192,7 +190,7 @@ def test_of_all_actions_of_the_services_around_a_role_allows_its_own_and_no_othe
     counts.update({"simulated_actions": len(actions), "permitted_of_them": len(allowed)})
 
 
-def test_a_role_s_deployed_policies_are_the_simulated_ones(
+def test_deployed_policies_are_the_simulated_ones(
     function: str, lambdas: Lambdas, iam: "IAMClient", stack: Stack
 ) -> None:
     configuration = lambdas.client.get_function_configuration(FunctionName=lambdas.name(function))
@@ -214,7 +212,7 @@ def test_a_role_s_deployed_policies_are_the_simulated_ones(
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
 
 
-def test_a_role_reaches_only_the_partitions_that_its_function_needs(function: str) -> None:
+def test_role_reaches_only_its_partitions(function: str) -> None:
     role = f"{function}Role"
     cells = [(action, name) for action in simulation.ACTIONS for name in simulation.PARTITIONS]
     reached = {

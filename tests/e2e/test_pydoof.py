@@ -15,7 +15,7 @@ from tools.support.database import Database, SessionItem
 
 @pytest.fixture
 def client(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> SearchAPIClient:
-    """Make a client as its README does; no proxy lies between."""
+    """Make a client as its README does, without a proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return SearchAPIClient(search_url=stack.search_url, token=stack.api_key)
 
@@ -26,14 +26,14 @@ def item(visitor: Visitor, **other: Any) -> dict[str, Any]:
     return {"hashid": visitor.hashid, "session_id": visitor.session, **arguments, **other}
 
 
-def test_a_cart_is_registered(client: SearchAPIClient, visitor: Visitor, database: Database) -> None:
+def test_cart_events_are_registered(client: SearchAPIClient, visitor: Visitor, database: Database) -> None:
     for _ in range(2):
         assert stats.add_to_cart(client=client, **item(visitor)) == REGISTERED.body
     expected = SessionItem(amount=4, clicks=2, title=TITLE, price=Decimal("9.95"))
     assert database.session(visitor.hashid, visitor.session) == {("product", "a#1/ü"): expected}
 
-    gone = {"id": "a#1/ü", "index": "product", "amount": 1}
-    assert client.patch(visitor.path, query_params=gone) == REGISTERED.body
+    change = {"id": "a#1/ü", "index": "product", "amount": 1}
+    assert client.patch(visitor.path, query_params=change) == REGISTERED.body
     assert database.session(visitor.hashid, visitor.session)["product", "a#1/ü"].amount == 3
     assert client.delete(visitor.path) == REGISTERED.body
     assert database.session(visitor.hashid, visitor.session) == {}
@@ -47,7 +47,7 @@ def test_a_cart_is_registered(client: SearchAPIClient, visitor: Visitor, databas
         ({"amount": 0}, "Invalid cart item data"),
     ],
 )
-def test_a_bad_request_raises_its_own_error(
+def test_bad_request_raises_its_error(
     client: SearchAPIClient, visitor: Visitor, wrong: dict[str, object], message: str
 ) -> None:
     with pytest.raises(exceptions.BadRequestError) as refused:
@@ -56,7 +56,7 @@ def test_a_bad_request_raises_its_own_error(
 
 
 @pytest.mark.parametrize("wrong", [{"token": "0" * 40}, {"token": "nothing"}, {"hashid": "f" * 32}], ids=str)
-def test_a_forbidden_request_raises_its_own_error(stack: Stack, visitor: Visitor, wrong: dict[str, str]) -> None:
+def test_forbidden_request_raises_its_error(stack: Stack, visitor: Visitor, wrong: dict[str, str]) -> None:
     options = {"search_url": stack.search_url, "token": stack.api_key}
     with pytest.raises(exceptions.ForbiddenError) as refused:
         stats.add_to_cart(**{**options, **item(visitor), **wrong})

@@ -1,176 +1,218 @@
-"""Shop API: the cart as a whole: reading it, selecting for it, emptying it."""
+"""Shop API: every route over HTTP, the lifetime of carts and the age of prices.
+
+tests/integration has every value: test_cart.py, test_cart_items.py, test_prices.py.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
 
 from local.stack import Stack
 from serverless_cart.auth import Token
-from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.product import Product
-from tests.support.shopper import CHANGES, ITEM_NOT_FOUND, ROUTES, SLASHES, Shopper, moment
-from tools.support.clients import CART, NOTE, Customer, Reply
+from tests.support.shopper import CHANGES, ITEM_NOT_FOUND, NOT_FOUND, ROUTES, SLASHES, Shopper, moment
+from tools.support.clients import CART, ITEMS, NOTE, Customer, Reply
 from tools.support.database import Database
 
 MONTH = 30 * 24 * 3600
-LARGEST = 2**53 - 1
-SELECTIONS = ["address", "shipping_method", "payment_method"]
-NOTHING: dict[str, object] = {
-    "count": 0,
-    "quantity": 0,
+SELECTIONS: dict[str, Any] = {"address": 1, "shipping_method": 2, "payment_method": 2**53 - 1}
+EMPTY: dict[str, object] = {
+    **dict.fromkeys(("count", "quantity", "items_subtotal", "items_discount", "subtotal", "discount", "total"), 0),
     "is_empty": True,
-    "items_subtotal": 0,
-    "items_discount": 0,
-    "subtotal": 0,
-    "discount": 0,
-    "total": 0,
     "items": [],
     "warnings": [],
 }
-"""What a cart without items says of them."""
+"""The parts of a cart without items."""
+every_slash = pytest.mark.parametrize("slash", SLASHES)
 
 
-def selected(reply: Reply) -> list[int | None]:
-    """Return the selections in an answer."""
-    return [reply.body[name] for name in SELECTIONS]
+def item_json(product: Product, quantity: int, notes: str) -> dict[str, Any]:
+    """Return an item as an answer has it, with any id and times."""
+    return {
+        "id": ANY,
+        "ref": product.ref,
+        "product": {"id": product.id, "name": product.name, "image": product.image},
+        "quantity": quantity,
+        "notes": notes,
+        "created_at": ANY,
+        "updated_at": ANY,
+        "unit_price": product.price,
+        "unit_discount": product.discount,
+        "subtotal": product.price * quantity,
+        "discount": product.discount * quantity,
+        "total": (product.price - product.discount) * quantity,
+    }
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# GET
+# The routes
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slash", SLASHES)
-def test_a_customer_without_a_cart_has_an_empty_one_and_nothing_is_written(
+@every_slash
+def test_add_answers_the_whole_cart(customer: Customer, lamp: Product, slash: str) -> None:
+    start = datetime.now(UTC) - timedelta(seconds=1)
+    customer.add(lamp.id, quantity=2)
+    reply = customer.post(path=ITEMS + slash, json={"product": lamp.id, "notes": NOTE})
+    cart = reply.body
+    totals = {"items_subtotal": 3_000, "items_discount": 450, "subtotal": 2_550, "discount": 0, "total": 2_550}
+    assert reply == Reply(
+        200,
+        {
+            "id": ANY,
+            **dict.fromkeys(SELECTIONS),
+            "created_at": ANY,
+            "updated_at": ANY,
+            "count": 1,
+            "quantity": 3,
+            "is_empty": False,
+            **totals,
+            "items": [item_json(lamp, 3, NOTE)],
+            "warnings": [],
+        },
+    )
+    assert start < moment(cart["created_at"]) < moment(cart["updated_at"]) < datetime.now(UTC) + timedelta(seconds=1)
+    numbers = [value for part in (cart, *cart["items"]) for value in part.values() if isinstance(value, (int, float))]
+    assert all(type(number) in (int, bool) and 0 <= number < 2**53 for number in numbers)
+
+
+@every_slash
+def test_read_of_no_cart_is_empty_and_writes_nothing(
     customer: Customer, database: Database, lamp: Product, slash: str
 ) -> None:
     reply = customer.send("GET", CART + slash)
-    times = {"created_at": None, "updated_at": None}
-    assert reply == Reply(200, {"id": reply.body["id"], **dict.fromkeys(SELECTIONS), **times, **NOTHING})
+    absent = dict.fromkeys((*SELECTIONS, "created_at", "updated_at"))
+    assert reply == Reply(200, {"id": reply.body["id"], **absent, **EMPTY})
     assert not database.has_cart(customer.owner)
     assert customer.add(lamp.id).body["id"] == reply.body["id"]
 
 
-@pytest.mark.parametrize("slash", SLASHES)
-def test_reading_shows_what_the_last_change_answered_and_writes_nothing(
-    shopper: Shopper, database: Database, other: Product, slash: str
-) -> None:
-    customer = shopper.customer
-    customer.select(address=7, payment_method=0)
-    answered = customer.add(other.id, quantity=3, notes="ü")
-    row = database.cart(customer.owner)
+@every_slash
+def test_read_shows_the_last_answer(shopper: Shopper, database: Database, other: Product, slash: str) -> None:
+    answered = shopper.customer.add(other.id, quantity=3, notes="ü")
+    row = database.cart(shopper.customer.owner)
     reply = shopper.ask("read", slash=slash)
     assert reply == answered
-    assert (selected(reply), reply.body["count"], reply.body["total"]) == ([7, None, 0], 2, 2 * 850 + 3 * 500)
     assert reply.headers["ETag"] == answered.headers["ETag"]
-    assert database.cart(customer.owner) == row
+    assert database.cart(shopper.customer.owner) == row
+
+
+@every_slash
+def test_select_creates_the_cart(customer: Customer, slash: str) -> None:
+    reply = customer.send("PATCH", CART + slash, json=SELECTIONS)
+    times = dict.fromkeys(("created_at", "updated_at"), reply.body["created_at"])
+    assert reply == Reply(200, {"id": reply.body["id"], **SELECTIONS, **times, **EMPTY})
+    cleared = customer.send("PATCH", CART + slash, json={"address": None})
+    assert cleared == Reply(200, {**reply.body, "address": None, "updated_at": ANY})
+    assert customer.read() == cleared
+
+
+@every_slash
+def test_update_answers_the_item(shopper: Shopper, other: Product, slash: str) -> None:
+    before = shopper.customer.add(other.id).body
+    reply = shopper.ask("update", json={"quantity": 5, "notes": "blue"}, slash=slash)
+    assert reply == Reply(200, item_json(shopper.lamp, 5, "blue"))
+    assert (reply.body["id"], reply.body["created_at"]) == (shopper.item, before["items"][0]["created_at"])
+    assert moment(reply.body["updated_at"]) > moment(before["updated_at"])
+    cart = shopper.ask("read").body
+    assert (cart["items"], cart["quantity"]) == ([reply.body, before["items"][1]], 6)
+    assert (cart["items_subtotal"], cart["items_discount"], cart["total"]) == (5_500, 750, 4_750)
+
+
+@every_slash
+def test_remove_answers_the_remaining_cart(shopper: Shopper, other: Product, slash: str) -> None:
+    shopper.customer.select(**SELECTIONS)
+    before = shopper.customer.add(other.id, quantity=3).body
+    reply = shopper.ask("remove", slash=slash)
+    totals = {"items_subtotal": 1_500, "items_discount": 0, "subtotal": 1_500, "total": 1_500}
+    rest = {"items": before["items"][1:], "count": 1, "quantity": 3, "updated_at": ANY}
+    assert reply == Reply(200, {**before, **totals, **rest})
+    assert shopper.ask("read") == reply
+
+
+@every_slash
+def test_clear_keeps_id_creation_and_selections(shopper: Shopper, slash: str) -> None:
+    before = shopper.customer.select(**SELECTIONS).body
+    reply = shopper.ask("clear", slash=slash)
+    assert reply == Reply(200, {**before, **EMPTY, "updated_at": ANY})
+    assert shopper.ask("read") == reply
+
+
+@every_slash
+def test_clear_of_no_cart_writes_nothing(customer: Customer, database: Database, slash: str) -> None:
+    reply = customer.send("DELETE", CART + slash)
+    assert (reply.status, reply.body["created_at"]) == (200, None)
+    assert not database.has_cart(customer.owner)
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_no_answer_about_a_cart_is_kept_by_a_cache_unasked(shopper: Shopper, route: str) -> None:
+def test_no_cache_keeps_an_answer_unasked(shopper: Shopper, route: str) -> None:
     reply = shopper.ask(route)
     assert (reply.status, reply.headers["Cache-Control"]) == (200, "private, no-cache")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# PATCH
-# ----------------------------------------------------------------------------------------------------------------------
+def test_demo_catalogue_has_its_prices(customer: Customer, stack: Stack) -> None:
+    product = next(p for p in stack.products if p.active and p.discount and (p.stock is None or p.stock > 2))
+    (item,) = customer.add(product.id, quantity=2).body["items"]
+    shown = (item["ref"], item["unit_price"], item["unit_discount"], item["total"])
+    assert shown == (product.ref, product.price, product.discount, 2 * (product.price - product.discount))
 
 
-@pytest.mark.parametrize("slash", SLASHES)
-def test_selecting_makes_the_cart_where_there_is_none(customer: Customer, slash: str) -> None:
-    body = {"address": 1, "shipping_method": 2, "payment_method": 3}
-    reply = customer.send("PATCH", CART + slash, json=body)
-    times = {"created_at": reply.body["created_at"], "updated_at": reply.body["created_at"]}
-    assert reply == Reply(200, {"id": reply.body["id"], **body, **times, **NOTHING})
-    assert customer.read() == reply
-
-
-def test_selecting_nothing_makes_the_cart_too(customer: Customer, database: Database) -> None:
-    reply = customer.select()
-    assert (reply.status, selected(reply)) == (200, [None] * 3)
-    assert reply.body["created_at"] is not None
-    assert database.has_cart(customer.owner)
-
-
-@pytest.mark.parametrize("name", SELECTIONS)
-def test_null_clears_a_selection_and_an_absent_one_stays(customer: Customer, name: str) -> None:
-    before = customer.select(address=1, shipping_method=2, payment_method=3).body
-    assert customer.send("PATCH", CART, json={name: 9}).body[name] == 9
-    reply = customer.send("PATCH", CART, json={name: None})
-    assert {key: reply.body[key] for key in SELECTIONS} == {**{key: before[key] for key in SELECTIONS}, name: None}
-    assert customer.send("PATCH", CART, json={name: None}) == Reply(200, {**reply.body, "updated_at": ANY})
-    assert selected(customer.read()) == selected(reply)
-
-
-@pytest.mark.parametrize("number", [0, LARGEST])
-def test_selections_go_from_0_to_what_a_browser_reads(customer: Customer, number: int) -> None:
-    reply = customer.select(address=number, shipping_method=number, payment_method=number)
-    assert (reply.status, selected(reply)) == (200, [number] * 3)
-    assert all(type(value) is int for value in selected(customer.read()))
-
-
-def test_selecting_leaves_the_items_alone(shopper: Shopper) -> None:
-    before = shopper.ask("read").body
-    after = shopper.ask("select").body
-    assert after == {**before, "address": 7, "updated_at": after["updated_at"]}
-    assert moment(after["updated_at"]) > moment(before["updated_at"])
-
-
-def test_unknown_fields_are_ignored(shopper: Shopper) -> None:
-    before = shopper.ask("read").body
-    after = shopper.ask("select", json={"shipping_method": 4, "id": 1, "total": 0, "items": [], "x": None}).body
-    assert after == {**before, "shipping_method": 4, "updated_at": after["updated_at"]}
+def test_tokens_of_one_customer_open_the_same_cart(customer: Customer, database: Database, lamp: Product) -> None:
+    customer.add(lamp.id)
+    token = database.issue(Token("customer", customer.owner.shop, customer.owner.customer))
+    assert replace(customer, token=f"us1-{token}").add(lamp.id).body["quantity"] == 2
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# DELETE
+# 404
 # ----------------------------------------------------------------------------------------------------------------------
 
+NO_ITEMS = ["0", "1", "-1", str(2**53), "9" * 17, "9" * 5_000, "{product}", "{cart}", "-{item}"]
+NO_INTEGERS = [
+    "abc", "1.5", "{item}.0", "{item}x", "+{item}", "{item}e0", "%20", "%20{item}", "{item}%20", "%00", "{item}%0A",
+    "{item}%23", "{item}%2C{item}", "null", "NaN", "%C2%B2", "%D9%A1%D9%A2", "%FF", "0x1F", "1_0", "*", "%22{item}%22",
+]  # fmt: skip
 
-@pytest.mark.parametrize("slash", SLASHES)
-def test_an_emptied_cart_keeps_its_id_its_creation_and_its_selections(
-    shopper: Shopper, other: Product, slash: str
+
+@pytest.mark.parametrize("route", ["update", "remove"])
+def test_bad_item_id_is_not_found(unchanged: Shopper, route: str) -> None:
+    cart = unchanged.ask("read").body
+    for name in (*NO_ITEMS, *NO_INTEGERS):
+        item = name.format(item=unchanged.item, product=unchanged.lamp.id, cart=cart["id"])
+        assert (name, unchanged.ask(route, item=item)) == (name, ITEM_NOT_FOUND)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_no_item_id_or_two_are_no_route(unchanged: Shopper, method: str) -> None:
+    for end in ("/", "//", f"/{unchanged.item}/{unchanged.item}"):
+        assert unchanged.customer.send(method, ITEMS + end, json={"quantity": 5}) == NOT_FOUND
+
+
+@pytest.mark.parametrize("route", ["update", "remove"])
+def test_item_of_another_customer_is_not_found(
+    new_customer: Callable[[], Customer], unchanged: Shopper, database: Database, route: str
 ) -> None:
-    customer = shopper.customer
-    customer.add(other.id)
-    before = customer.select(address=1, shipping_method=2, payment_method=3).body
-    reply = shopper.ask("clear", slash=slash)
-    assert reply == Reply(200, {**before, **NOTHING, "updated_at": reply.body["updated_at"]})
-    assert moment(reply.body["updated_at"]) > moment(before["updated_at"])
-    assert customer.read() == reply
-
-
-def test_nothing_of_an_item_outlives_the_clear(shopper: Shopper) -> None:
-    shopper.ask("clear")
-    (item,) = shopper.ask("add").body["items"]
-    assert (item["id"], item["quantity"], item["notes"]) == (shopper.item, 1, "")
-
-
-def test_an_empty_cart_can_be_emptied(shopper: Shopper) -> None:
-    first = shopper.ask("clear").body
-    assert shopper.ask("clear") == Reply(200, {**first, "updated_at": shopper.ask("read").body["updated_at"]})
-
-
-@pytest.mark.parametrize("slash", SLASHES)
-@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "keyed"])
-def test_emptying_no_cart_writes_nothing(
-    customer: Customer, database: Database, slash: str, headers: dict[str, str]
-) -> None:
-    reply = customer.send("DELETE", CART + slash, headers=headers)
-    assert (reply.status, reply.body["created_at"]) == (200, None)
-    assert reply == customer.read()
-    assert not database.has_cart(customer.owner)
+    thief = new_customer()
+    assert Shopper(thief, unchanged.lamp, unchanged.item).ask(route) == ITEM_NOT_FOUND
+    assert not database.has_cart(thief.owner)
+    (item,) = thief.add(unchanged.lamp.id).body["items"]
+    assert item["id"] != unchanged.item
+    assert Shopper(thief, unchanged.lamp, unchanged.item).ask(route) == ITEM_NOT_FOUND
+    assert thief.read().body["items"] == [item]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# How long a cart lives, and whose it is
+# Time
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("route", CHANGES)
-def test_every_change_lets_the_cart_live_30_more_days(shopper: Shopper, database: Database, route: str) -> None:
+def test_change_extends_the_cart_by_30_days(shopper: Shopper, database: Database, route: str) -> None:
     owner = shopper.customer.owner
     database.let_cart_age(owner)
     assert shopper.ask("read").body["count"] == 1
@@ -179,48 +221,53 @@ def test_every_change_lets_the_cart_live_30_more_days(shopper: Shopper, database
     assert database.cart_lifetime(owner) == pytest.approx(MONTH, abs=30)
 
 
-@pytest.mark.parametrize("route", ["read", "clear", "revise", "remove"])
-def test_an_expired_cart_is_absent_and_stays_as_it_lies(shopper: Shopper, database: Database, route: str) -> None:
-    customer = shopper.customer
-    database.let_cart_expire(customer.owner)
-    row = database.cart(customer.owner)
-    reply = shopper.ask(route)
-    if route in ("revise", "remove"):
-        assert reply == ITEM_NOT_FOUND
-    else:
-        assert (reply.status, reply.body["created_at"], reply.body["items"]) == (200, None, [])
-    assert database.cart(customer.owner) == row
-
-
-def test_selecting_on_an_expired_cart_makes_a_new_one(shopper: Shopper, database: Database) -> None:
-    customer = shopper.customer
-    old = customer.select(shipping_method=2)
-    database.let_cart_expire(customer.owner)
-    reply = shopper.ask("select", headers={"Idempotency-Key": "k"})
-    times = dict.fromkeys(("created_at", "updated_at"), reply.body["created_at"])
-    assert reply.body == {**old.body, **NOTHING, **times, "address": 7, "shipping_method": None}
-    assert moment(reply.body["created_at"]) > moment(old.body["created_at"])
-    assert customer.read() == reply
-    assert database.cart_lifetime(customer.owner) == pytest.approx(MONTH, abs=30)
-    assert shopper.ask("select", headers={"Idempotency-Key": "k"}).headers["Idempotency-Replayed"] == "true"
-
-
-def test_no_route_shows_or_changes_another_customers_cart(
-    new_customer: Callable[[], Customer], shopper: Shopper, stack: Stack, database: Database
-) -> None:
+def test_expired_cart_counts_as_absent(shopper: Shopper, database: Database) -> None:
     owner = shopper.customer.owner
-    row, seen = database.cart(owner), shopper.ask("read")
-    namesake = Owner(database.token(stack.second_shop.customer_token).shop, owner.customer)
-    token = database.issue(Token("customer", namesake.shop, namesake.customer))
-    for customer in (new_customer(), Customer(shopper.customer.http, token, namesake)):
-        stranger = Shopper(customer, shopper.lamp, shopper.item)
-        replies = {route: stranger.ask(route) for route in ("read", "select", "revise", "remove", "clear", "read")}
-        assert {route: reply.status for route, reply in replies.items()} == {
-            "read": 200, "select": 200, "revise": 404, "remove": 404, "clear": 200,
-        }  # fmt: skip
-        carts = [reply.body for reply in replies.values() if reply.status == 200]
-        assert {(cart["id"] != seen.body["id"], cart["count"]) for cart in carts} == {(True, 0)}
-        said = str([reply.body for reply in replies.values()])
-        assert [text for text in (NOTE, str(shopper.lamp.id), str(shopper.item)) if text in said] == []
+    old = shopper.ask("read").body
+    database.let_cart_expire(owner)
+    row = database.cart(owner)
+    assert shopper.ask("read").body == {**old, **EMPTY, "created_at": None, "updated_at": None}
+    assert shopper.ask("remove") == ITEM_NOT_FOUND
     assert database.cart(owner) == row
-    assert shopper.ask("read") == seen
+    new = shopper.ask("add").body
+    assert (new["id"], new["items"]) == (old["id"], [item_json(shopper.lamp, 1, "")])
+    assert moment(new["created_at"]) > moment(old["created_at"])
+    assert database.cart_lifetime(owner) == pytest.approx(MONTH, abs=30)
+
+
+@pytest.mark.parametrize("route", ["select", "add", "remove"])
+def test_price_older_than_a_minute_is_read_again(
+    shopper: Shopper, database: Database, other: Product, route: str
+) -> None:
+    owner, lamp = shopper.customer.owner, shopper.lamp
+    another = shopper.customer.add(other.id).body["items"][1]["id"]
+    database.sell(owner.shop, product_id=lamp.id, price=1_234, discount=lamp.discount)
+    assert shopper.ask("read").body["items"][0]["unit_price"] == 1_000
+    database.age_prices(owner, 60)
+    read, changed = shopper.ask("read"), shopper.ask(route, item=another, json={"product": other.id, "address": 7})
+    for reply in (read, changed):
+        item = reply.body["items"][0]
+        assert (item["unit_price"], item["subtotal"], item["total"]) == (1_234, 2_468, 2_168)
+        (warning,) = reply.body["warnings"]
+        assert warning == {"code": "price_changed", "item": shopper.item, "message": ANY}
+        assert "from 1000 to 1234" in warning["message"]
+    after = shopper.ask("read").body
+    assert (after["items"][0]["unit_price"], after["warnings"]) == (1_234, [])
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["not for sale", "not in the catalogue"])
+def test_unavailable_item_is_visible_but_not_counted(
+    shopper: Shopper, database: Database, other: Product, *, gone: bool
+) -> None:
+    owner, lamp = shopper.customer.owner, shopper.lamp
+    shopper.customer.add(other.id, quantity=3)
+    database.sell(owner.shop, product_id=lamp.id, active=False)
+    database.sell(owner.shop, product_id=other.id, price=other.price, stock=1)
+    if gone:
+        database.withdraw(owner.shop, lamp)
+    database.age_prices(owner, 60)
+    for route in ("read", "select", "read"):
+        cart = shopper.ask(route).body
+        assert cart["items"][0]["quantity"] == 2
+        assert (cart["count"], cart["items_subtotal"], cart["items_discount"], cart["total"]) == (2, 1_500, 0, 1_500)
+        assert [warning["code"] for warning in cart["warnings"]] == ["unavailable", "insufficient_stock"]

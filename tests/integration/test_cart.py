@@ -130,17 +130,17 @@ def test_null_clears_a_selection_absent_keeps_it(shop: Bundle, name: str) -> Non
     before = shop.send("cart", load("cart/patch")).body
     shop.clock.forward(SECOND)
 
-    assert select(shop, **{name: 9}).body[name] == 9
-    answer = select(shop, **{name: None})
+    assert select(shop, None, **{name: 9}).body[name] == 9
+    answer = select(shop, None, **{name: None})
 
     assert answer.body == before | {name: None, "updated_at": LATER}
     assert name not in shop.cart_row()
-    assert select(shop, **{name: None}).body == answer.body
+    assert select(shop, None, **{name: None}).body == answer.body
 
 
 @pytest.mark.parametrize("number", [0, 2**53 - 1])
 def test_selection_limits_are_accepted(shop: Bundle, number: int) -> None:
-    answer = select(shop, **dict.fromkeys(SELECTIONS, number))
+    answer = select(shop, None, **dict.fromkeys(SELECTIONS, number))
 
     assert [answer.body[name] for name in SELECTIONS] == [number] * 3
     assert read(shop).body == answer.body

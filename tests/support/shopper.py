@@ -1,4 +1,4 @@
-"""The routes of the Shop API, the answers that the contract gives, and a customer who can send each good request."""
+"""The routes of the Shop API, the answers of the contract, and the visitors and customers of the tests over HTTP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,23 +6,24 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from serverless_cart.domain.product import Product
-from tools.support.clients import CART, ITEMS, Customer, Reply
+from serverless_cart.domain.shop import Shop
+from tools.support.clients import CART, ITEMS, Customer, Reply, Visitor
 
 ROUTES: Final = {
     "read": ("GET", CART),
     "select": ("PATCH", CART),
     "clear": ("DELETE", CART),
     "add": ("POST", ITEMS),
-    "revise": ("PATCH", f"{ITEMS}/{{item}}"),
+    "update": ("PATCH", f"{ITEMS}/{{item}}"),
     "remove": ("DELETE", f"{ITEMS}/{{item}}"),
 }
-"""The routes of the Shop API, each by the name of what it does: method and path."""
+"""The routes of the Shop API by name: method and path."""
 CHANGES: Final = [name for name in ROUTES if name != "read"]
-"""The routes that change the cart."""
 SLASHES: Final = ["", "/"]
-"""How a route's path may end."""
+"""The ends of a route's path."""
 
 REGISTERED: Final = Reply(200, {"status": "registered"})
+INVALID_ITEM: Final = Reply(400, {"error": "Invalid cart item data"})
 NOT_FOUND: Final = Reply(404, {"error": "not found"})
 TOO_LARGE: Final = Reply(413, {"error": "request too large"})
 FAULT: Final = Reply(500, {"error": "internal server error"})
@@ -53,24 +54,45 @@ class Shopper:
         json: Mapping[str, object] | None = None,
         **options: Any,
     ) -> Reply:
-        """Send the good request of a route, or one that differs by item, trailing slash, body or headers."""
+        """Send the good request of a route, or one that differs in item, trailing slash, body or headers."""
         method, path = ROUTES[route]
         path = path.format(item=self.item if item is None else item)
         body = (self.body(route) or None) if json is None else json
         return self.customer.send(method, path + slash, json=body, **options)
 
     def body(self, route: str) -> dict[str, object]:
-        """Return the body of a route's good request, where it takes one."""
+        """Return the body of a route's good request, if it takes one."""
         bodies: dict[str, dict[str, object]] = {
             "add": {"product": self.lamp.id},
             "select": {"address": 7},
-            "revise": {"quantity": 5},
+            "update": {"quantity": 5},
         }
         return bodies.get(route, {})
 
 
+@dataclass(frozen=True)
+class Guarded:
+    """A shop that blocks networks and lists origins, with one of its visitors and one of its customers."""
+
+    shop: Shop
+    visitor: Visitor
+    customer: Customer
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A shop and its tokens that changed after the gateway had cached them, at ``cached_at``."""
+
+    cached_at: float
+    revoked_visitor: Visitor
+    revoked_customer: Customer
+    expired_customer: Customer
+    new_customer: Customer
+    other_customer: Customer
+
+
 def assert_invalid(reply: Reply, error: str, *fields: str) -> None:
-    """See that a refusal names just these fields, and says something about each."""
+    """Check that a refusal has a message for each of these fields, and for no other."""
     assert reply == Reply(400, {"error": error, "details": reply.body.get("details")})
     assert reply.body["details"].keys() == set(fields)
     assert all(
@@ -79,7 +101,7 @@ def assert_invalid(reply: Reply, error: str, *fields: str) -> None:
 
 
 def moment(text: str) -> datetime:
-    """Read a time of an answer, which is ISO 8601 in UTC."""
+    """Parse a time of an answer, which is ISO 8601 in UTC."""
     time = datetime.fromisoformat(text)
     assert time.utcoffset() == timedelta(0)
     return time
