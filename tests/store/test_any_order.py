@@ -57,7 +57,7 @@ def test_service_follows_the_rules(client: "DynamoDBClient", table: Table, put: 
     run_state_machine_as_test(
         Carts,
         settings=settings(
-            max_examples=60 if full else 15, stateful_step_count=40, deadline=None, derandomize=True, database=None,
+            max_examples=60 if full else 10, stateful_step_count=40, deadline=None, derandomize=True, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
