@@ -94,12 +94,6 @@ def test_dependencies_point_inward(file: Path) -> None:
     assert [module for module in imports(file) if not is_allowed(module, part)] == []
 
 
-@pytest.mark.parametrize(("part", "other"), [("dynamodb", "web"), ("web", "dynamodb"), ("domain", "service")])
-def test_outer_parts_are_independent(part: str, other: str) -> None:
-    assert not is_allowed(f"{OURS}.{other}", part)
-    assert not is_allowed(f"{OURS}.{other}.x", part)
-
-
 def test_our_modules_import_in_no_circle() -> None:
     """Not even for types: `graphlib` raises `CycleError`."""
     graph = {

@@ -1,4 +1,4 @@
-"""`Table` over a wire that answers at will: retries, errors, batches, pages and expressions."""
+"""`Table` over a wire that answers at will: retries, errors and unprocessed items."""
 
 import json
 import os
@@ -284,61 +284,6 @@ def test_lasting_unprocessed_items_are_unavailable(table: Table, wire: Wire, ope
     with pytest.raises(Unavailable):
         REPEATABLE[operation](table)
     assert wire.attempts == [operation] * ATTEMPTS
-
-
-def test_keys_are_listed_by_page(table: Table, wire: Wire) -> None:
-    one, two = many(2)
-    wire.answers = [(200, {"Items": [row(one)], "LastEvaluatedKey": row(one)}), (200, {"Items": [row(two)]})]
-
-    assert list(table.keys_of("pk")) == [[one], [two]]
-    assert wire.sent[1][1]["ExclusiveStartKey"] == row(one)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Expressions
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def test_clauses_are_joined_with_placeholders() -> None:
-    write = Expression()
-    write.set("lines", {"S": "a"})
-    write.set_once("ttl", {"N": "1"})
-    write.count_up("version", start=9)
-    write.add("items", {"N": "2"})
-    write.remove("old")
-    write.remove("older")
-    write.delete("lost", {"NS": ["7"]})
-    write.require(f"{write.name('items')} < {write.value({'N': '5'})}")
-    write.require("attribute_exists(#n0)")
-
-    assert write.update() == {
-        "UpdateExpression": (
-            "SET #n0 = :v0,#n1 = if_not_exists(#n1, :v1),#n2 = if_not_exists(#n2, :v2) + :v3"
-            " ADD #n3 :v4 REMOVE #n4,#n5 DELETE #n6 :v5"
-        ),
-        "ConditionExpression": "#n3 < :v6 AND attribute_exists(#n0)",
-        "ExpressionAttributeNames": {
-            f"#n{place}": name
-            for place, name in enumerate(["lines", "ttl", "version", "items", "old", "older", "lost"])
-        },
-        "ExpressionAttributeValues": {
-            ":v0": {"S": "a"},
-            ":v1": {"N": "1"},
-            ":v2": {"N": "9"},
-            ":v3": {"N": "1"},
-            ":v4": {"N": "2"},
-            ":v5": {"NS": ["7"]},
-            ":v6": {"N": "5"},
-        },
-    }
-
-
-def test_empty_clauses_are_left_out() -> None:
-    write = Expression()
-    write.remove("old")
-
-    assert write.update() == {"UpdateExpression": "REMOVE #n0", "ExpressionAttributeNames": {"#n0": "old"}}
-    assert "ConditionExpression" not in write.condition()
 
 
 # ----------------------------------------------------------------------------------------------------------------------
