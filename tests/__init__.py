@@ -1,4 +1,5 @@
-"""The tests: ``unit`` opens no socket, ``store`` runs on every engine, ``integration`` on moto and ``e2e`` over HTTP.
+"""The tests: ``unit`` opens no socket, ``integration`` runs the functions, ``store`` every engine, ``e2e`` uses HTTP.
 
-With ``--dynamodb-local`` what needs an engine runs on DynamoDB Local instead, and so does ``engine``, on it alone.
+``engine`` needs DynamoDB Local; with ``--dynamodb-local``, ``store`` and ``integration`` use it too. ``support`` has
+what they share; the cart's rules are in ``support/reference_cart.py``.
 """

@@ -1,1 +1,1 @@
-"""What needs the engine itself: DynamoDB Local, in `make test-engine`."""
+"""Tests that need DynamoDB Local."""

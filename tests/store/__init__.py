@@ -1,5 +1,4 @@
-"""The stores on real engines: moto and the local cloud in `make test`, DynamoDB Local in `make test-engine`.
+"""The stores on an engine: the local cloud, or DynamoDB Local with ``--dynamodb-local``; on moto in tests/unit.
 
-Every statement that a store makes is made here, on each of them. A new store brings a file of its own, whose tests ask
-for ``table``, ``put``, ``rows`` or ``calls``; they then run on every engine.
+The tests of a new store use ``table``, ``put``, ``rows`` or ``calls``, and tests/unit imports them (`test_store_carts`).
 """

@@ -1,4 +1,4 @@
-"""Unit tests open no socket: a rule, a parser or a statement needs none."""
+"""Unit tests open no socket, and repeat the same random examples."""
 
 import pytest
 from hypothesis import settings
@@ -9,4 +9,4 @@ settings.load_profile("unit")
 
 @pytest.fixture(autouse=True)
 def _no_socket(socket_disabled: None) -> None:
-    """Turn every attempt to open one into an error."""
+    """Make every attempt to open one an error."""
