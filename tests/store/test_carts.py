@@ -139,6 +139,13 @@ def test_change_of_a_removed_item_conflicts(store: DynamoDBCartStore, refused: R
     assert list(refused(lambda: CHANGES[kind](store, Change(LATER))).items) == [7]
 
 
+def test_addition_to_a_removed_item_conflicts(store: DynamoDBCartStore, refused: Refused) -> None:
+    """Its snapshot is not written again within 20 seconds."""
+    now = store.remove(OWNER, HELD, 8, Change(NOW + 1))
+
+    assert refused(lambda: add(store, HELD, product(8), at=NOW + 2)) == now
+
+
 def test_clear_requires_the_same_products_only(store: DynamoDBCartStore, refused: Refused) -> None:
     store.update_item(OWNER, HELD, 8, ItemUpdate(5, None), Change(LATER))
     reordered = replace(HELD, items=dict(reversed(list(HELD.items.items()))))
