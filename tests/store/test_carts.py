@@ -239,7 +239,9 @@ def test_unchanged_snapshot_is_kept_for_20_seconds(
 ) -> None:
     it = product(7, name=name)
 
-    assert add(store, HELD, it, at=NOW + age).items[7].snapshot == snapshot(it, stored_at)
+    line = add(store, HELD, it, at=NOW + age).items[7]
+
+    assert line == item(it, 3, notes="old", updated_at=NOW + age, snapshot=snapshot(it, stored_at))
 
 
 @pytest.mark.parametrize("at", [LATER, LATER + DAY])

@@ -1,4 +1,4 @@
-"""IAM's judgement of requests to DynamoDB, simulated: the emulator does not evaluate key prefixes, which AWS does."""
+"""IAM's decision about requests to DynamoDB, simulated, because the emulator does not evaluate key prefixes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -8,18 +8,18 @@ _SETS: Final[dict[str, Callable[[str, str], bool]]] = {
     "ForAllValues:StringLike": fnmatchcase,
     "ForAllValues:StringEquals": str.__eq__,
 }
-"""Operators on sets of values. They regard case, and are true of a request that has no such value at all."""
+"""Operators on sets of values. They are case-sensitive, and true for a request without such a value."""
 _PARTS: Final = {
     "ConditionCheck": "ConditionCheckItem",
     "Put": "PutItem",
     "Update": "UpdateItem",
     "Delete": "DeleteItem",
 }
-"""The parts of a transaction, each of which is judged by itself."""
+"""The action of each part of a transaction: IAM decides about each part."""
 
 
 class Asked(NamedTuple):
-    """What IAM judges a request by: its action, the partitions of its keys, and the attributes that it selects."""
+    """The parts of a request that IAM evaluates: action, partitions of the keys, and selected attributes."""
 
     action: str
     partitions: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a list, which IAM lets be written as its one element."""
+    """Return a list; policies may have its only element instead."""
     return value if isinstance(value, list) else [value]
 
 
@@ -60,7 +60,7 @@ def _met(operator: str, key: str, allowed: list[str], asked: Asked) -> bool:
 
 
 def asked_by(operation: str, parameters: Mapping[str, Any]) -> Iterator[Asked]:
-    """Say what IAM judges a call by, from the parameters that it is made with."""
+    """Yield what IAM evaluates of a call with these parameters."""
     match operation:
         case "TransactWriteItems":
             for part in parameters["TransactItems"]:
