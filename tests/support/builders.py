@@ -105,12 +105,12 @@ def largest_product(id: int) -> Product:  # noqa: A002 - the field's own name
     )
 
 
-def largest_cart() -> Cart:
-    """Return a cart at every limit at once."""
+def largest_cart(items: int = 100) -> Cart:
+    """Return a cart at every limit at once, or with fewer items."""
     return cart(
         *(
             item(largest_product(limits.MAX_SAFE_INTEGER - number), 9_999, notes="🎁" * limits.NOTES_LENGTH)
-            for number in range(100)
+            for number in range(items)
         ),
         idempotency_records={f"{number:016}": IdempotencyRecord("f" * 11, NOW - number) for number in range(32)},
         version=NOW,

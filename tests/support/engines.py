@@ -3,7 +3,6 @@
 In tests/store it is the local cloud, or DynamoDB Local with ``--dynamodb-local``.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -45,11 +44,8 @@ def client(request: pytest.FixtureRequest, engine: str) -> Iterator["DynamoDBCli
     settings = Config(proxies={}, read_timeout=60, retries={"total_max_attempts": 1})
     match engine:
         case "moto":
-            limit = sys.getrecursionlimit()
-            sys.setrecursionlimit(10_000)  # moto reads an expression of 500 clauses by recursion
             with mock_aws():
                 yield session.client("dynamodb", config=settings)
-            sys.setrecursionlimit(limit)
         case "the local cloud":
             url = request.getfixturevalue("stack").endpoint_url
             yield boto3.Session("test", "test", region_name="eu-west-1").client(
