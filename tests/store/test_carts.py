@@ -261,6 +261,14 @@ def test_surplus_and_old_records_are_removed(
     assert again.idempotency_records == {"k4": IdempotencyRecord("another", at + DAY + 4)}
 
 
+def test_old_key_is_used_again_once(store: DynamoDBCartStore, refused: Refused) -> None:
+    change = Change(NOW + DAY, IdempotencyKey("used", "another"))
+    now = store.select(OWNER, HELD, {}, change)
+
+    assert now.idempotency_records == {"used": IdempotencyRecord("another", NOW + DAY)}
+    assert refused(lambda: store.select(OWNER, HELD, {}, change)) == now
+
+
 LAST = MAX_SAFE_INTEGER
 LARGEST: dict[str, Callable[[DynamoDBCartStore, Cart, Change], Cart]] = {
     "add": lambda store, it, change: store.add(

@@ -9,6 +9,9 @@ import pytest
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.domain.session import ItemKey, Session, SessionItem, SessionItemAddition, SessionItemRemoval
 from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.errors import Unavailable
@@ -67,12 +70,12 @@ def test_event_creates_or_adds_to_the_item(store: SessionStore, clock: Clock, he
     assert calls == ["UpdateItem"] * 2
 
 
-@pytest.mark.parametrize("price", [Decimal(0), Decimal(10) ** 12, Decimal("0.000001"), Decimal("999999999999.999999")])
-def test_price_is_kept_exactly(store: SessionStore, held: Held, price: Decimal) -> None:
-    store.add(SESSION, SessionItemAddition(MUG, "Mug", 1, price))
+@pytest.mark.parametrize("price", ["0", "1E+12", "0.000001", "999999999999.999999"])
+def test_price_is_kept_exactly(store: SessionStore, held: Held, price: str) -> None:
+    store.add(SESSION, SessionItemAddition(MUG, "Mug", 1, Decimal(price)))
 
     kept = held()[AT]["price"]
-    assert Decimal(kept) == price
+    assert Decimal(kept) == Decimal(price)
     assert "E" not in kept
 
 
@@ -111,6 +114,25 @@ def test_expired_item_starts_again(
     it = held()[AT]
     assert (it["amount"], it["clicks"], it["added_at"], it.get("price")) == ("4", "1", str(clock.now), price and "3")
     assert calls == ["UpdateItem"] * 3
+
+
+def test_item_added_in_between_is_not_replaced(
+    store: SessionStore, table: Table, clock: Clock, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(SESSION, SessionItemAddition(MUG, "Mug", 2, None))
+    clock.now += LIFETIME
+    update, count = table.update, iter(range(9))
+
+    def interposed(key: Key, write: Expression) -> Item:
+        if next(count) == 1:  # after the attempt to add, before the replacement
+            update(key, store._replacement(SessionItemAddition(MUG, "Mug", 3, None), clock.now))
+        return update(key, write)
+
+    monkeypatch.setattr(table, "update", interposed)
+
+    store.add(SESSION, SessionItemAddition(MUG, "Mug", 4, None))
+
+    assert (held()[AT]["amount"], held()[AT]["clicks"]) == ("7", "2")
 
 
 def test_removal_of_less_leaves_the_rest(store: SessionStore, clock: Clock, held: Held, calls: list[str]) -> None:
