@@ -1,6 +1,7 @@
 """The statements of `Table`: clauses, conditions, batches and pages."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_large_reads_are_complete(table: Table, put: Put) -> None:
     put(*(row(key, large=large) for key in many), row(Key("pk2", "another's")))
 
     found = table.get_many(many)
-    pages = list(table.keys_of("pk"))
+    pages = list(islice(table.keys_of("pk"), 100))
 
     assert set(found) == set(many)
     assert all(it["large"] == large for it in found.values())

@@ -286,6 +286,14 @@ def test_lasting_unprocessed_items_are_unavailable(table: Table, wire: Wire, ope
     assert wire.attempts == [operation] * ATTEMPTS
 
 
+def test_keys_are_listed_by_page(table: Table, wire: Wire) -> None:
+    one, two = many(2)
+    wire.answers = [(200, {"Items": [row(one)], "LastEvaluatedKey": row(one)}), (200, {"Items": [row(two)]})]
+
+    assert list(table.keys_of("pk")) == [[one], [two]]
+    assert wire.sent[1][1]["ExclusiveStartKey"] == row(one)
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Answers
 # ----------------------------------------------------------------------------------------------------------------------
