@@ -364,8 +364,8 @@ VALUES: dict[str, list[object]] = {
     "id": [*NOT_TEXT, "x" * 257, 10**256, "\ud800"],
     "index": [*NOT_TEXT, 7, "x" * 257, "\ud800"],
     "title": [*NOT_TEXT, 7, "x" * 1_025, "\ud800"],
-    "amount": [0, -1, 1_000_001, 1.5, True, None, "", "many", "1.5", "0", "1 ", "0x1", [1], 10**30],
-    "price": [-0.01, 10**12 + 1, 1e13, True, None, "", "dear", "-1", "1,5", " 1", "nan", "Infinity", [1]],
+    "amount": [0, -1, 1_000_001, 1.5, True, "many", "1.5", "0", "1 ", "0x1", [1], 10**30],
+    "price": [-0.01, 10**12 + 1, 1e13, True, "dear", "-1", "1,5", " 1", "nan", "Infinity", [1]],
 }
 
 

@@ -65,6 +65,20 @@ def test_hashid_in_any_case_is_accepted(hashid: str) -> None:
     assert session_of(it) == Session(HASHID, "4affa6a1c5b94b3a")
 
 
+@pytest.mark.parametrize("suffix", ["-", "-es", "-ES-2", "-%2F%23", "-%C3%A4%0A"])
+def test_suffix_of_hashid_is_ignored(suffix: str) -> None:
+    it = request(PUT, path={"hashid": HASHID + suffix})
+
+    API.check(it)
+    assert session_of(it) == Session(HASHID, "4affa6a1c5b94b3a")
+
+
+@pytest.mark.parametrize("hashid", [f"-{HASHID}", f"{HASHID}_es", f"{HASHID}0-es", f"{'e' * 32}-{HASHID}", "-"])
+def test_suffix_saves_no_wrong_hashid(hashid: str) -> None:
+    with pytest.raises(Unauthenticated):
+        API.check(request(PUT, path={"hashid": hashid}))
+
+
 @pytest.mark.parametrize("hashid", ["e" * 32, HASHID[1:], HASHID + "0", "", "g" * 32, f"{HASHID}%0A", "%23", "*"])
 @pytest.mark.parametrize("is_listed", [False, True])
 def test_other_hashid_is_refused(hashid: str, *, is_listed: bool) -> None:
@@ -115,6 +129,15 @@ def test_empty_value_in_the_body_wins(value: str | None) -> None:
     error = refuses(lambda: addition_of(request(PUT, query=ITEM, body={"title": value})))
 
     assert error == 'Following fields are missing: ["title"]'
+    query, body = {**ITEM, "amount": "2", "price": "1"}, {"amount": value, "price": value}
+    assert addition_of(request(PUT, query=query, body=body)) == added()
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_empty_optional_field_is_absent(value: str | None) -> None:
+    assert added(amount=value, price=value) == added()
+    assert removal_of(request(PATCH, body={**ITEM, "amount": value})).amount == 1
+    assert asked(amount="", price="") == asked()
 
 
 def test_unknown_parameters_are_ignored() -> None:
@@ -212,7 +235,7 @@ def test_integer_or_its_text_is_accepted(value: object) -> None:
 
 
 WRONG_NUMBERS: list[object] = [
-    True, False, None, "", " ", "x", [], {}, "1_000", "1,5", "0x10", "٣", " 1", "1 ", "+1", "NaN", "nan", "Infinity",
+    True, False, " ", "x", [], {}, "1_000", "1,5", "0x10", "٣", " 1", "1 ", "+1", "NaN", "nan", "Infinity",
     "-Infinity", "1e400", "1e-", ".", "1" * 41, 10**400, "1e999999999", -1, "-1",
 ]  # fmt: skip
 

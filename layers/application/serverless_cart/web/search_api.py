@@ -88,16 +88,16 @@ _ID_SCHEMA: Final = {
     "exclusiveMaximum": 10.0**limits.SESSION_ITEM_NAME_LENGTH,
 }
 _AMOUNT_SCHEMA: Final = {
-    "type": ["integer", "string"],
+    "type": ["integer", "string", "null"],
     "minimum": 1,
     "maximum": limits.SESSION_ITEM_AMOUNT,
-    "pattern": rf"^0{{0,33}}([1-9][0-9]{{0,5}}|{limits.SESSION_ITEM_AMOUNT})(\.0{{1,40}})?$",
+    "pattern": rf"^(0{{0,33}}([1-9][0-9]{{0,5}}|{limits.SESSION_ITEM_AMOUNT})(\.0{{1,40}})?)?$",
 }
 _PRICE_SCHEMA: Final = {
-    "type": ["number", "string"],
+    "type": ["number", "string", "null"],
     "minimum": 0,
     "maximum": limits.SESSION_ITEM_PRICE,
-    "pattern": rf"^0{{0,27}}([0-9]{{1,12}}(\.[0-9]{{1,40}})?|{limits.SESSION_ITEM_PRICE}(\.0{{1,40}})?)$",
+    "pattern": rf"^(0{{0,27}}([0-9]{{1,12}}(\.[0-9]{{1,40}})?|{limits.SESSION_ITEM_PRICE}(\.0{{1,40}})?))?$",
 }
 
 Name = Annotated[str, Field(min_length=1, max_length=limits.SESSION_ITEM_NAME_LENGTH)]
@@ -117,7 +117,11 @@ class RemoveSessionItem(BaseModel):
 
     id: Id = Field(description="The item's id in its index. A number is read as its decimal string.")
     index: Name = Field(description="The index that contains the item, for example `product`.")
-    amount: Amount = Field(1, description="The number of pieces, 1 if absent. A numeric string is also accepted.")
+    amount: Amount = Field(
+        1,
+        description="The number of pieces, 1 if absent. A numeric string is also accepted; null and an empty string "
+        "count as absent.",
+    )
 
 
 class AddSessionItem(RemoveSessionItem):
@@ -129,13 +133,18 @@ class AddSessionItem(RemoveSessionItem):
     price: Annotated[Price | None, WithJsonSchema(_PRICE_SCHEMA)] = Field(
         None,
         description=f"The price of one piece in the shop's currency, rounded to {limits.SESSION_ITEM_PRICE_DECIMALS} "
-        "decimals. A numeric string is also accepted.",
+        "decimals. A numeric string is also accepted; null and an empty string count as absent.",
     )
+
+
+def _hashid(request: Request) -> str:
+    """Return the hashid in lower case. js-doofinder also accepts ``<hashid>-<suffix>``; the suffix is ignored."""
+    return request.path["hashid"].lower().partition("-")[0]
 
 
 def _check_search_engine(request: Request) -> None:
     """Raise `Unauthenticated` if the hashid is malformed or is not one of the shop's search engines."""
-    hashid = request.path["hashid"].lower()
+    hashid = _hashid(request)
     if not _HASHID.fullmatch(hashid) or hashid not in request.principal.search_engines:
         raise Unauthenticated
 
@@ -163,7 +172,7 @@ def session_of(request: Request) -> Session:
         session_id.encode()
     except UnicodeEncodeError:
         raise InvalidSessionItem from None
-    return Session(request.path["hashid"].lower(), session_id)
+    return Session(_hashid(request), session_id)
 
 
 def addition_of(request: Request) -> SessionItemAddition:
@@ -189,12 +198,11 @@ def _parse(request: Request, model: type[Body], required: tuple[str, ...]) -> Bo
         if not isinstance(body, dict):
             raise InvalidSessionItem
         fields |= body
-    missing = [name for name in required if fields.get(name) in (None, "")]
+    # php-doofinder always sends price and amount, and js-doofinder writes null as an empty string.
+    fields = {name: value for name, value in fields.items() if value not in (None, "")}
+    missing = [name for name in required if name not in fields]
     if missing:
         raise MissingSessionFields(missing)
-    # An explicit null is not an absent field.
-    if "price" in model.model_fields and fields.get("price", 0) is None:
-        raise InvalidSessionItem
     try:
         return model.model_validate(fields)
     except ValidationError:
