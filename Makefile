@@ -4,16 +4,18 @@ PORT ?= 4566
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
-LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator
+PYDOOF = pydoof-4.2.0 pydoof-4.3.0
+LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator \
+	$(PYDOOF:%=tests/clients/libraries/%)
 
 # Bytecode stays out of functions/, whose folders are deployed as they are.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare cartctl start up down test test-engine reliability soak bench lint docs openapi format lock clean
+.PHONY: help prepare cartctl start up down test test-engine test-clients reliability soak bench lint docs openapi format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 prepare: ## Create the virtual environments that are missing or out of date
 	@$(PYTHON) tools/prepare.py
@@ -38,6 +40,11 @@ test: lint ## Lint and run all tests (FULL=1: full size, SEED=: the operations o
 test-engine: prepare ## Test on DynamoDB Local, Amazon's own engine (needs Java and npm; FULL=1, SEED=)
 	@.venv/bin/python -m local.dynamodb_local
 	$(PYTEST) --dynamodb-local $(if $(FULL),,-m "engine or every_engine") tests/engine tests/store tests/integration
+
+test-clients: prepare ## Test the Search API with Doofinder's client libraries (needs Node and npm)
+	@.venv/bin/python -m tools.js_doofinder
+	@$(PYTHON) tools/prepare.py $(PYDOOF:%=.local/venvs/%)
+	$(PYTEST) tests/clients
 
 reliability: ## Run test and test-engine at full size and the soak; write the figures to docs/reliability.md
 	$(MAKE) test test-engine FULL=1

@@ -1,7 +1,8 @@
 """Create the virtual environments that are missing or out of date, each from its pinned and hashed requirements.
 
 This runs before any of them exists, so it imports only the standard library. There are three, because ministack and
-aws-sam-cli each require another version of botocore. Our own package is installed into .venv in editable mode.
+aws-sam-cli each require another version of botocore, and those of `make test-clients`. Our own package is installed
+into .venv in editable mode.
 """
 
 import fcntl
@@ -30,6 +31,11 @@ VENVS = {
     ".local/venvs/sam": "requirements/sam.txt",
     ".local/venvs/emulator": "requirements/emulator.txt",
 }
+PYDOOF = {
+    f".local/venvs/pydoof-{version}": f"tests/clients/libraries/pydoof-{version}.txt" for version in ("4.2.0", "4.3.0")
+}
+"""Only `make test-clients` needs these."""
+REQUIREMENTS = VENVS | PYDOOF
 REASON_LINES = 12
 """Last lines of a failed command's output that are shown."""
 
@@ -58,13 +64,13 @@ def main() -> None:
 def _prepare(names: list[str]) -> None:
     """Create these virtual environments from scratch."""
     for name in names:
-        print(f"Preparing {name} from {VENVS[name]}", flush=True)  # noqa: T201
+        print(f"Preparing {name} from {REQUIREMENTS[name]}", flush=True)  # noqa: T201
         shutil.rmtree(ROOT / name, ignore_errors=True)
     start = time.monotonic()
     _run_together({name: [sys.executable, "-m", "venv", str(ROOT / name)] for name in names})
     # The files list every package, so there is nothing to resolve. Python compiles what it imports, once.
     _run_together({
-        name: [*_pip(name), "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(ROOT / VENVS[name])]
+        name: [*_pip(name), "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(_requirements(name))]
         for name in names
     })  # fmt: skip
     if ".venv" in names:  # setuptools comes from the requirements, and our own package stays where it is
@@ -120,6 +126,11 @@ def _show(text: str) -> None:
         sys.stdout.flush()
 
 
+def _requirements(name: str) -> Path:
+    """Return the requirements file of a virtual environment."""
+    return ROOT / REQUIREMENTS[name]
+
+
 def _python(name: str) -> Path:
     """Return the interpreter of a virtual environment."""
     return ROOT / name / "bin" / "python"
@@ -133,7 +144,7 @@ def _stamp(name: str) -> str:
 
 def _wanted_stamp(name: str) -> str:
     """Return what it should be created from. It contains its own path, so one that was moved is created again."""
-    made_from = (ROOT / VENVS[name]).read_bytes() + Path(__file__).read_bytes()
+    made_from = _requirements(name).read_bytes() + Path(__file__).read_bytes()
     if name == ".venv":
         made_from += (ROOT / "pyproject.toml").read_bytes().partition(b"[tool.ruff]")[0]  # how our package is installed
     return f"{sys.version}\n{ROOT / name}\n{hashlib.sha256(made_from).hexdigest()}\n"

@@ -1,0 +1,1 @@
+"""Doofinder's released client libraries, unmodified, against the Search API of a local cloud."""
