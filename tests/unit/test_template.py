@@ -237,6 +237,7 @@ ANSWERS = {
     | {
         "UNAUTHORIZED": (403, "forbidden"),
         "ACCESS_DENIED": (403, "forbidden"),
+        "WAF_FILTERED": (403, "forbidden"),
         "THROTTLED": (429, "Too many requests"),
         "QUOTA_EXCEEDED": (429, "Too many requests"),
     },
@@ -244,6 +245,7 @@ ANSWERS = {
     | {
         "UNAUTHORIZED": (401, "authentication required"),
         "ACCESS_DENIED": (401, "authentication required"),
+        "WAF_FILTERED": (403, "forbidden"),
         "THROTTLED": (429, "too many requests"),
         "QUOTA_EXCEEDED": (429, "too many requests"),
     },
@@ -323,6 +325,13 @@ def test_there_is_one_stage() -> None:
     assert [properties["StageName"] for properties in APIS.values()] == ["live", "live"]
 
 
+def test_each_api_has_its_own_name() -> None:
+    """API Gateway's metrics tell the APIs apart by nothing else."""
+    names = {name: properties["Name"]["Fn::Sub"] for name, properties in APIS.items()}
+
+    assert names == {"SearchApi": "${AWS::StackName}-search", "ShopApi": "${AWS::StackName}-shop"}
+
+
 def test_each_api_has_a_separate_throttle() -> None:
     limits = {
         (setting["ThrottlingRateLimit"]["Ref"], setting["ThrottlingBurstLimit"]["Ref"])
@@ -373,6 +382,15 @@ def test_table_has_ttl_and_stream_on_demand() -> None:
     assert TABLE["BillingMode"] == "PAY_PER_REQUEST"
     assert TABLE["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert TABLE["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+
+def test_layers_are_named_by_their_stack() -> None:
+    names = {name: layer["LayerName"]["Fn::Sub"] for name, layer in resources("AWS::Serverless::LayerVersion").items()}
+
+    assert names == {
+        "DependenciesLayer": "${AWS::StackName}-dependencies",
+        "ApplicationLayer": "${AWS::StackName}-application",
+    }
 
 
 def test_packages_of_the_layer_have_hashes() -> None:
