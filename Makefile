@@ -12,13 +12,16 @@ LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requ
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare cartctl start up down test test-engine test-clients reliability soak bench lint docs openapi format lock clean
+.PHONY: help prepare cartctl start up down test test-engine test-clients reliability soak bench lint docs openapi format lock clean build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 prepare: ## Create the virtual environments that are missing or out of date
 	@$(PYTHON) tools/prepare.py
+
+build: ## Build for AWS with your SAM CLI (RUNTIME=python3.12 ARCHITECTURE=x86_64)
+	@$(PYTHON) tools/build.py --runtime "$(RUNTIME)" --architecture "$(ARCHITECTURE)"
 
 cartctl: ## Install cartctl, and print how to add it to the PATH
 	@$(PYTHON) tools/prepare.py .venv

@@ -86,9 +86,7 @@ def _group() -> Iterator[Path]:
         group.mkdir()
         (group / "cgroup.procs").write_text(str(os.getpid()))
     except OSError as error:
-        raise LocalCloudError(
-            f"cannot limit the processor: {error}. Run as root on Linux"
-        ) from None
+        raise LocalCloudError(f"cannot limit the processor: {error}. Run as root on Linux") from None
     try:
         yield group
     finally:

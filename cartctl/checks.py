@@ -28,7 +28,7 @@ SKEW_WARNING: Final = 5.0
 """Seconds by which this machine's clock may be wrong without a warning."""
 SKEW_FAILURE: Final = 300.0
 """Seconds from which AWS rejects the signatures of this machine."""
-REDEPLOY: Final = "Deploy again: sam build && sam deploy."
+REDEPLOY: Final = "Deploy again: make build && sam deploy."
 FIX_AND_RETRY: Final = "Fix this, then run cartctl doctor again."
 
 _SERVICES: Final = {"DescribeStacks": "cloudformation", "GetCallerIdentity": "sts"}

@@ -17,19 +17,21 @@ from botocore.exceptions import ClientError
 from local import environment, settings
 from local.errors import LocalCloudError
 from local.stack import Deployment
+from tools.build import Target, write_template
 
 REASON_LINES: Final = 12
 """The most lines of SAM's output that are shown if it fails."""
 
 
 def build(endpoint_url: str, log: Path) -> None:
-    """Build what changed since the last build. Raises `LocalCloudError`."""
-    target = f"{environment.RUNTIME} {environment.ARCHITECTURE}\n"
+    """Build for this host what changed since the last build. Raises `LocalCloudError`."""
+    target = Target(environment.RUNTIME, environment.ARCHITECTURE)
+    template = write_template(target, settings.STATE)
     built_for = settings.BUILD.with_suffix(".target")
-    if not built_for.exists() or built_for.read_text() != target:  # SAM's cache ignores both
+    if not built_for.exists() or built_for.read_text() != str(target):  # SAM's cache ignores both
         shutil.rmtree(settings.CACHE, ignore_errors=True)
-        built_for.write_text(target)
-    _sam("build", [], endpoint_url, log)
+        built_for.write_text(str(target))
+    _sam("build", ["--template-file", str(template)], endpoint_url, log)
 
 
 def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deployment:
@@ -77,7 +79,7 @@ def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> No
     """Run a command of SAM. Raises `LocalCloudError` with the end of its output."""
     with log.open("w") as output, tempfile.TemporaryDirectory() as scratch:  # SAM leaves folders behind
         process = subprocess.Popen(  # noqa: S603 - SAM itself
-            [str(settings.SAM), command, "--config-env", "local", *arguments],
+            [str(settings.SAM), command, "--config-file", str(settings.SAMCONFIG), "--config-env", "local", *arguments],
             cwd=settings.ROOT,
             env={**environment.of_sam(endpoint_url), "TMPDIR": scratch},
             stdin=subprocess.DEVNULL,

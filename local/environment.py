@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from cartctl.connection import test_session
 from local import settings
+from tools.build import Target
 
 _TEST_ACCOUNT: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _NO_FILES: Final = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -55,8 +56,7 @@ def of_sam(endpoint_url: str) -> dict[str, str]:
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.5",  # seconds; the emulator is faster than AWS
         # For the layers' Makefiles.
-        "RUNTIME": RUNTIME,
-        "ARCHITECTURE": ARCHITECTURE,
+        **Target(RUNTIME, ARCHITECTURE).variables,
         "PYTHON": str(settings.EMULATOR / "python"),
         "PATH": f"{settings.EMULATOR}{os.pathsep}{own.get('PATH', os.defpath)}",
     }

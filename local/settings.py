@@ -13,7 +13,9 @@ EMULATOR: Final = STATE / "venvs" / "emulator" / "bin"
 HOST: Final = "127.0.0.1"
 PORT: Final = 4566
 
-_samconfig: Final[dict[str, Any]] = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]
+SAMCONFIG: Final = ROOT / "samconfig.toml"
+
+_samconfig: Final[dict[str, Any]] = tomllib.loads(SAMCONFIG.read_text())["local"]
 STACK_NAME: Final[str] = _samconfig["global"]["parameters"]["stack_name"]
 REGION: Final[str] = _samconfig["global"]["parameters"]["region"]
 BUILD: Final = ROOT / _samconfig["build"]["parameters"]["build_dir"]

@@ -34,10 +34,11 @@ MAY_IMPORT = {
     "__init__": set[str](),
     "clock": set[str](),
     "cold_start": set[str](),
+    "startup": {"serverless_cart_target"},
     "auth": {"domain"},
     "environment": {"domain", "pydantic"},
     "telemetry": {"aws_lambda_powertools", "botocore.exceptions"},
-    "bootstrap": {"clock", "cold_start", "environment", "telemetry", "service", "dynamodb"},
+    "bootstrap": {"clock", "cold_start", "startup", "environment", "telemetry", "service", "dynamodb"},
     "domain": {"domain"},
     "service": {"domain", "service"},
     "dynamodb": {

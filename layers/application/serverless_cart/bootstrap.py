@@ -6,7 +6,7 @@ Each function loads only the parts that it uses, because every module lengthens 
 
 from typing import TYPE_CHECKING
 
-from serverless_cart import cold_start  # noqa: F401 - first, before anything large is imported
+from serverless_cart import cold_start, startup  # noqa: F401 - first, before anything large is imported
 from serverless_cart.clock import clock
 from serverless_cart.dynamodb.client import connect
 from serverless_cart.environment import Environment

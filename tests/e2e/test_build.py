@@ -1,0 +1,114 @@
+"""`make build`: builds for two targets in one folder, and what becomes of a layer of another target."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from local import deploy, environment, settings
+from local.errors import LocalCloudError
+from local.stack import Stack
+from tools.build import Target
+
+DEFAULT: Final = Target("python3.13", "arm64")
+OTHER: Final = Target("python3.12", "x86_64")
+PARTS: Final = ("Makefile", "template.yaml", "functions", "layers", "tools")
+"""What a build reads of the repository."""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what a build reads, so that no build of the developer's is replaced."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in PARTS:
+        source = settings.ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder)
+    return folder
+
+
+def make_build(checkout: Path, *variables: str, path: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `make build`, by default with the pinned SAM CLI."""
+    own = environment.of_sam("http://127.0.0.1:1")
+    for name in DEFAULT.variables:
+        del own[name]
+    return subprocess.run(  # noqa: S603 - our own Makefile
+        ["make", "build", *variables],  # noqa: S607 - the system's
+        cwd=checkout,
+        env={**own, "PATH": path or f"{settings.SAM.parent}{os.pathsep}{own['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def built_for(checkout: Path) -> tuple[str, str]:
+    """Return the target that a build's layer says, and that of its only binary of pydantic."""
+    site = checkout / ".aws-sam" / "build" / "DependenciesLayer" / "python"
+    said = re.findall(r'"(.+)"', (site / "serverless_cart_target.py").read_text())
+    (binary,) = site.glob("pydantic_core/_pydantic_core*.so")
+    return " ".join(said), binary.name.split(".")[1]
+
+
+def test_two_builds_in_one_folder_differ(checkout: Path) -> None:
+    first = make_build(checkout)
+    assert first.returncode == 0, first.stderr
+    assert built_for(checkout) == ("python3.13 arm64", "cpython-313-aarch64-linux-gnu")
+
+    second = make_build(checkout, f"RUNTIME={OTHER.runtime}", f"ARCHITECTURE={OTHER.architecture}")
+    assert second.returncode == 0, second.stderr
+    assert built_for(checkout) == ("python3.12 x86_64", "cpython-312-x86_64-linux-gnu")
+    assert second.stdout.endswith("Built for python3.12 on x86_64\n")
+
+    built = (checkout / ".aws-sam" / "build" / "template.yaml").read_text()
+    assert "- python3.12\n      AssertDescription: The layers were built for Runtime=python3.12." in built
+    assert (checkout / ".aws-sam" / "build" / "../../functions/cart/app.py").is_file()
+    assert "CodeUri: ../../functions/cart\n" in built
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("echo SAM CLI, version 1.148.0", "1.148.0 is too old: install SAM CLI 1.149 or later."), ("", "not on the PATH")],
+)
+def test_build_needs_a_new_sam_cli(checkout: Path, tmp_path: Path, version: str, said: str) -> None:
+    for program in ("make", "python3"):
+        found = shutil.which(program)
+        assert found
+        (tmp_path / program).symlink_to(Path(found).resolve())
+    if version:
+        (tmp_path / "sam").write_text(f"#!/bin/sh\n{version}\n")
+        (tmp_path / "sam").chmod(0o755)
+
+    ended = make_build(checkout, path=f"{tmp_path}{os.pathsep}/bin")
+
+    assert ended.returncode != 0
+    assert said in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("Runtime", "python3.14" if environment.RUNTIME != "python3.14" else "python3.13"),
+        ("Architecture", "arm64" if environment.ARCHITECTURE == "x86_64" else "x86_64"),
+    ],
+)
+def test_deployment_for_another_target_is_refused(stack: Stack, tmp_path: Path, parameter: str, value: str) -> None:
+    own = getattr(environment, parameter.upper())
+
+    with pytest.raises(LocalCloudError, match=f"The layers were built for {parameter}={own}\\. Deploy with that"):
+        deploy.deploy(stack.endpoint_url, tmp_path / "log", {parameter: value})
+
+
+def test_layers_of_the_local_cloud_fit_this_host(stack: Stack) -> None:
+    assert stack
+    target = (settings.BUILD / "DependenciesLayer" / "python" / "serverless_cart_target.py").read_text()
+
+    assert target == f'RUNTIME = "{environment.RUNTIME}"\nARCHITECTURE = "{environment.ARCHITECTURE}"\n'
+    assert environment.ARCHITECTURE in {platform.machine(), "arm64"}
