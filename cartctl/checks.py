@@ -4,6 +4,7 @@ A check makes one call to AWS or sends one kind of request to the APIs. The read
 calls. The requests carry no valid key.
 """
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError
+from cartctl.probes import ALIAS, PROBES
 from cartctl.shell import DENIED, explain
 from serverless_cart.clock import clock
 from serverless_cart.dynamodb.shops import ShopStore
@@ -31,8 +33,13 @@ SKEW_FAILURE: Final = 300.0
 REDEPLOY: Final = "Deploy again: make build && sam deploy."
 FIX_AND_RETRY: Final = "Fix this, then run cartctl doctor again."
 
-_SERVICES: Final = {"DescribeStacks": "cloudformation", "GetCallerIdentity": "sts"}
-"""The services of operations that are not DynamoDB's."""
+_ACTIONS: Final = {
+    "DescribeStacks": "cloudformation:DescribeStacks",
+    "GetCallerIdentity": "sts:GetCallerIdentity",
+    "Invoke": "lambda:InvokeFunction",
+    "ListStackResources": "cloudformation:ListStackResources",
+}
+"""IAM's names of operations that are not DynamoDB's."""
 _NO_TABLE: Final = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
 _TIMEOUT: Final = (5, 30)
 """Seconds to connect, and to wait for an answer (the gateway's own limit is 29)."""
@@ -84,7 +91,7 @@ def not_checked(check: str, error: Exception) -> Finding:
     """Return the failure of a check that could not be run."""
     match error:
         case ClientError() if error.response["Error"]["Code"] in DENIED:
-            action = f"{_SERVICES.get(error.operation_name, 'dynamodb')}:{error.operation_name}"
+            action = _ACTIONS.get(error.operation_name, f"dynamodb:{error.operation_name}")
             seen = f"You are not allowed to call {action}. AWS says: {error.response['Error'].get('Message', '')}"
             advice = f"Ask for permission to call {action}: the reading policy in docs/operate.md has it."
         case ClientError() if error.response["Error"]["Code"] in _NO_TABLE:
@@ -351,6 +358,87 @@ def _ask(deployment: Deployment, api: Api, authorization: str | None) -> request
         )
 
 
+# ----------------------------------------------------------------------------------------------------------------------
+# The functions
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def functions(deployment: Deployment) -> Iterator[Finding]:
+    """Check that each function starts, and that it refuses an event without a valid key.
+
+    A user who may invoke functions can act for every customer, so the reading policy does not allow it.
+    """
+    try:
+        yield from _functions(deployment)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in DENIED:
+            raise
+        seen = f"The functions were not checked. {not_checked('functions', error).seen}"
+        yield Finding("functions", State.WARNING, seen, "The doctor policy in docs/operate.md allows it.")
+
+
+def _functions(deployment: Deployment) -> Iterator[Finding]:
+    names = _function_names(deployment)
+    problems = [
+        *(_invoke(deployment, function, names[function]) for function in PROBES if function in names),
+        *(
+            Finding("functions", State.FAILURE, f"{function} is missing", REDEPLOY)
+            for function in PROBES.keys() - names
+        ),
+        *(_unknown_function(function) for function in names.keys() - PROBES),
+    ]
+    found = [problem for problem in problems if problem]
+    yield from found
+    if not found:
+        yield Finding("functions", State.OK, f"All {len(PROBES)} start, and refuse an event without a valid key")
+
+
+def _function_names(deployment: Deployment) -> dict[str, str]:
+    """Return the names of the stack's functions, by their names in the template."""
+    client = deployment.session.client(
+        "cloudformation", endpoint_url=deployment.endpoint_url, config=deployment.client_config
+    )
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=deployment.stack)
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    }
+
+
+def _invoke(deployment: Deployment, function: str, name: str) -> Finding | None:
+    """Invoke a function with its probe, and return the problem, if there is one."""
+    client = deployment.session.client("lambda", endpoint_url=deployment.endpoint_url, config=deployment.client_config)
+    probe = PROBES[function]
+    log = f"aws logs tail /aws/lambda/{deployment.stack}-{probe.log}"
+    try:
+        answer = client.invoke(FunctionName=name, Qualifier=ALIAS, Payload=json.dumps(probe.event()))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return Finding("functions", State.FAILURE, f"{function} has no alias {ALIAS}", REDEPLOY)
+    content = json.load(answer["Payload"])
+    if "FunctionError" in answer:
+        seen = f"{function} fails: {' '.join(str(content.get('errorMessage', content)).split())}"
+        return Finding("functions", State.FAILURE, seen, f"Fix this, then deploy again. Its log has more: {log}")
+    try:
+        refusal = probe.refusal(content)
+    except (KeyError, TypeError, ValueError):
+        refusal = str(content)[:_SHOWN_LENGTH]
+    if refusal != probe.expected:
+        seen = f"{function} answers {refusal} instead of {probe.expected}"
+        return Finding("functions", State.FAILURE, seen, f"Its log may have the reason: {log}")
+    return None
+
+
+def _unknown_function(function: str) -> Finding:
+    advice = "Upgrade cartctl, so that it checks this function too: make cartctl"
+    return Finding(
+        "functions", State.WARNING, f"This cartctl is older than the stack: it does not know {function}", advice
+    )
+
+
 CHECKS: Final[Mapping[str, Callable[[Deployment], Iterator[Finding]]]] = {
     "credentials": credentials,
     "stack": stack,
@@ -360,6 +448,7 @@ CHECKS: Final[Mapping[str, Callable[[Deployment], Iterator[Finding]]]] = {
     "Search API": search_api,
     "Shop API": shop_api,
     "authorizer": authorizer,
+    "functions": functions,
     "clock": clock_skew,
     "shops": shops,
 }

@@ -1,19 +1,26 @@
 """`make build`: builds for two targets in one folder, and what becomes of a layer of another target."""
 
+import io
 import os
 import platform
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from cartctl import checks
+from cartctl.checks import State
+from cartctl.connection import Deployment
 from local import deploy, environment, settings
 from local.errors import LocalCloudError
 from local.stack import Stack
+from tests.support.lambdas import Lambdas
 from tools.build import Target
+from tools.support.clients import unique
 
 DEFAULT: Final = Target("python3.13", "arm64")
 OTHER: Final = Target("python3.12", "x86_64")
@@ -104,6 +111,48 @@ def test_deployment_for_another_target_is_refused(stack: Stack, tmp_path: Path, 
 
     with pytest.raises(LocalCloudError, match=f"The layers were built for {parameter}={own}\\. Deploy with that"):
         deploy.deploy(stack.endpoint_url, tmp_path / "log", {parameter: value})
+
+
+def deployment_of(stack: Stack) -> Deployment:
+    """Return the local cloud's deployment as cartctl finds it."""
+    return Deployment(
+        session=environment.session(),
+        stack=settings.STACK_NAME,
+        table_name=stack.table_name,
+        search_url=stack.search_url,
+        shop_url=stack.shop_url,
+        parameters={"TableRetention": "Delete"},
+        endpoint_url=stack.endpoint_url,
+    )
+
+
+def wrong_layer(checkout: Path, lambdas: Lambdas) -> str:
+    """Publish the layer that was built last, for another target than this host."""
+    archive = io.BytesIO()
+    folder = checkout / ".aws-sam" / "build" / "DependenciesLayer"
+    with zipfile.ZipFile(archive, "w") as content:
+        for file in folder.rglob("*"):
+            content.write(file, file.relative_to(folder))
+    return lambdas.client.publish_layer_version(LayerName=unique("wrong"), Content={"ZipFile": archive.getvalue()})[
+        "LayerVersionArn"
+    ]
+
+
+def test_doctor_reports_a_layer_of_another_target(checkout: Path, lambdas: Lambdas, stack: Stack) -> None:
+    target = DEFAULT if Target(environment.RUNTIME, environment.ARCHITECTURE) == OTHER else OTHER
+    built = make_build(checkout, f"RUNTIME={target.runtime}", f"ARCHITECTURE={target.architecture}")
+    assert built.returncode == 0, built.stderr
+    layer = wrong_layer(checkout, lambdas)
+
+    with lambdas.with_dependencies(layer, "Cart"):
+        findings = list(checks.examine(deployment_of(stack)))
+
+    (finding,) = (finding for finding in findings if finding.state is not State.OK)
+    running = f"{environment.RUNTIME} {environment.ARCHITECTURE}"
+    assert (finding.check, finding.state) == ("functions", State.FAILURE)
+    message = f"The layers are built for {' '.join(target)}, and this function runs on {running}."
+    assert re.match(rf"CartFunction fails: .*{re.escape(message)}.* make build RUNTIME=", finding.seen)
+    assert all(finding.state is State.OK for finding in checks.examine(deployment_of(stack)))
 
 
 def test_layers_of_the_local_cloud_fit_this_host(stack: Stack) -> None:

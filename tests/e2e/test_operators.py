@@ -276,7 +276,7 @@ def test_doctor_finds_the_local_cloud_healthy(administrator: Deployment, monkeyp
 
     findings = app.run(["doctor"], administrator)
 
-    assert len(findings) == 13
+    assert len(findings) == 14
     assert [finding for finding in findings if finding["state"] != "ok"] == []
 
 
@@ -284,13 +284,24 @@ def test_doctor_finds_an_authorizer_without_table(
     lambdas: Lambdas, operators: Operators, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with lambdas.with_database_at("http://127.0.0.1:1", "Authorizer"):
-        code, findings = operators.run("reading", ["doctor"], capsys)
+        code, findings = operators.run("doctor", ["doctor"], capsys)
 
     assert code == 5
-    (authorizer,) = [finding for finding in findings if finding["state"] != "ok"]
+    authorizer, functions = (finding for finding in findings if finding["state"] != "ok")
     assert (authorizer["check"], authorizer["state"]) == ("authorizer", "failure")
     assert "503" in authorizer["seen"]
     assert "aws logs tail" in authorizer["advice"]
+    assert (functions["check"], functions["state"]) == ("functions", "failure")
+    assert functions["seen"].startswith("AuthorizerFunction fails: ")
+
+
+def test_reading_policy_does_not_check_the_functions(operators: Operators, capsys: pytest.CaptureFixture[str]) -> None:
+    code, findings = operators.run("reading", ["doctor"], capsys)
+
+    assert code == 0
+    (functions,) = [finding for finding in findings if finding["state"] != "ok"]
+    assert (functions["check"], functions["state"]) == ("functions", "warning")
+    assert "You are not allowed to call cloudformation:ListStackResources." in functions["seen"]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """cartctl doctor: its findings on a healthy deployment and on each kind of broken one."""
 
+import io
 import json
 import re
 import threading
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
@@ -16,13 +18,15 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from cartctl import connection
+from cartctl.checks import REDEPLOY
 from cartctl.connection import Deployment, on_aws
+from cartctl.probes import PROBES
 from serverless_cart.clock import clock
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.shops import ShopStore
 from tests.support.bundle import TABLE, Bundle
 from tests.support.operator import Operator
-from tools.support.template import TEMPLATE
+from tools.support.template import FUNCTIONS, TEMPLATE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,7 +39,7 @@ REDIRECTED = "redirected"
 """The target of redirections, which answers correctly."""
 CHECKS = [
     *("credentials", "stack", "table", "deletion protection", "encryption", "stream", "TTL", "backups"),
-    *("Search API", "Shop API", "authorizer", "clock", "shops"),
+    *("Search API", "Shop API", "authorizer", "functions", "clock", "shops"),
 ]
 
 
@@ -93,8 +97,48 @@ def gateway() -> Iterator[Gateway]:
         server.shutdown()
 
 
+class Functions:
+    """The stack's functions, which run in this process; a test may replace the answer of one."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.names = {
+            "AuthorizerFunction": "authorizer",
+            "StatsCartFunction": "stats_cart",
+            "CartFunction": "cart",
+            "CartItemsFunction": "cart_items",
+        }
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.error: ClientError | None = None
+        self._bundle = bundle
+
+    def list(self, parsed: dict[str, Any]) -> None:
+        """List the functions as resources of the stack."""
+        parsed["StackResourceSummaries"] += [
+            {
+                "LogicalResourceId": name,
+                "PhysicalResourceId": f"{STACK}-{name}",
+                "ResourceType": "AWS::Lambda::Function",
+            }
+            for name in self.names
+        ]
+
+    def invoke(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        """Answer as Lambda does."""
+        if self.error:
+            raise self.error
+        name = params["url_path"].split("/")[3].removeprefix(f"{STACK}-")
+        assert params["query_string"] == {"Qualifier": "live"}
+        answer = self.answers.get(name)
+        if answer is None:
+            answer = {"Payload": self._bundle.invoke(self.names[name], json.loads(params["body"]))}
+        payload = io.BytesIO(json.dumps(answer["Payload"]).encode())
+        return SimpleNamespace(status_code=200), {**answer, "Payload": payload}
+
+
 class Doctor:
     """An operator who runs the doctor."""
+
+    functions: Functions
 
     def __init__(self, operator: Operator, client: "DynamoDBClient") -> None:
         self.operator = operator
@@ -111,17 +155,17 @@ class Doctor:
 
     def replace_call(self, operation: str, replacement: Callable[[], Any]) -> None:
         """Replace a call such as ``dynamodb.DescribeTable``."""
-        self._hook(f"before-call.{operation}", lambda **_: replacement())
+        self.hook(f"before-call.{operation}", lambda **_: replacement())
 
     def alter(self, operation: str, change: Callable[[Any], Any]) -> None:
         """Change the answer of a call."""
-        self._hook(f"after-call.{operation}", lambda parsed, **_: change(parsed))
+        self.hook(f"after-call.{operation}", lambda parsed, **_: change(parsed))
 
     def remove_hooks(self) -> None:
         for event, hook in self._hooks:
             self.deployment.session.events.unregister(event, hook)
 
-    def _hook(self, event: str, hook: Callable[..., Any]) -> None:
+    def hook(self, event: str, hook: Callable[..., Any]) -> None:
         self._hooks.append((event, hook))
         self.deployment.session.events.register(event, hook)
         self.change()  # an existing client would not call the new hook
@@ -192,6 +236,9 @@ def doctor(
     client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
     ShopStore(operator.deployment.table, clock).create(Shop("one"))
     doctor = Doctor(operator, client)
+    doctor.functions = Functions(bundle)
+    doctor.alter("cloudformation.ListStackResources", doctor.functions.list)
+    doctor.hook("before-call.lambda.Invoke", doctor.functions.invoke)
     yield doctor
     doctor.remove_hooks()
     client.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
@@ -224,7 +271,8 @@ def test_healthy_deployment_has_no_problems(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, *, found_on_aws: bool
 ) -> None:
     if found_on_aws:
-        monkeypatch.setattr(connection, "on_aws", on_aws)
+        session = doctor.deployment.session
+        monkeypatch.setattr(connection, "on_aws", lambda *given: replace(on_aws(*given), session=session))
 
     code, findings = doctor.findings()
 
@@ -241,7 +289,7 @@ def test_report_lists_findings_and_counts(doctor: Doctor) -> None:
     assert result.code == 5
     assert [line.split()[0] for line in lines[:3]] == ["ok", "ok", "ok"]
     assert re.match(rf" +aws dynamodb update-continuous-backups --table-name {TABLE} ", lines[backups + 1])
-    assert lines[-1] == "12 ok, 0 warnings, 1 failed"
+    assert lines[-1] == "13 ok, 0 warnings, 1 failed"
 
 
 def test_requests_have_no_malformed_and_unknown_tokens(doctor: Doctor, gateway: Gateway) -> None:
@@ -382,6 +430,89 @@ def test_missing_table_fails_its_checks(doctor: Doctor) -> None:
     for name in ("table", "backups", "shops"):  # moto has another code than AWS for the TTL of no table
         assert "the table does not exist" in findings[name]["seen"]
         assert "docs/operate.md" in findings[name]["advice"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The functions
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_function_is_probed() -> None:
+    assert set(PROBES) == set(FUNCTIONS.values())
+    assert {probe.log for probe in PROBES.values()} == {
+        resource["Properties"]["LogGroupName"]["Fn::Sub"].rpartition("${AWS::StackName}-")[2]
+        for resource in TEMPLATE["Resources"].values()
+        if resource["Type"] == "AWS::Logs::LogGroup"
+    }
+
+
+def test_probes_change_nothing(doctor: Doctor, bundle: Bundle) -> None:
+    before = bundle.rows()
+    bundle.database.calls.clear()
+
+    assert doctor.findings()[0] == 0
+    assert set(bundle.database.calls) == {"GetItem"}  # by the authorizer
+    assert bundle.rows() == before
+
+
+LAYERS = (
+    "The layers are built for python3.12 x86_64, and this function runs on python3.13 arm64. Build and deploy again"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        ({"FunctionError": "Unhandled", "Payload": {"errorMessage": f"{LAYERS}\n"}}, f"fails: {LAYERS}"),
+        ({"FunctionError": "Unhandled", "Payload": {"other": 1}}, "fails: {'other': 1}"),
+        ({"Payload": {"statusCode": 200, "body": "{}"}}, "answers (200, {}) instead of (401, {'error': 'auth"),
+        ({"Payload": None}, "answers None instead of (401, "),
+    ],
+)
+def test_broken_function_is_found(doctor: Doctor, answer: dict[str, Any], seen: str) -> None:
+    doctor.functions.answers["CartFunction"] = answer
+
+    code, state, texts = doctor.only_problem("functions")
+
+    assert (code, state) == (5, "failure")
+    assert texts.startswith(f"CartFunction {seen}")
+    assert texts.endswith("aws logs tail /aws/lambda/serverless-cart-cart")
+
+
+def test_missing_function_is_found(doctor: Doctor) -> None:
+    del doctor.functions.names["CartFunction"]
+
+    assert doctor.only_problem("functions")[1:] == ("failure", f"CartFunction is missing -> {REDEPLOY}")
+
+
+def test_missing_alias_is_found(doctor: Doctor) -> None:
+    missing: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": "Function not found"}}
+    doctor.functions.error = ClientError(missing, "Invoke")
+
+    assert doctor.only_problem("functions")[1:] == ("failure", f"CartItemsFunction has no alias live -> {REDEPLOY}")
+
+
+def test_unknown_function_is_a_warning(doctor: Doctor) -> None:
+    doctor.functions.names["OrderFunction"] = "order"
+
+    code, state, texts = doctor.only_problem("functions")
+
+    assert (code, state) == (0, "warning")
+    assert "does not know OrderFunction" in texts
+
+
+@pytest.mark.parametrize("action", ["cloudformation:ListStackResources", "lambda:InvokeFunction"])
+def test_denied_invocation_is_a_warning(doctor: Doctor, action: str) -> None:
+    if action == "lambda:InvokeFunction":
+        doctor.functions.error = denied("Invoke")
+    else:
+        doctor.replace_call("cloudformation.ListStackResources", raises(denied("ListStackResources")))
+
+    code, state, texts = doctor.only_problem("functions")
+
+    assert (code, state) == (0, "warning")
+    assert texts.startswith(f"The functions were not checked. You are not allowed to call {action}.")
+    assert texts.endswith("The doctor policy in docs/operate.md allows it.")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

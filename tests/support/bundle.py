@@ -168,16 +168,16 @@ class Bundle:
 
     def authorize(self, event: Event) -> dict[str, Any]:
         """Call the authorizer."""
-        return self._run("authorizer", event)
+        return self.invoke("authorizer", event)
 
     def send(self, function: str, event: Event) -> Answer:
         """Send a request to a function; its calls to the database are in ``database.calls``."""
         self.database.calls.clear()
-        raw = self._run(function, event)
+        raw = self.invoke(function, event)
         headers = {name: values[0] for name, values in raw["multiValueHeaders"].items()}
         return Answer(raw["statusCode"], json.loads(raw["body"] or "null"), headers, raw["body"])
 
-    def _run(self, function: str, event: Event) -> dict[str, Any]:
+    def invoke(self, function: str, event: Event) -> dict[str, Any]:
         """Run a function as Lambda does: its event and its answer go through JSON, and what it prints is its log."""
         with contextlib.redirect_stdout(self._log):
             answer = self.apps[function].handler(json.loads(json.dumps(event)), Context(self.seconds_left))

@@ -89,6 +89,26 @@ class Lambdas:
         return self.with_variables(function, AWS_ENDPOINT_URL_DYNAMODB=endpoint_url, DATABASE_TIMEOUT_SECONDS="1")
 
     @contextmanager
+    def with_dependencies(self, layer: str, function: str) -> Iterator[None]:
+        """Replace the layer of packages in the version of a function that the APIs call."""
+        name = self.name(function)
+        layers = [it["Arn"] for it in self.client.get_function_configuration(FunctionName=name)["Layers"]]
+        served = self.client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
+        self._attach(name, [layer if "-dependencies:" in it else it for it in layers])
+        version = self.client.publish_version(FunctionName=name)["Version"]
+        self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
+        try:
+            yield
+        finally:
+            self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=served)
+            self.client.delete_function(FunctionName=name, Qualifier=version)
+            self._attach(name, layers)
+
+    def _attach(self, name: str, layers: list[str]) -> None:
+        self.client.update_function_configuration(FunctionName=name, Layers=layers)
+        self.client.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+    @contextmanager
     def with_variables(self, function: str, **changed: str) -> Iterator[None]:
         """Let the version of a function that the APIs call have another environment."""
         name = self.name(function)

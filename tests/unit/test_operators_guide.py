@@ -74,6 +74,7 @@ MAY: dict[str, dict[str, str]] = {
         "BatchGetItem": "PRODUCT",
         "Query": "SHOPS TOKENS PRODUCT SESSION",
     },
+    "doctor": {"Query": "SHOPS"},
     "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "UpdateItem": "CART", "Query": "SESSION"},
     "catalogue": {"GetItem": "SHOP", "BatchGetItem": "PRODUCT", "Query": "PRODUCT", "BatchWriteItem": "PRODUCT"},
     "keys": {
@@ -93,6 +94,7 @@ MAY: dict[str, dict[str, str]] = {
 }
 MAY_EXAMINE = {
     "reading": {"DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"},
+    "doctor": {"DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"},
     "shops": {"DescribeTable"},
 }
 
@@ -119,7 +121,7 @@ def test_policy_allows_only_what_its_commands_need(policy: str) -> None:
 @pytest.mark.parametrize("policy", MAY)
 def test_policy_names_real_actions_and_one_resource(policy: str) -> None:
     services = botocore.session.get_session()
-    real = {"dynamodb:ConditionCheckItem"} | {  # an action without an operation
+    real = {"dynamodb:ConditionCheckItem", "lambda:InvokeFunction"} | {  # actions without operations of the same name
         f"{service}:{operation}"
         for service in ("dynamodb", "cloudformation")
         for operation in services.get_service_model(service).operation_names
@@ -127,6 +129,7 @@ def test_policy_names_real_actions_and_one_resource(policy: str) -> None:
     resources = {
         "dynamodb": "arn:aws:dynamodb:eu-west-1:123456789012:table/the-table",
         "cloudformation": "arn:aws:cloudformation:eu-west-1:123456789012:stack/serverless-cart/*",
+        "lambda": "arn:aws:lambda:eu-west-1:123456789012:function:serverless-cart-*",
     }
 
     for statement in statements(policy):
@@ -157,6 +160,13 @@ def test_action_limited_by_key_needs_a_key(policy: str) -> None:
         assert not limited or actions <= set(KEYED)
         patterns = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
         assert all(re.fullmatch(r"[A-Z]+#\*|SHOPS", pattern) for pattern in patterns)
+
+
+def test_only_the_doctor_policy_invokes_functions() -> None:
+    """The functions trust the principal in an event."""
+    invoking = [policy for policy in MAY if "lambda:" in json.dumps(statements(policy))]
+
+    assert invoking == ["doctor"]
 
 
 ONLY_KEYS = Asked("Scan", attributes=("pk", "sk"), select="SPECIFIC_ATTRIBUTES")
