@@ -12,10 +12,10 @@ LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requ
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare cartctl start up down test test-engine test-clients reliability soak bench lint docs openapi format lock clean build
+.PHONY: help prepare build cartctl start up down test test-engine test-clients test-sam-local reliability soak bench lint docs openapi format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 prepare: ## Create the virtual environments that are missing or out of date
 	@$(PYTHON) tools/prepare.py
@@ -48,6 +48,9 @@ test-clients: prepare ## Test the Search API with Doofinder's client libraries (
 	@.venv/bin/python -m tools.js_doofinder
 	@$(PYTHON) tools/prepare.py $(PYDOOF:%=.local/venvs/%)
 	$(PYTEST) tests/clients
+
+test-sam-local: prepare ## Test the README's commands of sam local (needs Docker or Podman)
+	@if .venv/bin/python -m local.containers; then $(PYTEST) tests/sam_local; fi
 
 reliability: ## Run test and test-engine at full size and the soak; write the figures to docs/reliability.md
 	$(MAKE) test test-engine FULL=1

@@ -12,7 +12,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import demo_shop, deploy, gateway, settings, stack, table
+from local import containers, demo_shop, deploy, gateway, relay, settings, stack, table
 from local.emulator import Emulator, free_port, held
 from local.errors import LocalCloudError
 from local.progress import step
@@ -55,13 +55,17 @@ def up(
     """
     emulator = _emulator(port, state)
     if emulator.is_running():
-        return _deliver(emulator, state, parameters, console)
-    _start(emulator)
-    try:
-        return _deliver(emulator, state, parameters, console)
-    except BaseException:
-        _stop(emulator, state)
-        raise
+        delivered = _deliver(emulator, state, parameters, console)
+    else:
+        _start(emulator)
+        try:
+            delivered = _deliver(emulator, state, parameters, console)
+        except BaseException:
+            _stop(emulator, state)
+            raise
+    if bridge := containers.bridge():
+        relay.start(bridge, port, emulator.pid)
+    return delivered
 
 
 def down(state: Path = settings.STATE) -> list[Emulator]:

@@ -46,6 +46,11 @@ class Emulator:
         """The address of all services."""
         return f"http://{settings.HOST}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The process of a running emulator."""
+        return self._process.pid if self._process else int(self._pid.read_text())
+
     def is_running(self) -> bool:
         """Return whether the process runs."""
         if not self._lock.exists():
@@ -97,8 +102,7 @@ class Emulator:
     def stop(self) -> None:
         """Kill it and its child processes, if it runs, and remove its files except the log."""
         if self.is_running():
-            pid = self._process.pid if self._process else int(self._pid.read_text())
-            os.killpg(pid, signal.SIGKILL)  # it has no data to save
+            os.killpg(self.pid, signal.SIGKILL)  # it has no data to save
         if self._process:
             self._process.wait()
         if self._lock.exists():

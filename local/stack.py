@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from local import environment, settings
+from local import containers, sam_local
 from serverless_cart.domain.product import Product
 
 
@@ -66,9 +66,8 @@ class Stack(Deployment, DemoShop):
             folder / "stack.json",
             json.dumps({**asdict(self), "products": [product._asdict() for product in self.products]}, indent=2),
         )
-        variables = {"TABLE_NAME": self.table_name, "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url}
-        _write(folder / "sam-local.json", json.dumps({"Parameters": variables}, indent=2))
-        _write(folder / "sam-local.toml", _sam_local(folder / "sam-local.json", self.endpoint_url))
+        for name, content in sam_local.files(folder, self, containers.bridge()).items():
+            _write(folder / name, content)
 
     @classmethod
     def load(cls, folder: Path) -> "Stack | None":
@@ -101,24 +100,8 @@ def is_same(folder: Path, other: Path) -> bool:
 
 def forget(folder: Path) -> None:
     """Remove the files of `Stack.save`."""
-    for name in ("stack.json", "sam-local.json", "sam-local.toml"):
+    for name in ("stack.json", *sam_local.FILES):
         (folder / name).unlink(missing_ok=True)
-
-
-def _sam_local(variables: Path, endpoint_url: str) -> str:
-    """Return SAM's configuration: this host's build, with the emulator's table."""
-    settings_of_both = f"""
-template_file = "{settings.BUILD / "template.yaml"}"
-env_vars = "{variables}"
-docker_network = "host"
-parameter_overrides = [
-  "Runtime={environment.RUNTIME}",
-  "Architecture={environment.ARCHITECTURE}",
-  "DynamoDBEndpoint={endpoint_url}",
-]
-"""
-    commands = ("local_invoke", "local_start_api")
-    return "version = 0.1\n" + "".join(f"\n[default.{command}.parameters]{settings_of_both}" for command in commands)
 
 
 def _write(path: Path, content: str) -> None:
