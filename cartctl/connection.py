@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STACK: Final = "serverless-cart"
-"""The stack's name in samconfig.toml."""
+"""The stack's name in samconfig.yaml."""
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 """The checkout that this code runs from. If cartctl was installed elsewhere, this is no checkout."""
 LOCAL_CLOUD: Final = Path(".local") / "stack.json"
@@ -114,7 +114,7 @@ def local_cloud(checkout: Path = CHECKOUT) -> Path:
     If cartctl was installed elsewhere, the checkout is the current directory or one above it. Raises `CartctlError` if
     there is no description.
     """
-    if (checkout / "samconfig.toml").exists():
+    if (checkout / "template.yaml").exists():
         return checkout / LOCAL_CLOUD
     here = Path.cwd()
     for folder in (here, *here.parents):

@@ -33,7 +33,7 @@ def running(
     """Run a separate local cloud with a new demo shop within a context.
 
     ``port`` 0 selects a free port, ``state`` is the folder of its files, and ``parameters`` are added to those of
-    samconfig.toml. The build is shared with the other clouds of this checkout. Raises `LocalCloudError`.
+    local/samconfig.toml. The build is shared with the other clouds of this checkout. Raises `LocalCloudError`.
     """
     emulator = _emulator(port or free_port(), state)
     _start(emulator)

@@ -35,7 +35,7 @@ def build(endpoint_url: str, log: Path) -> None:
 
 
 def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deployment:
-    """Deploy the build. ``parameters`` are added to those of samconfig.toml and of this host.
+    """Deploy the build. ``parameters`` are added to those of local/samconfig.toml and of this host.
 
     Raises `LocalCloudError`.
     """

@@ -1,4 +1,4 @@
-"""Paths, and the local cloud's settings in samconfig.toml."""
+"""Paths, and the local cloud's settings in local/samconfig.toml."""
 
 import tomllib
 from pathlib import Path
@@ -13,7 +13,7 @@ EMULATOR: Final = STATE / "venvs" / "emulator" / "bin"
 HOST: Final = "127.0.0.1"
 PORT: Final = 4566
 
-SAMCONFIG: Final = ROOT / "samconfig.toml"
+SAMCONFIG: Final = ROOT / "local" / "samconfig.toml"
 
 _samconfig: Final[dict[str, Any]] = tomllib.loads(SAMCONFIG.read_text())["local"]
 STACK_NAME: Final[str] = _samconfig["global"]["parameters"]["stack_name"]
