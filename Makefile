@@ -5,14 +5,14 @@ MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 PYDOOF = pydoof-4.2.0 pydoof-4.3.0
-LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator \
+LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator requirements/mutants \
 	$(PYDOOF:%=tests/clients/libraries/%)
 
 # Bytecode stays out of functions/, whose folders are deployed as they are.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare build cartctl start up down test test-engine test-clients test-sam-local reliability soak bench lint docs openapi format lock clean
+.PHONY: help prepare build cartctl start up down test test-engine test-clients test-sam-local reliability soak bench mutants lint docs openapi format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,17 @@ soak: prepare ## Put load on a local cloud and check its memory (MINUTES=10)
 
 bench: prepare ## Measure time, calls, units and dollars of each operation against its floor
 	@.venv/bin/python -m bench
+
+mutants: MINUTES = 60
+mutants: prepare .local/venvs/mutants/stamp ## List small changes of the code that no unit test notices (MINUTES=60)
+	@PYTHONPATH="$$(echo .local/venvs/mutants/lib/*/site-packages)" .venv/bin/python -m tools.mutants --minutes $(MINUTES)
+
+.venv/stamp: prepare ;
+.local/venvs/mutants/stamp: requirements/mutants.txt .venv/stamp
+	@echo "Preparing $(@D) from $<"
+	@.venv/bin/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes --requirement $<
+	@touch $@
 
 lint: prepare ## Check style, security, types, the template and the packages
 	.venv/bin/ruff check

@@ -1,6 +1,6 @@
 """Look up the known vulnerabilities of every pinned package, and report them in a few lines (part of `make lint`).
 
-The four files are audited separately, because they pin different versions of some packages. If the advisory database
+The five files are audited separately, because they pin different versions of some packages. If the advisory database
 cannot be reached, behind a mirror of the package index for example, this is reported and is no failure.
 """
 
@@ -18,6 +18,7 @@ FILES: Final = (
     "layers/dependencies/requirements.txt",  # first: what is deployed
     "requirements/dev.txt",
     "requirements/emulator.txt",
+    "requirements/mutants.txt",
     "requirements/sam.txt",
 )
 NO_ANSWER: Final = re.compile(r"requests\.exceptions\.\w+|ServiceError|Could not connect|not redirecting properly")
