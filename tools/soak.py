@@ -90,6 +90,7 @@ class Client:
             ("add", 14, ok, lambda: customer.add(product(), quantity=1 + number(3))),
             ("add, and once more", 3, ok, repeated),
             ("read", 16, ok, customer.read),
+            ("read an item", 4, ok_or_gone, lambda: customer.read_item(item())),
             ("update", 8, ok_or_gone, lambda: customer.update_item(item(), quantity=1 + number(9), notes=NOTE)),
             ("select", 4, ok, lambda: customer.select(address=number(9))),
             ("remove", 4, ok_or_gone, lambda: customer.remove(item())),

@@ -26,7 +26,7 @@ def show(context: typer.Context, shop: ShopName, customer: Customer) -> None:
     """
     run = invocation(context)
     currency = shops.find(run, shop).shop.currency
-    _show(run, _carts(run).read(Owner(shop, customer)), currency)
+    _show(run, _carts(run).peek(Owner(shop, customer)), currency)
 
 
 @app.command()
@@ -48,7 +48,7 @@ def _carts(run: Invocation) -> CartService:
 
 
 def _show(run: Invocation, priced: PricedCart, currency: str) -> None:
-    data = cart_json(priced)
+    data = cart_json(priced, currency)
 
     def for_people(console: Console) -> None:
         cart = priced.cart

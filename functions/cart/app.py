@@ -20,7 +20,7 @@ app = App(API, telemetry)
 def read() -> Response[str]:
     """Return the cart, or 304 if the client already has it."""
     request = app.parsed_request
-    return unless_known(request, cart_answer(Outcome(carts.read(owner_of(request)))))
+    return unless_known(request, cart_answer(request, Outcome(carts.read(owner_of(request)))))
 
 
 @app.patch(ROUTE)
@@ -28,14 +28,14 @@ def select() -> Response[str]:
     """Set address, shipping method or payment method."""
     request = app.parsed_request
     selections, preconditions = selections_of(request)
-    return cart_answer(carts.select(owner_of(request), selections, preconditions))
+    return cart_answer(request, carts.select(owner_of(request), selections, preconditions))
 
 
 @app.delete(ROUTE)
 def clear() -> Response[str]:
     """Empty the cart."""
     request = app.parsed_request
-    return cart_answer(carts.clear(owner_of(request), preconditions_of(request)))
+    return cart_answer(request, carts.clear(owner_of(request), preconditions_of(request)))
 
 
 handler = app.handler()

@@ -34,16 +34,22 @@ def add() -> Response[str]:
     outcome = carts.add(owner_of(request), addition, preconditions)
     if not outcome.replayed:
         telemetry.count("AddedItems")
-    return cart_answer(outcome)
+    return cart_answer(request, outcome)
+
+
+@app.get(ITEM)
+def read() -> Response[str]:
+    """Answer with the item."""
+    request = app.parsed_request
+    return item_answer(request, carts.read_item(owner_of(request), item_of(request)))
 
 
 @app.patch(ITEM)
 def update() -> Response[str]:
-    """Set the item's quantity or notes and return the item."""
+    """Set the item's quantity or notes and answer with the whole cart."""
     request = app.parsed_request
     item_update, preconditions = item_update_of(request, environment.limits)
-    item = item_of(request)
-    return item_answer(carts.update_item(owner_of(request), item, item_update, preconditions), item)
+    return cart_answer(request, carts.update_item(owner_of(request), item_of(request), item_update, preconditions))
 
 
 @app.delete(ITEM)
@@ -51,7 +57,7 @@ def remove() -> Response[str]:
     """Remove the item and return the cart."""
     request = app.parsed_request
     preconditions = preconditions_of(request)
-    return cart_answer(carts.remove(owner_of(request), item_of(request), preconditions))
+    return cart_answer(request, carts.remove(owner_of(request), item_of(request), preconditions))
 
 
 handler = app.handler()

@@ -159,13 +159,9 @@ class HttpClient:
             known = reply.version if reply == CHANGED else None
             return history.Answer(reply.body["error"], known)
         outcome = "replay" if reply.headers.get("Idempotency-Replayed") == "true" else "done"
-        if "items" in reply.body:
-            assert_adds_up(reply.body)
-            lines, address = reply.body["items"], reply.body["address"]
-        else:
-            lines, address = [reply.body], None
-        held = {line["product"]["id"]: (line["quantity"], line["notes"]) for line in lines}
-        return history.Answer(outcome, reply.version, history.Contents(held, address))
+        assert_adds_up(reply.body)
+        held = {line["product"]["id"]: (line["quantity"], line["notes"]) for line in reply.body["items"]}
+        return history.Answer(outcome, reply.version, history.Contents(held, reply.body["address"]))
 
     def _send(self, customer: Customer, operation: history.Operation, headers: dict[str, str]) -> Reply:
         item = item_id(customer.owner, operation.product)

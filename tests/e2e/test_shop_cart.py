@@ -23,6 +23,7 @@ SELECTIONS: dict[str, Any] = {"address": 1, "shipping_method": 2, "payment_metho
 EMPTY: dict[str, object] = {
     **dict.fromkeys(("count", "quantity", "items_subtotal", "items_discount", "subtotal", "discount", "total"), 0),
     "is_empty": True,
+    "currency": "EUR",
     "items": [],
     "warnings": [],
 }
@@ -71,6 +72,7 @@ def test_add_answers_the_whole_cart(customer: Customer, lamp: Product, slash: st
             "quantity": 3,
             "is_empty": False,
             **totals,
+            "currency": "EUR",
             "items": [item_json(lamp, 3, NOTE)],
             "warnings": [],
         },
@@ -112,15 +114,24 @@ def test_select_creates_the_cart(customer: Customer, slash: str) -> None:
 
 
 @every_slash
-def test_update_answers_the_item(shopper: Shopper, other: Product, slash: str) -> None:
+def test_item_is_read_as_in_the_cart(shopper: Shopper, other: Product, slash: str) -> None:
+    (item, _) = shopper.customer.add(other.id).body["items"]
+    reply = shopper.ask("read item", slash=slash)
+    assert reply == Reply(200, item)
+    assert "ETag" not in reply.headers
+
+
+@every_slash
+def test_update_answers_the_cart(shopper: Shopper, other: Product, slash: str) -> None:
     before = shopper.customer.add(other.id).body
     reply = shopper.ask("update", json={"quantity": 5, "notes": "blue"}, slash=slash)
-    assert reply == Reply(200, item_json(shopper.lamp, 5, "blue"))
-    assert (reply.body["id"], reply.body["created_at"]) == (shopper.item, before["items"][0]["created_at"])
-    assert moment(reply.body["updated_at"]) > moment(before["updated_at"])
-    cart = shopper.ask("read").body
-    assert (cart["items"], cart["quantity"]) == ([reply.body, before["items"][1]], 6)
-    assert (cart["items_subtotal"], cart["items_discount"], cart["total"]) == (5_500, 750, 4_750)
+    item, rest = reply.body["items"]
+    assert (reply.status, item, rest) == (200, item_json(shopper.lamp, 5, "blue"), before["items"][1])
+    assert (item["id"], item["created_at"]) == (shopper.item, before["items"][0]["created_at"])
+    assert moment(item["updated_at"]) > moment(before["updated_at"])
+    totals = {"quantity": 6, "items_subtotal": 5_500, "items_discount": 750, "subtotal": 4_750, "total": 4_750}
+    assert reply.body == {**before, **totals, "items": [item, rest], "updated_at": item["updated_at"]}
+    assert shopper.ask("read") == reply
 
 
 @every_slash
@@ -179,7 +190,7 @@ NO_INTEGERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("route", ["update", "remove"])
+@pytest.mark.parametrize("route", ["read item", "update", "remove"])
 def test_bad_item_id_is_not_found(unchanged: Shopper, route: str) -> None:
     cart = unchanged.ask("read").body
     for name in (*NO_ITEMS, *NO_INTEGERS):
@@ -187,13 +198,13 @@ def test_bad_item_id_is_not_found(unchanged: Shopper, route: str) -> None:
         assert (name, unchanged.ask(route, item=item)) == (name, ITEM_NOT_FOUND)
 
 
-@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_no_item_id_or_two_are_no_route(unchanged: Shopper, method: str) -> None:
     for end in ("/", "//", f"/{unchanged.item}/{unchanged.item}"):
         assert unchanged.customer.send(method, ITEMS + end, json={"quantity": 5}) == NOT_FOUND
 
 
-@pytest.mark.parametrize("route", ["update", "remove"])
+@pytest.mark.parametrize("route", ["read item", "update", "remove"])
 def test_item_of_another_customer_is_not_found(
     new_customer: Callable[[], Customer], unchanged: Shopper, database: Database, route: str
 ) -> None:
@@ -235,7 +246,7 @@ def test_expired_cart_counts_as_absent(shopper: Shopper, database: Database) -> 
     assert database.cart_lifetime(owner) == pytest.approx(MONTH, abs=30)
 
 
-@pytest.mark.parametrize("route", ["select", "add", "remove"])
+@pytest.mark.parametrize("route", ["select", "add", "update", "remove"])
 def test_price_older_than_a_minute_is_read_again(
     shopper: Shopper, database: Database, other: Product, route: str
 ) -> None:
@@ -244,15 +255,25 @@ def test_price_older_than_a_minute_is_read_again(
     database.sell(owner.shop, product_id=lamp.id, price=1_234, discount=lamp.discount)
     assert shopper.ask("read").body["items"][0]["unit_price"] == 1_000
     database.age_prices(owner, 60)
-    read, changed = shopper.ask("read"), shopper.ask(route, item=another, json={"product": other.id, "address": 7})
-    for reply in (read, changed):
+    body = {"product": other.id, "address": 7, "notes": "blue"}
+    for reply in (shopper.ask("read"), shopper.ask("read")):
         item = reply.body["items"][0]
         assert (item["unit_price"], item["subtotal"], item["total"]) == (1_234, 2_468, 2_168)
         (warning,) = reply.body["warnings"]
         assert warning == {"code": "price_changed", "item": shopper.item, "message": ANY}
         assert "from 1000 to 1234" in warning["message"]
-    after = shopper.ask("read").body
+    after = shopper.ask(route, item=another, json=body).body
     assert (after["items"][0]["unit_price"], after["warnings"]) == (1_234, [])
+
+
+@pytest.mark.parametrize("route", ["add", "update"])
+def test_lost_answer_hides_no_changed_price(shopper: Shopper, database: Database, route: str) -> None:
+    owner = shopper.customer.owner
+    database.sell(owner.shop, product_id=shopper.lamp.id, price=1_900)
+    database.age_prices(owner, 60)
+    for _ in range(3):
+        (warning,) = shopper.ask(route, headers={"Idempotency-Key": "lost"}).body["warnings"]
+        assert warning["code"] == "price_changed"
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["not for sale", "not in the catalogue"])

@@ -31,6 +31,7 @@ EMPTY: dict[str, Any] = {
     **dict.fromkeys((*SELECTIONS, "created_at", "updated_at")),
     **dict.fromkeys(("count", "quantity", "items_subtotal", "items_discount", "subtotal", "discount", "total"), 0),
     "is_empty": True,
+    "currency": "EUR",
     "items": [],
     "warnings": [],
 }

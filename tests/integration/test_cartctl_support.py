@@ -69,12 +69,14 @@ def test_cart_show_uses_the_deployment_price_age(operator: Operator, bundle: Bun
 
 def test_cart_show_writes_nothing(operator: Operator, bundle: Bundle) -> None:
     add(bundle)
-    rows = bundle.rows()
+    bundle.sell(product(price=9_999))
     bundle.clock.forward(61_000)
+    rows = bundle.rows()
 
-    operator.run("cart", "show", SHOP, CUSTOMER)
+    (warning,) = operator.run("cart", "show", SHOP, CUSTOMER)["warnings"]
 
-    assert bundle.rows() == rows
+    assert warning["code"] == "price_changed"
+    assert bundle.rows() == rows, "the customer still has to learn of the price"
 
 
 def test_cart_show_of_no_cart_is_empty(operator: Operator) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Selections
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Price, Selections
 from serverless_cart.domain.limits import CONTRACT_LIMITS, MAX_SAFE_INTEGER, Limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.ports import Change, Conflict, IdempotencyKey
-from tests.support.builders import OWNER, cart, item, largest_cart, largest_product, product, snapshot
+from tests.support.builders import OWNER, cart, item, largest_cart, largest_product, product, snapshot, without
 from tests.support.engines import Put, Rows
 from tests.support.history import assert_whole
 from tools.support.events import DAY, NOW, SHOP
@@ -29,6 +29,7 @@ HELD = cart(
     selections=Selections(1, None, 3),
 )
 NEW = item(product(9), 3, added_at=LATER, updated_at=LATER, snapshot=snapshot(product(9), LATER))
+DEARER = HELD.items[7].showing(snapshot(product(7, price=1300), LATER))
 KEY = IdempotencyKey("k", "r")
 USED = {"k": IdempotencyRecord("r", LATER)}
 Refused = Callable[[Callable[[], object]], Cart]
@@ -95,22 +96,47 @@ def test_change_is_one_write(store: DynamoDBCartStore, rows: Rows, calls: list[s
 
 @every_change
 def test_change_stores_refreshed_snapshots(store: DynamoDBCartStore, kind: str) -> None:
-    dearer = snapshot(product(7, price=1300), LATER)
+    now = CHANGES[kind](store, Change(LATER, refreshed={7: DEARER}))
 
-    now = CHANGES[kind](store, Change(LATER, refreshed={7: dearer}))
-
-    assert kind == "clear" or now.items[7].snapshot == dearer
+    assert kind == "clear" or now.items[7] == DEARER
 
 
 @every_change
-@pytest.mark.parametrize("at", [NOW, NOW - 1])
-def test_newer_snapshot_is_kept(store: DynamoDBCartStore, refused: Refused, kind: str, at: int) -> None:
-    change = Change(LATER, refreshed={7: snapshot(product(7), at)})
+def test_snapshot_stored_since_is_kept(store: DynamoDBCartStore, refused: Refused, kind: str) -> None:
+    now = store.record_shown(OWNER, HELD, {7: DEARER}, LATER)
+    change = Change(LATER, refreshed={7: HELD.items[7]._replace(snapshot=snapshot(product(7), LATER + 1))})
 
     if kind == "clear":
         assert CHANGES[kind](store, change).items == {}
     else:
-        assert refused(lambda: CHANGES[kind](store, change)) == HELD
+        assert refused(lambda: CHANGES[kind](store, change)) == now
+
+
+@pytest.mark.parametrize(
+    ("shown", "changed_from"), [(None, None), (None, Price(1, 0)), (Price(2, 1), None), (Price(2, 1), Price(1, 0))]
+)
+def test_shown_price_is_stored_without_a_new_version(
+    store: DynamoDBCartStore, rows: Rows, calls: list[str], shown: Price | None, changed_from: Price | None
+) -> None:
+    (before,) = rows().values()
+    it = HELD.items[7]._replace(snapshot=snapshot(product(7), LATER), shown=shown, changed_from=changed_from)
+
+    now = store.record_shown(OWNER, HELD, {7: it}, LATER)
+
+    assert now == replace(HELD, items={**HELD.items, 7: it})
+    assert store.read(OWNER) == now
+    assert calls == ["UpdateItem", "GetItem"]
+    (row,) = rows().values()
+    assert without(row, "snap#7") == without(before, "snap#7")
+
+
+def test_price_of_a_removed_item_or_cart_is_not_stored(store: DynamoDBCartStore, refused: Refused) -> None:
+    shown = {7: DEARER}
+    assert refused(lambda: store.record_shown(OWNER, HELD, shown, EXPIRED_AT)) == Cart(replaces_expired=True)
+    other = OWNER._replace(customer="another")
+    assert refused(lambda: store.record_shown(other, HELD, shown, LATER)) == Cart()
+    now = store.remove(OWNER, HELD, 7, Change(LATER))
+    assert refused(lambda: store.record_shown(OWNER, HELD, shown, LATER)) == now
 
 
 @every_change
@@ -291,7 +317,7 @@ def test_largest_cart_can_be_changed(table: Table, put: Put, engine: str, kind: 
     store = DynamoDBCartStore(table, lambda: at)
     held = store.read(OWNER)
     assert held == largest
-    refreshed = {id_: snapshot(line.snapshot.product, at) for id_, line in held.items.items()}
+    refreshed = {id_: line._replace(snapshot=snapshot(line.snapshot.product, at)) for id_, line in held.items.items()}
 
     now = LARGEST[kind](store, held, Change(at, KEY, same_version=True, refreshed=refreshed))
 

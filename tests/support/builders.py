@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from serverless_cart.auth import Principal
 from serverless_cart.domain import limits
-from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, Owner, Selections
+from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, Owner, Price, Selections
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.web.request import Request
 from tools.support.events import HASHID, NOW, SHOP, Event, altered
@@ -26,6 +26,7 @@ def principal(**changes: Any) -> Principal:
         "search_engines": frozenset({HASHID}),
         "blocked_networks": frozenset(),
         "allowed_origins": frozenset(),
+        "currency": "EUR",
     }
     return Principal(**settings | changes)
 
@@ -109,7 +110,13 @@ def largest_cart(items: int = 100) -> Cart:
     """Return a cart at every limit at once, or with fewer items."""
     return cart(
         *(
-            item(largest_product(limits.MAX_SAFE_INTEGER - number), 9_999, notes="🎁" * limits.NOTES_LENGTH)
+            item(
+                largest_product(limits.MAX_SAFE_INTEGER - number),
+                9_999,
+                notes="🎁" * limits.NOTES_LENGTH,
+                shown=Price(limits.PRODUCT_PRICE - 1, limits.PRODUCT_PRICE - 1),
+                changed_from=Price(limits.PRODUCT_PRICE, limits.PRODUCT_PRICE),
+            )
             for number in range(items)
         ),
         idempotency_records={f"{number:016}": IdempotencyRecord("f" * 11, NOW - number) for number in range(32)},

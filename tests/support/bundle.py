@@ -179,8 +179,12 @@ class Bundle:
 
     def invoke(self, function: str, event: Event) -> dict[str, Any]:
         """Run a function as Lambda does: its event and its answer go through JSON, and what it prints is its log."""
+        app = getattr(self.apps[function], "app", None)
+        outer = dict(app.context) if app else {}  # of a request that this one comes between
         with contextlib.redirect_stdout(self._log):
             answer = self.apps[function].handler(json.loads(json.dumps(event)), Context(self.seconds_left))
+        if app:
+            app.context.update(outer)
         answered: dict[str, Any] = json.loads(json.dumps(answer))
         return answered
 

@@ -4,6 +4,7 @@ Other requests come between reading and writing, answers of writes are lost, the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final, cast
 
@@ -13,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from serverless_cart.domain import cart as domain_cart
 from serverless_cart.domain import limits
-from serverless_cart.domain.cart import Cart, PricedCart
+from serverless_cart.domain.cart import Cart, Price, PricedCart
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.limits import Limits
 from serverless_cart.domain.product import Product
@@ -22,7 +23,7 @@ from serverless_cart.service.cart import MAX_AMBIGUOUS_RETRIES, CartService, Out
 from serverless_cart.service.errors import Ambiguous
 from serverless_cart.service.ports import CartStore, IdempotencyKey
 from tests.support.builders import OWNER, product
-from tests.support.reference_cart import REFUSALS, Clock, Interposed, Request, Rules
+from tests.support.reference_cart import REFUSALS, Clock, Interposed, Request, Rules, shown_as
 from tools.support.events import DAY, HOUR, SECOND
 
 LIMITS: Final = Limits(cart_items=2, item_quantity=40)
@@ -81,6 +82,7 @@ class CartMachine(RuleBasedStateMachine):
         self.store = Interposed(self.open_store(self.clock))
         self.carts = CartService(cast("CartStore", self.store), self.clock, LIMITS)
         self.cart = Cart()
+        self.last_shown: dict[int, Price] = {}
         self.catalogue: dict[int, list[tuple[int, Product]]] = {}
         self.sent: list[tuple[Request, IdempotencyKey]] = []
         self.count = count(10)
@@ -164,10 +166,12 @@ class CartMachine(RuleBasedStateMachine):
             self._send(request, IdempotencyKey(key.digest, repr(request)))
 
     @invariant()
-    def read_writes_nothing(self) -> None:
+    def customer_reads(self) -> None:
+        """Read the cart before each change, as the client does; only a new price is recorded."""
         self.store.calls.clear()
-        self._check(self.carts.read(OWNER), RULES.current(self.cart, self.clock.now))
-        assert "write" not in self.store.calls
+        before = RULES.current(self.cart, self.clock.now)
+        self._check(self.carts.read(OWNER))
+        assert self.store.calls.count("record") == (self.cart != before)
 
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -212,7 +216,7 @@ class CartMachine(RuleBasedStateMachine):
     ) -> None:
         """Send a request, compare what it leads to with the rules, and apply it to the reference."""
         self.clock.now += 1
-        before = RULES.current(self.cart, self.clock.now)
+        began = RULES.current(self.cart, self.clock.now)
         self.store.lost = iter(fates)
         outcome: Outcome | None = None
         preconditions = Preconditions(key, versions)
@@ -236,43 +240,52 @@ class CartMachine(RuleBasedStateMachine):
             expected, changed = "ambiguous", fates[0] == "applied"
         assert result == expected
         if changed:
-            self._apply(request, key, outcome)
+            self._apply(request, key, began)
         if outcome:
-            self._check(outcome.cart, before)
+            self._check(outcome.cart)
 
-    def _apply(self, request: Request, key: IdempotencyKey | None, outcome: Outcome | None) -> None:
-        """Apply a change to the reference, which takes over the prices that the store has with it."""
-        stored = self.store.store.read(OWNER)
-        snapshots = {id_: item.snapshot for id_, item in stored.items.items()}
-        reported = {warning.product_id for warning in outcome.cart.warnings} if outcome else set(snapshots)
-        for id_, snapshot in snapshots.items():
-            self._check_age(snapshot.product, snapshot.read_at)
-            held = self.cart.items.get(id_)
-            if held and (held.snapshot.product.price, held.snapshot.product.discount) != (
-                snapshot.product.price, snapshot.product.discount,
-            ):  # fmt: skip
-                assert id_ in reported, "a price is stored if its change is reported"
-                assert request.kind != "update", "whose answer has no warnings"
-        version, self.cart = self.cart.version, RULES.after(self.cart, request, self.clock.now, key, snapshots)
+    def _apply(self, request: Request, key: IdempotencyKey | None, began: Cart) -> None:
+        """Apply a change to the reference, which takes over the snapshots that the store has with it.
+
+        The change acknowledges what answers had reported when it began.
+        """
+        stored = self.store.store.read(OWNER).items
+        for id_, held in self.cart.items.items():
+            if id_ not in stored:
+                continue
+            seen = began.items.get(id_)
+            acknowledged = seen and (seen.last_shown, seen.changed_from) == (held.last_shown, held.changed_from)
+            expected = RULES.showing(
+                held._replace(changed_from=None) if acknowledged else held, stored[id_].snapshot.product
+            )
+            assert (stored[id_].last_shown, stored[id_].changed_from) == expected
+        for item in stored.values():
+            self._check_age(item.snapshot.product, item.snapshot.read_at)
+        version, self.cart = self.cart.version, RULES.after(self.cart, request, self.clock.now, key, stored)
         assert self.cart.version > version
 
-    def _check(self, shown: PricedCart, before: Cart) -> None:
-        """Compare an answer with the reference, of which ``before`` is the cart that the customer was last shown."""
-        now, cart = self.clock.now, shown.cart
-        expected = RULES.current(self.cart, now)
-        assert _without_records(cart) == _without_records(expected)
-        assert list(cart.items) == list(expected.items)
-        assert RULES.remembered(cart, now) == RULES.remembered(expected, now)
-        warnings = [
-            (code, id_)
-            for id_, line in zip(cart.items, shown.items, strict=True)
-            for code in RULES.warnings(
-                cart.items[id_], line.product, before.items.get(id_, cart.items[id_]).snapshot.product
-            )
-        ]
-        assert [(warning.code, warning.product_id) for warning in shown.warnings] == warnings
+    def _check(self, shown: PricedCart) -> None:
+        """Compare an answer with the reference, and what it shows with what the customer was last shown."""
+        now, cart = self.clock.now, RULES.current(self.cart, self.clock.now)
+        warnings = []
+        items = {}
         for line in shown.items:
+            held = cart.items[line.product.id]
+            warnings += [(code, line.product.id) for code in RULES.warnings(held, line.product)]
+            assert (line.item.last_shown, line.item.changed_from) == RULES.showing(held, line.product)
+            new = line.item.last_shown != held.last_shown
+            items[line.product.id] = shown_as(held, line.item) if new else held
             self._check_age(line.product, now)
+            if line.product.active:
+                price, known = Price.of(line.product), self.last_shown.get(line.product.id)
+                assert known in {None, price} or ("price_changed", line.product.id) in warnings
+                self.last_shown[line.product.id] = price
+        assert [(warning.code, warning.product_id) for warning in shown.warnings] == warnings
+        self.cart = replace(cart, items=items) if cart.version else cart
+        self.last_shown = {id_: price for id_, price in self.last_shown.items() if id_ in items}
+        assert _without_records(shown.cart) == _without_records(self.cart)
+        assert list(shown.cart.items) == list(self.cart.items)
+        assert RULES.remembered(shown.cart, now) == RULES.remembered(self.cart, now)
         assert_sums(shown)
 
     def _check_age(self, it: Product, at: int) -> None:

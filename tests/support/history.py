@@ -20,7 +20,8 @@ from serverless_cart.domain.cart import Cart
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
 from serverless_cart.service.cart import Preconditions
 from serverless_cart.service.ports import IdempotencyKey
-from tests.support.builders import product, snapshot
+from tests.support.builders import item as item_of
+from tests.support.builders import product
 from tests.support.reference_cart import Request, Rules
 from tools.support.events import NOW
 from tools.support.figures import record
@@ -82,19 +83,12 @@ class Contents:
         """Return the contents of a cart."""
         return cls({id_: (item.quantity, item.notes) for id_, item in cart.items.items()}, cart.selections.address)
 
-    def answered(self, operation: Operation) -> "Contents | None":
-        """Return what an answer has of them: the cart, or of an update the one line, nothing if there is no such."""
-        if operation.kind not in {"revise", "annotate"}:
-            return self
-        line = self.lines.get(operation.product)
-        return Contents({operation.product: line}) if line else None
-
 
 @dataclass(frozen=True)
 class Answer:
     """A client's answer; ``outcome`` is ``done``, ``replay`` or the contract's error.
 
-    ``contents`` is the whole cart, or of an update the one line. A refusal has none, and a version only if it is 412.
+    A refusal has no contents, and a version only if it is 412.
     """
 
     outcome: str
@@ -197,15 +191,12 @@ def play(
 def expected(cart: Cart, operation: Operation, version: int | None) -> str:
     """Return the outcome that an operation must have on this version of its cart."""
     request, sold = operation.request, product(operation.product, stock=STOCK.get(operation.product))
-    outcome = RULES.outcome(cart, request, sold, operation.preconditions(version), now=NOW)
-    # The answer to a repeated update has the one line, which may be gone.
-    gone = outcome == "replay" and request.kind == "update" and request.product not in cart.items
-    return "item not found" if gone else outcome
+    return RULES.outcome(cart, request, sold, operation.preconditions(version), now=NOW)
 
 
 def after(cart: Cart, operation: Operation, version: int) -> Cart:
     """Return the cart after a change that has this version."""
-    read = {operation.product: snapshot(product(operation.product, stock=STOCK.get(operation.product)))}
+    read = {operation.product: item_of(product(operation.product, stock=STOCK.get(operation.product)))}
     return replace(RULES.after(cart, operation.request, NOW, operation.preconditions(None).key, read), version=version)
 
 
@@ -235,7 +226,7 @@ def _check_cart(events: Sequence[Event], remaining: Answer) -> None:
             raise HistoryError(f"{event} was done, and must be refused: {outcome}")
         cart = carts[version] = after(cart, event.operation, version)
         _check_bounds(cart)
-        if event.answer.contents != Contents.of(cart).answered(event.operation):
+        if event.answer.contents != Contents.of(cart):
             raise HistoryError(f"{event} must have answered {Contents.of(cart)}")
     for event in events:
         _check_time(event, changes, carts)
@@ -284,7 +275,7 @@ def _is_right(event: Event, cart: Cart) -> bool:
     outcome = expected(cart, event.operation, event.version)
     if outcome != event.answer.outcome or (outcome == "done" and RULES.changes(cart, event.operation.request)):
         return False
-    contents = Contents.of(cart).answered(event.operation) if outcome in {"done", "replay"} else None
+    contents = Contents.of(cart) if outcome in {"done", "replay"} else None
     return event.answer.contents == contents
 
 

@@ -25,7 +25,5 @@ class ServiceClient:
             return Answer("cart has changed", changed.current.cart.version)
         except Refusal as refusal:
             return Answer(REFUSALS[type(refusal)])
-        contents = Contents.of(outcome.cart.cart).answered(operation)
-        if contents is None:
-            return Answer("item not found")
+        contents = Contents.of(outcome.cart.cart)
         return Answer("replay" if outcome.replayed else "done", outcome.cart.cart.version, contents)

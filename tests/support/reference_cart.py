@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, ItemAddition, ItemUpdate, Owner
+from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, ItemAddition, ItemUpdate, Owner, Price
 from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
@@ -138,14 +138,14 @@ class Rules:
         request: Request,
         at: int,
         key: IdempotencyKey | None,
-        snapshots: Mapping[int, ProductSnapshot],
+        stored: Mapping[int, CartItem],
     ) -> Cart:
-        """Return the cart after a change at this time that stores these snapshots of its products."""
+        """Return the cart after a change at this time that stores the snapshots and shown prices of these items."""
         items, selections = dict(cart.items), cart.selections
         item = items.get(request.product)
         match request.kind:
             case "add":
-                item = item or CartItem(request.product, 0, "", at, at, snapshots[request.product])
+                item = item or CartItem(request.product, 0, "", at, at, stored[request.product].snapshot)
                 items[request.product] = _updated(item, item.quantity + (request.quantity or 0), request, at)
             case "update":
                 items[request.product] = _updated(items[request.product], request.quantity, request, at)
@@ -166,17 +166,35 @@ class Rules:
             selections=selections,
             created_at=cart.created_at or at,
             updated_at=at,
-            items={it.product_id: it._replace(snapshot=snapshots.get(it.product_id, it.snapshot)) for it in ordered},
+            items={it.product_id: shown_as(it, stored.get(it.product_id, it)) for it in ordered},
             idempotency_records=records,
         )
 
-    def warnings(self, item: CartItem, product: Product, last_shown: Product) -> list[str]:
-        """Return the codes of an item's warnings, its product as it is now and as the customer was last shown it."""
+    def showing(self, item: CartItem, product: Product) -> tuple[Price, Price | None]:
+        """Return the price that a customer has been shown after an answer, and the one before a change of it.
+
+        Only a product on sale shows a price. A change is reported against the first price that differs.
+        """
+        price, shown = Price.of(product), item.last_shown
+        if not product.active or price == shown:
+            return shown, item.changed_from
+        return price, next(it for it in (item.changed_from, shown) if it not in {None, price})
+
+    def warnings(self, item: CartItem, product: Product) -> list[str]:
+        """Return the codes of an item's warnings in an answer that shows this product."""
         if not product.active:
             return ["unavailable"]
-        repriced = (product.price, product.discount) != (last_shown.price, last_shown.discount)
+        repriced = self.showing(item, product)[1] is not None
         scarce = product.stock is not None and item.quantity > product.stock
         return ["price_changed"] * repriced + ["insufficient_stock"] * scarce
+
+
+def shown_as(item: CartItem, other: CartItem) -> CartItem:
+    return item._replace(snapshot=other.snapshot, shown=other.shown, changed_from=other.changed_from)
+
+
+def _showing(item: CartItem | None) -> tuple[object, ...]:
+    return (item.snapshot, item.last_shown, item.changed_from) if item else ()
 
 
 def _updated(item: CartItem, quantity: int | None, request: Request, at: int) -> CartItem:
@@ -225,9 +243,10 @@ class FakeStore(CartStore):
     ) -> Cart:
         """Make a change of the cart that was read, under the conditions of the port."""
         now = self.rules.current(self.carts.get(owner, Cart()), change.at)
-        snapshots = dict(change.refreshed)
-        if request.kind in {"add", "remove"}:
-            snapshots.pop(request.product, None)
+        stored = dict(change.refreshed)
+        own = stored.pop(request.product, None) if request.kind in {"add", "remove"} else None
+        repriced = added and own and _showing(own)[1:] != _showing(read.items[request.product])[1:]
+        unchanged = {*stored, request.product} if repriced else set(stored)
         if (
             (now.replaces_expired and not read.replaces_expired)
             or (read.replaces_expired and now.version)
@@ -236,14 +255,22 @@ class FakeStore(CartStore):
             or self.rules.lacks_item(now, request)
             or (added and self.rules.lacks_room(now, request, added.product))
             or (request.kind == "clear" and set(now.items) != set(read.items))
-            or any(id_ not in now.items for id_ in snapshots)
-            or any(now.items[id_].snapshot.read_at >= snapshots[id_].read_at for id_ in snapshots)
+            or any(_showing(now.items.get(id_)) != _showing(read.items[id_]) for id_ in unchanged)
         ):
             raise Conflict(now)
         if added:
-            held = now.items.get(request.product)
-            snapshots[request.product] = max(added, held.snapshot if held else added, key=lambda it: it.read_at)
-        self.carts[owner] = self.rules.after(now, request, change.at, change.key, snapshots)
+            held = now.items.get(request.product) or CartItem(request.product, 0, "", 0, 0, added)
+            newest = max(added, held.snapshot, key=lambda it: it.read_at)
+            stored[request.product] = own if repriced and own else held._replace(snapshot=newest)
+        self.carts[owner] = self.rules.after(now, request, change.at, change.key, stored)
+        return self.carts[owner]
+
+    def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:
+        current = self.rules.current(self.carts.get(owner, Cart()), now)
+        if any(_showing(current.items.get(id_)) != _showing(cart.items[id_]) for id_ in items):
+            raise Conflict(current)
+        shown = {id_: shown_as(it, items.get(id_, it)) for id_, it in current.items.items()}
+        self.carts[owner] = replace(current, items=shown)
         return self.carts[owner]
 
 
@@ -280,4 +307,8 @@ class Interposed:
                 raise Ambiguous
             return changed
 
-        return read if name.startswith("read") else write
+        def record(*arguments: Any) -> Any:
+            self.calls.append("record")
+            return method(*arguments)
+
+        return record if name == "record_shown" else read if name.startswith("read") else write

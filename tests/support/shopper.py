@@ -14,11 +14,12 @@ ROUTES: Final = {
     "select": ("PATCH", CART),
     "clear": ("DELETE", CART),
     "add": ("POST", ITEMS),
+    "read item": ("GET", f"{ITEMS}/{{item}}"),
     "update": ("PATCH", f"{ITEMS}/{{item}}"),
     "remove": ("DELETE", f"{ITEMS}/{{item}}"),
 }
 """The routes of the Shop API by name: method and path."""
-CHANGES: Final = [name for name in ROUTES if name != "read"]
+CHANGES: Final = [name for name in ROUTES if not name.startswith("read")]
 SLASHES: Final = ["", "/"]
 """The ends of a route's path."""
 

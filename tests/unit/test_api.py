@@ -219,7 +219,7 @@ def test_details_are_answered_beside_the_error(ask: Ask) -> None:
 
 
 def test_changed_cart_is_412_with_its_tag(ask: Ask) -> None:
-    answer = ask(shop_api.API, CartChanged(price(OWNER, Cart(version=9), {}, {})))
+    answer = ask(shop_api.API, CartChanged(price(OWNER, Cart(version=9), {})))
 
     assert answer.error == (412, "cart has changed")
     assert answer.headers["ETag"].startswith('"9-')

@@ -118,7 +118,7 @@ def test_addition_is_refused_by_the_rules(it: Cart, added: Product, quantity: in
 
 @given(carts)
 def test_totals_are_the_sums_of_their_parts(it: Cart) -> None:
-    priced = price(OWNER, it, {}, {})
+    priced = price(OWNER, it, {})
 
     assert_sums(priced)
     assert [line.item.product_id for line in priced.items] == list(it.items)
@@ -128,14 +128,14 @@ def test_largest_total_is_exact() -> None:
     dearest = product(price=limits.PRODUCT_PRICE, discount=0)
 
     it = cart(*(item(dearest._replace(id=id_), CONTRACT_LIMITS.item_quantity) for id_ in range(100)))
-    assert_sums(price(OWNER, it, {}, {}))
+    assert_sums(price(OWNER, it, {}))
 
 
 @pytest.mark.parametrize(("age", "total"), [(1, 120), (0, 120), (-1, 100)])
 def test_newest_snapshot_counts(age: int, total: int) -> None:
     held, other = cart(item(product(price=100, discount=0))), product(price=120, discount=0)
 
-    assert price(OWNER, held, {123: snapshot(other, NOW + age)}, {}).total == total
+    assert price(OWNER, held, {123: snapshot(other, NOW + age)}).total == total
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ DEARER = "the unit price of Product 123 changed from 1250 to 1300"
 )
 def test_changes_of_a_product_are_reported(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     now = product(**changes)
-    priced = price(OWNER, cart(item(now, 2), item(product(7))), {}, {123: product()})
+    priced = price(OWNER, cart(item(product(), 2), item(product(7))), {123: snapshot(now, NOW + 1)})
 
     assert [(warning.code, warning.message) for warning in priced.warnings] == expected
     assert {warning.product_id for warning in priced.warnings} <= {123}

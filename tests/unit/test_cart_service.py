@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from serverless_cart.domain.cart import Cart, IdempotencyRecord, Selections
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, Price, Selections
 from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
@@ -243,7 +243,7 @@ def test_read_refreshes_old_prices(shop: Shop, age: int, calls: list[str]) -> No
     assert shop.calls == calls
 
 
-def test_changed_price_is_reported_until_a_change_reports_it(shop: Shop) -> None:
+def test_changed_price_is_reported_until_the_next_change(shop: Shop) -> None:
     before = shop.cart
     shop.store.catalogue[7] = product(7, price=1300)
     shop.clock.now += 60 * SECOND
@@ -252,9 +252,39 @@ def test_changed_price_is_reported_until_a_change_reports_it(shop: Shop) -> None
         (warning,) = shop.carts.read(OWNER).warnings
         assert (warning.code, warning.product_id) == ("price_changed", 7)
         assert "from 1250 to 1300" in warning.message
-    assert shop.cart is before
-    assert warnings(shop.send("select")) == [("price_changed", 7)]
+    assert shop.calls == ["read", "read products", "record", "read", "read products"], "product 8 has aged"
+    assert (shop.cart.version, shop.cart.updated_at) == (before.version, before.updated_at)
+    assert warnings(shop.send("select")) == []
     assert shop.carts.read(OWNER).warnings == ()
+
+
+def test_peek_reports_a_changed_price_and_records_nothing(shop: Shop) -> None:
+    before = shop.cart
+    shop.store.catalogue[7] = product(7, price=1300)
+    shop.clock.now += 60 * SECOND
+
+    assert [it.code for it in shop.carts.peek(OWNER).warnings] == ["price_changed"]
+    assert shop.calls == ["read", "read products"]
+    assert shop.cart is before
+
+
+def test_price_that_changes_back_is_no_warning_but_a_report(shop: Shop) -> None:
+    """The customer was shown both prices, so both changes are reported."""
+    for price, message in ((1300, "from 1250 to 1300"), (1250, "from 1300 to 1250")):
+        shop.store.catalogue[7] = product(7, price=price)
+        shop.clock.now += 60 * SECOND
+        (warning,) = shop.carts.read(OWNER).warnings
+        assert message in warning.message
+
+
+def test_item_is_read_with_a_fresh_price(shop: Shop) -> None:
+    shop.store.catalogue[7] = product(7, price=1300)
+    shop.clock.now += 60 * SECOND
+
+    assert shop.carts.read_item(OWNER, item_id(OWNER, 7)).subtotal == 2600
+    assert shop.calls == ["read", "read products"]
+    with pytest.raises(ItemNotFound):
+        shop.carts.read_item(OWNER, item_id(OWNER._replace(customer="another"), 7))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -553,7 +583,7 @@ def test_price_that_ages_during_the_write_is_refreshed(shop: Shop) -> None:
     shop.before_writes(take_time)
 
     assert shop.add().cart.items[0].product.price == 1
-    assert shop.calls == ["read", "write", "read products"]
+    assert shop.calls == ["read", "write", "read products", "record"]
 
 
 def test_refreshed_price_is_reported_and_stored(shop: Shop) -> None:
@@ -566,6 +596,7 @@ def test_refreshed_price_is_reported_and_stored(shop: Shop) -> None:
     assert warnings(outcome) == [("price_changed", 7)]
     assert outcome.cart.items_subtotal == 240 + 1250
     assert shop.cart.items[7].snapshot == snapshot(dearer, shop.clock.now)
+    assert shop.calls == ["read", "read products", "write"], "the change itself records the report"
     assert warnings(shop.add()) == []
 
 
@@ -576,15 +607,22 @@ def test_changed_price_of_the_added_product_is_reported_once(shop: Shop) -> None
     assert warnings(shop.add(7)) == []
 
 
-def test_update_stores_no_changed_price(shop: Shop) -> None:
-    shop.store.catalogue[7] = product(7, price=1300)
-    shop.store.catalogue[8] = product(8, name="Other name")
+@of_an_item
+def test_change_of_an_item_reports_prices_of_others(shop: Shop, kind: str) -> None:
+    shop.store.catalogue[8] = product(8, price=1300)
     shop.clock.now += 60 * SECOND
 
-    shop.send("update quantity")
+    assert warnings(shop.send(kind)) == [("price_changed", 8)]
+    assert shop.cart.items[8].changed_from == Price(1250, 250)
+    assert warnings(shop.send("select")) == []
 
-    assert shop.cart.items[7].snapshot == snapshot(product(7))
-    assert shop.cart.items[8].snapshot == snapshot(product(8, name="Other name"), shop.clock.now)
+
+def test_price_changed_while_withdrawn_is_reported(shop: Shop) -> None:
+    """Case 4: the customer's change reports only that the product is unavailable."""
+    for active, expected in ((False, "unavailable"), (True, "price_changed"), (True, None)):
+        shop.store.catalogue[7] = product(7, price=1500, active=active)
+        shop.clock.now += 62 * SECOND
+        assert warnings(shop.send("select")) == ([(expected, 7)] if expected else [])
 
 
 def test_price_stored_in_between_is_reported(shop: Shop) -> None:

@@ -40,7 +40,7 @@ class Shop:
         if outcome in REFUSALS.values():
             return Answer(outcome, cart.version if outcome == "cart has changed" else None)
         shown = self._result("answer", now, now, operation, carts)
-        return Answer(outcome, shown.version, Contents.of(shown).answered(operation))
+        return Answer(outcome, shown.version, Contents.of(shown))
 
     def _result(self, step: str, right: Any, cart: Cart, *arguments: Any) -> Any:
         wrong = self.bug(right, cart, *arguments) if step == self.step and cart.version > 1_020 else None

@@ -20,7 +20,6 @@ from openapi_spec_validator import validate
 from serverless_cart.domain import errors, limits
 from serverless_cart.domain.cart import NOT_FOR_SALE, price
 from serverless_cart.domain.limits import CONTRACT_LIMITS
-from serverless_cart.domain.public_ids import item_id
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.web import refusals, search_api, shop_api
@@ -29,7 +28,7 @@ from serverless_cart.web.request import MAX_BODY_BYTES, Request
 from tests.support.builders import OWNER, SESSION, cart, item, principal, product, snapshot
 from tools import openapi
 from tools.build_page import page
-from tools.support.events import HASHID
+from tools.support.events import HASHID, NOW
 from tools.support.template import TEMPLATE
 
 JSON = "application/json"
@@ -208,8 +207,8 @@ LONGEST = {"ref": "r" * limits.PRODUCT_REF_BYTES, "name": "n" * limits.PRODUCT_N
 HIGHEST = LONGEST | {"price": limits.PRODUCT_PRICE, "discount": limits.PRODUCT_PRICE}
 MAXIMUM = limits.MAX_ITEM_QUANTITY
 FULL = [item(product(2**53 - 1 - it, **HIGHEST), MAXIMUM) for it in range(CONTRACT_LIMITS.cart_items)]
-WARNED = price(OWNER, cart(item(DEAR, 2), item(GONE)), {123: snapshot(DEAR)}, {123: MUG})
-CARTS = [price(OWNER, cart(created_at=None, updated_at=None), {}, {}), WARNED, price(OWNER, cart(*FULL), {}, {})]
+WARNED = price(OWNER, cart(item(MUG, 2), item(GONE)), {123: snapshot(DEAR, NOW + 1)})
+CARTS = [price(OWNER, cart(created_at=None, updated_at=None), {}), WARNED, price(OWNER, cart(*FULL), {})]
 
 ALWAYS = [kind() for kind in (*refusals.COMMON, refusals.Unauthenticated)]
 SOMETIMES = [
@@ -234,6 +233,7 @@ def failures(operation: Operation) -> Iterator[Response[str]]:
         headers = {name: value.strip("'") for name, value in answer["ResponseParameters"]["Headers"].items()}
         yield Response(answer["StatusCode"], JSON, answer["ResponseTemplates"][JSON], headers | {"Content-Type": JSON})
     app = App(EDGE[operation.api], Mock())
+    app.context["parsed_request"] = asked()
     yield from (app._report_unavailable(Unavailable()), app._report_fault(ZeroDivisionError()))
     parsed = [refusal(READERS[operation.name], request) for request in FAULTY] if operation.name in READERS else []
     yield from (app._refuse(it) for it in (*ALWAYS, *parsed) if it)
@@ -246,14 +246,14 @@ def successes(operation: Operation) -> Iterator[Response[str]]:
     if operation.api == "SearchApi":
         yield search_api.registered()
         return
+    if operation.name == "readItem":
+        yield from (shop_api.item_answer(asked(), it) for priced in CARTS for it in priced.items)
+        return
     replays = {False, operation.name != "readCart"}
     for outcome in (Outcome(it, replayed=replayed) for it in CARTS for replayed in replays):
-        if operation.name == "reviseItem":
-            yield from (shop_api.item_answer(outcome, item_id(OWNER, it.product.id)) for it in outcome.cart.items)
-        else:
-            yield shop_api.cart_answer(outcome)
+        yield shop_api.cart_answer(asked(), outcome)
     if operation.name == "readCart":
-        yield shop_api.unless_known(asked(headers={"if-none-match": "*"}), shop_api.cart_answer(outcome))
+        yield shop_api.unless_known(asked(headers={"if-none-match": "*"}), shop_api.cart_answer(asked(), outcome))
 
 
 def errors_of(operation: Operation) -> set[tuple[int, str]]:

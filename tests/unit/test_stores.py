@@ -73,7 +73,7 @@ def test_largest_change_fits_an_expression(kind: str, records: int, age: int) ->
         idempotency_records={f"{number:016}": IdempotencyRecord("r", NOW - number - age) for number in range(records)},
     )
     key = IdempotencyKey("k" * 16, "f" * 11) if records else None
-    change = Change(NOW, key, same_version=True, refreshed={id_: snapshot(product(id_)) for id_ in ids})
+    change = Change(NOW, key, same_version=True, refreshed={id_: item(product(id_, price=9)) for id_ in ids})
 
     CHANGES[kind](DynamoDBCartStore(table, lambda: NOW), it, change)
 

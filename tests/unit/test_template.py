@@ -355,7 +355,7 @@ def test_routes_are_the_contracts() -> None:
         *(("SearchApi", method, session) for method in ("PUT", "PATCH", "DELETE")),
         *(("ShopApi", method, "/api/shop/cart") for method in ("GET", "PATCH", "DELETE")),
         ("ShopApi", "POST", "/api/shop/cart/items"),
-        *(("ShopApi", method, "/api/shop/cart/items/{id}") for method in ("PATCH", "DELETE")),
+        *(("ShopApi", method, "/api/shop/cart/items/{id}") for method in ("GET", "PATCH", "DELETE")),
     }
 
 

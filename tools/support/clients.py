@@ -200,6 +200,10 @@ class Customer:
         """Empty the cart."""
         return self.send("DELETE", CART, headers=headers)
 
+    def read_item(self, item: object) -> Reply:
+        """Read an item, by its id."""
+        return self.send("GET", f"{ITEMS}/{item}")
+
     def update_item(self, item: object, *, headers: Mapping[str, str] | None = None, **changes: object) -> Reply:
         """Change an item, by its id."""
         return self.send("PATCH", f"{ITEMS}/{item}", json=changes, headers=headers)

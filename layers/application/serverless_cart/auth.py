@@ -62,6 +62,7 @@ class Principal(NamedTuple):
     search_engines: frozenset[str]
     blocked_networks: frozenset[str]
     allowed_origins: frozenset[str]
+    currency: str = ""
 
     @classmethod
     def of(cls, token: Token, shop: Shop) -> "Principal":
@@ -73,6 +74,7 @@ class Principal(NamedTuple):
             search_engines=shop.search_engines,
             blocked_networks=shop.blocked_networks,
             allowed_origins=shop.allowed_origins,
+            currency=shop.currency,
         )
 
     def to_context(self) -> dict[str, str]:
@@ -84,6 +86,7 @@ class Principal(NamedTuple):
             "search_engines": " ".join(sorted(self.search_engines)),
             "blocked_networks": " ".join(sorted(self.blocked_networks)),
             "allowed_origins": " ".join(sorted(self.allowed_origins)),
+            "currency": self.currency,
         }
 
     @classmethod
@@ -99,4 +102,5 @@ class Principal(NamedTuple):
             search_engines=frozenset(context["search_engines"].split()),
             blocked_networks=frozenset(context["blocked_networks"].split()),
             allowed_origins=frozenset(context["allowed_origins"].split()),
+            currency=context.get("currency", ""),  # a result that was cached before an upgrade has none
         )

@@ -48,8 +48,25 @@ class IdempotencyRecord(NamedTuple):
     used_at: int
 
 
+class Price(NamedTuple):
+    """The price and the discount of one piece, in minor currency units."""
+
+    unit_price: int
+    unit_discount: int
+
+    @classmethod
+    def of(cls, product: Product) -> "Price":
+        """Return the price of a product."""
+        return cls(product.price, product.discount)
+
+
 class CartItem(NamedTuple):
-    """One item of a cart, as stored. Times are milliseconds since 1970."""
+    """One item of a cart, as stored. Times are milliseconds since 1970.
+
+    ``shown`` is the price that an answer last showed while the product was for sale, ``None`` if it is the snapshot's.
+    ``changed_from`` is the price before a change that an answer reported, until the customer makes a further change
+    (contract: Warnings).
+    """
 
     product_id: int
     quantity: int
@@ -57,6 +74,24 @@ class CartItem(NamedTuple):
     added_at: int
     updated_at: int
     snapshot: ProductSnapshot
+    shown: Price | None = None
+    changed_from: Price | None = None
+
+    @property
+    def last_shown(self) -> Price:
+        """The price that an answer last showed while the product was for sale."""
+        return self.shown or Price.of(self.snapshot.product)
+
+    def showing(self, snapshot: ProductSnapshot) -> "CartItem":
+        """Return the item after an answer that shows it by this snapshot, or by its own if that is newer."""
+        newest = max(snapshot, self.snapshot, key=lambda one: one.read_at)
+        price, last = Price.of(newest.product), self.last_shown
+        if price == last:
+            return self._replace(snapshot=newest, shown=None)
+        if not newest.product.active:
+            return self._replace(snapshot=newest, shown=last)
+        before = self.changed_from if self.changed_from not in {None, price} else last
+        return self._replace(snapshot=newest, shown=None, changed_from=before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,25 +195,17 @@ class PricedCart(NamedTuple):
         return self.subtotal - self.discount
 
 
-def price(
-    owner: Owner, cart: Cart, snapshots: Mapping[int, ProductSnapshot], last_shown: Mapping[int, Product]
-) -> PricedCart:
-    """Price a cart.
-
-    ``snapshots`` has newer snapshots of products than the cart, by product id. ``last_shown`` has the products as they
-    were last shown to the customer, by product id: a price that differs from it is a warning (contract: Warnings).
-    """
+def price(owner: Owner, cart: Cart, snapshots: Mapping[int, ProductSnapshot]) -> PricedCart:
+    """Price a cart. ``snapshots`` has newer snapshots of products than the cart's own, by product id."""
     items: list[PricedItem] = []
     warnings: list[CartWarning] = []
     quantity = items_subtotal = items_discount = 0
-    for product_id, item in cart.items.items():
-        snapshot = item.snapshot
-        if product_id in snapshots and snapshots[product_id].read_at >= snapshot.read_at:
-            snapshot = snapshots[product_id]
-        product = snapshot.product
+    for product_id, stored in cart.items.items():
+        item = stored.showing(snapshots[product_id]) if product_id in snapshots else stored
+        product = item.snapshot.product
         priced = PricedItem(item, product, product.price * item.quantity, product.discount * item.quantity)
         items.append(priced)
-        warnings += _warnings(item, product, last_shown.get(product_id, product))
+        warnings += _warnings(item, product)
         quantity += item.quantity
         if product.active:
             items_subtotal += priced.subtotal
@@ -186,15 +213,14 @@ def price(
     return PricedCart(owner, cart, tuple(items), tuple(warnings), quantity, items_subtotal, items_discount)
 
 
-def _warnings(item: CartItem, product: Product, last_shown: Product) -> list[CartWarning]:
+def _warnings(item: CartItem, product: Product) -> list[CartWarning]:
     if not product.active:
         return [CartWarning("unavailable", product.id, f"{product.name} is no longer for sale")]
     warnings = []
     changes = [
         f"the {name} of {product.name} changed from {before} to {after}"
-        for name, before, after in (
-            ("unit price", last_shown.price, product.price),
-            ("unit discount", last_shown.discount, product.discount),
+        for name, before, after in zip(
+            ("unit price", "unit discount"), item.changed_from or item.last_shown, item.last_shown, strict=True
         )
         if before != after
     ]

@@ -28,10 +28,6 @@ class Product(NamedTuple):
     stock: int | None
     active: bool
 
-    def price_differs_from(self, other: "Product") -> bool:
-        """Return whether price or discount differ."""
-        return (self.price, self.discount) != (other.price, other.discount)
-
     def faults(self) -> list[str]:
         """List the rules of the catalogue that this product breaks; the list is empty if it is valid.
 

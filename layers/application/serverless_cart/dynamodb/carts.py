@@ -11,11 +11,20 @@ attribute instead of eight, and an older snapshot compares as less than a newer 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, ItemAddition, ItemUpdate, Owner, Selections
+from serverless_cart.domain.cart import (
+    Cart,
+    CartItem,
+    IdempotencyRecord,
+    ItemAddition,
+    ItemUpdate,
+    Owner,
+    Price,
+    Selections,
+)
 from serverless_cart.domain.limits import CONTRACT_LIMITS, IDEMPOTENCY_RECORDS, MAX_SAFE_INTEGER, Limits
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.dynamodb import keys
@@ -30,12 +39,20 @@ from serverless_cart.dynamodb.attributes import (
     text,
 )
 from serverless_cart.dynamodb.catalogue import product_from_item
-from serverless_cart.dynamodb.expiry import expiry, is_expired, require_absent_or_alive, require_absent_or_expired
+from serverless_cart.dynamodb.expiry import (
+    expiry,
+    is_expired,
+    require_absent_or_alive,
+    require_absent_or_expired,
+    require_alive,
+)
 from serverless_cart.dynamodb.expression import Expression
 from serverless_cart.dynamodb.table import ConditionFailed, Table
 from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
 
 _ITEM_ATTRIBUTES: Final = ("qty", "snap", "added", "updated", "notes")
+_PRODUCT_FIELDS: Final = len(Product._fields) - 1
+"""A product's fields in a snapshot: all but its id, which the attribute's name has."""
 
 
 class DynamoDBCartStore(CartStore):
@@ -78,19 +95,23 @@ class DynamoDBCartStore(CartStore):
         """Add with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
         product = snapshot.product
         if cart.replaces_expired:
-            item = CartItem(product.id, addition.quantity, addition.notes or "", change.at, change.at, snapshot)
-            return self._replace_expired(owner, replace(_new_cart(change), items={product.id: item}), change)
+            new = _new_item(snapshot, addition, change)
+            return self._replace_expired(owner, replace(_new_cart(change), items={product.id: new}), change)
         write = Expression()
         self._require_room(write, product, addition.quantity)
         write.add(f"qty#{product.id}", number(addition.quantity))
         write.add("products", number_set([product.id]))
 
         stored = cart.items.get(product.id)
-        if stored and not snapshot.replaces(stored.snapshot, self._limits.snapshot_reuse):
+        shown = stored.showing(snapshot) if stored else _new_item(snapshot, addition, change)
+        item = change.refreshed.get(product.id, shown)
+        if stored and not _same_report(item, stored):
+            _store_snapshot(write, item, stored)
+        elif stored and not snapshot.replaces(stored.snapshot, self._limits.snapshot_reuse):
             write.require_present(f"snap#{product.id}")
         else:
-            write.require_absent_or(f"snap#{product.id}", "<=", _snapshot_value(snapshot))
-            write.set(f"snap#{product.id}", _snapshot_value(snapshot))
+            write.require_absent_or(f"snap#{product.id}", "<=", _snapshot_value(item))
+            write.set(f"snap#{product.id}", _snapshot_value(item))
 
         if addition.notes is not None:
             write.set(f"notes#{product.id}", text(addition.notes))
@@ -142,6 +163,14 @@ class DynamoDBCartStore(CartStore):
             _remove_item(write, product_id)
         return self._update(owner, cart, write, replace(change, refreshed={}))
 
+    def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:
+        """Record with one UpdateItem."""
+        write = Expression()
+        require_alive(write, now)
+        for product_id, item in items.items():
+            _store_snapshot(write, item, cart.items[product_id])
+        return self._send(owner, write, now)
+
     def _require_room(self, write: Expression, product: Product, quantity: int) -> None:
         """Require what `Cart.check_can_add` checks: the stock, the quantity of one item, the items of one cart."""
         most = self._limits.item_quantity
@@ -167,17 +196,17 @@ class DynamoDBCartStore(CartStore):
         write.set_once("created_at", number(change.at))
         write.set("updated_at", number(change.at))
         write.set("expires_at", expiry(change.at, self._limits.cart_lifetime))
-        for product_id, snapshot in change.refreshed.items():
-            # Not met if the item is gone or has a newer snapshot: the change is then tried on the newer cart.
-            value = _snapshot_value(snapshot)
-            write.require(f"{write.name(f'snap#{product_id}')} < {write.value(value)}")
-            write.set(f"snap#{product_id}", value)
+        for product_id, item in change.refreshed.items():
+            _store_snapshot(write, item, cart.items[product_id])
         if change.key:
             _record_key(write, cart, change.key, change)
+        return self._send(owner, write, change.at)
+
+    def _send(self, owner: Owner, write: Expression, now: int) -> Cart:
         try:
-            return cart_from_item(self._table.update(keys.cart(owner), write), change.at)
+            return cart_from_item(self._table.update(keys.cart(owner), write), now)
         except ConditionFailed as failed:
-            raise Conflict(cart_from_item(failed.item, change.at)) from None
+            raise Conflict(cart_from_item(failed.item, now)) from None
 
     def _replace_expired(self, owner: Owner, new: Cart, change: Change) -> Cart:
         """Write a new cart over an expired one that DynamoDB has not deleted yet."""
@@ -206,7 +235,7 @@ def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = CONTRACT_LI
             item[name] = number(selected)
     for product_id, cart_item in cart.items.items():
         item[f"qty#{product_id}"] = number(cart_item.quantity)
-        item[f"snap#{product_id}"] = _snapshot_value(cart_item.snapshot)
+        item[f"snap#{product_id}"] = _snapshot_value(cart_item)
         item[f"added#{product_id}"] = number(cart_item.added_at)
         item[f"updated#{product_id}"] = number(cart_item.updated_at)
         if cart_item.notes:
@@ -243,26 +272,58 @@ def _read_items(item: Item, products: Sequence[str]) -> list[CartItem]:
     snapshots = [item[f"snap#{product_id}"]["S"].partition(" ") for product_id in products]
     # One text for all of them, because calling the JSON parser takes longer than parsing one snapshot.
     parsed = from_json(f"[{','.join(fields for _, _, fields in snapshots)}]")
-    return [
-        CartItem(
-            product_id=int(product_id),
-            quantity=int(item[f"qty#{product_id}"]["N"]),
-            notes=item[f"notes#{product_id}"]["S"] if f"notes#{product_id}" in item else "",
-            added_at=int(item[f"added#{product_id}"]["N"]),
-            updated_at=int(item[f"updated#{product_id}"]["N"]),
-            snapshot=ProductSnapshot(Product(int(product_id), *fields), int(read_at)),
+    items = []
+    for product_id, (read_at, _, _), fields in zip(products, snapshots, parsed, strict=True):
+        product = Product(int(product_id), *fields[:_PRODUCT_FIELDS])
+        prices = fields[_PRODUCT_FIELDS:]
+        items.append(
+            CartItem(
+                product_id=product.id,
+                quantity=int(item[f"qty#{product_id}"]["N"]),
+                notes=item[f"notes#{product_id}"]["S"] if f"notes#{product_id}" in item else "",
+                added_at=int(item[f"added#{product_id}"]["N"]),
+                updated_at=int(item[f"updated#{product_id}"]["N"]),
+                snapshot=ProductSnapshot(product, int(read_at)),
+                shown=Price(*prices[:2]) if prices and Price(*prices[:2]) != Price.of(product) else None,
+                changed_from=Price(*prices[2:]) if prices[2:] else None,
+            )
         )
-        for product_id, (read_at, _, _), fields in zip(products, snapshots, parsed, strict=True)
-    ]
+    return items
 
 
-def _snapshot_value(snapshot: ProductSnapshot) -> dict[str, str]:
-    """Write a snapshot: thirteen digits of milliseconds, which compare as text until the year 2286, then JSON."""
-    product = snapshot.product
-    fields = [
+def _snapshot_value(item: CartItem) -> dict[str, str]:
+    """Write an item's snapshot: 13 digits of milliseconds, which compare as text until the year 2286, then JSON.
+
+    The prices that were shown follow only if they differ from the snapshot's or if a change of them was reported.
+    """
+    product = item.snapshot.product
+    fields: list[Any] = [
         product.ref, product.name, product.image, product.price, product.discount, product.stock, product.active,
     ]  # fmt: skip
-    return text(f"{snapshot.read_at:013d} {to_json(fields).decode()}")
+    if item.shown or item.changed_from:
+        fields += [*item.last_shown, *(item.changed_from or ())]
+    return text(f"{item.snapshot.read_at:013d} {to_json(fields).decode()}")
+
+
+def _store_snapshot(write: Expression, item: CartItem, stored: CartItem) -> None:
+    """Store an item's snapshot and shown prices, if they are as they were read."""
+    write.require_equal(f"snap#{item.product_id}", _snapshot_value(stored))
+    write.set(f"snap#{item.product_id}", _snapshot_value(item))
+
+
+def _same_report(item: CartItem, other: CartItem) -> bool:
+    return (item.last_shown, item.changed_from) == (other.last_shown, other.changed_from)
+
+
+def _new_item(snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> CartItem:
+    return CartItem(
+        product_id=snapshot.product.id,
+        quantity=addition.quantity,
+        notes=addition.notes or "",
+        added_at=change.at,
+        updated_at=change.at,
+        snapshot=snapshot,
+    )
 
 
 def _remove_item(write: Expression, product_id: int) -> None:

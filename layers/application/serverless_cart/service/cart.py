@@ -7,16 +7,19 @@ from typing import ClassVar, Final
 from serverless_cart.domain.cart import (
     NOT_FOR_SALE,
     Cart,
+    CartItem,
     ItemAddition,
     ItemUpdate,
     Owner,
+    Price,
     PricedCart,
+    PricedItem,
     price,
     stale_products,
 )
 from serverless_cart.domain.errors import IdempotencyKeyReused, InvalidProduct, ItemNotFound, Refusal
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
-from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.domain.product import ProductSnapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
@@ -80,8 +83,6 @@ class _Operation:
     owner: Owner
     keeps_items: ClassVar[bool] = True
     """Whether items stay in the cart. If so, stale prices are read before the write, which stores them too."""
-    reports_prices: ClassVar[bool] = True
-    """Whether the answer reports changed prices. If not, they are not stored, so that a later answer reports them."""
 
     def locate(self, cart: Cart) -> int | None:  # noqa: ARG002
         """Return the product that must have been read before `check`, if any. Raises `ItemNotFound`."""
@@ -113,7 +114,6 @@ class _Add(_Operation):
 class _UpdateItem(_Operation):
     item: int
     update: ItemUpdate
-    reports_prices = False
 
     def locate(self, cart: Cart) -> int | None:
         product_id = _find_product(self.owner, cart, self.item)
@@ -170,9 +170,21 @@ class CartService:
         self._limits = limits
 
     def read(self, owner: Owner) -> PricedCart:
-        """Return the customer's cart, for GET /api/shop/cart: one database call; nothing is written."""
+        """Return the customer's cart, for GET /api/shop/cart: one database call.
+
+        A changed price that it reports for the first time takes one call more, which records that it was reported.
+        """
+        return self._shown(owner, self._store.read(owner), {})
+
+    def peek(self, owner: Owner) -> PricedCart:
+        """Return the cart as `read` does, but for someone else than the customer: nothing is recorded."""
+        return self._priced(owner, self._store.read(owner), {})
+
+    def read_item(self, owner: Owner, item: int) -> PricedItem:
+        """Return one item, for GET /api/shop/cart/items/{id}: one database call. Raises `ItemNotFound`."""
         cart = self._store.read(owner)
-        return self._priced(owner, cart, {}, _products(cart))
+        product_id = _find_product(owner, cart, item)
+        return next(priced for priced in self._priced(owner, cart, {}).items if priced.item.product_id == product_id)
 
     def add(self, owner: Owner, addition: ItemAddition, preconditions: Preconditions) -> Outcome:
         """Add a quantity of a product, for POST /api/shop/cart/items: two database calls."""
@@ -202,19 +214,18 @@ class CartService:
     def _execute(
         self, operation: _Operation, preconditions: Preconditions, cart: Cart, snapshots: Snapshots | None = None
     ) -> Outcome:
-        """Apply an operation to the cart as read or, after a conflict, to the newer cart."""
+        """Apply an operation to the cart as it was read, or as concurrent changes have left it since."""
         owner = operation.owner
         snapshots = snapshots or {}
-        last_shown: dict[int, Product] = {}
+        reported = _reports(cart)
         ambiguous = 0
         for _ in range(MAX_CONFLICT_RETRIES):
             now = self._clock()
-            last_shown = _products(cart) | last_shown
             if preconditions.is_replay(cart, now):
-                return Outcome(self._priced(owner, cart, snapshots, last_shown), replayed=not ambiguous)
+                return Outcome(self._shown(owner, cart, snapshots), replayed=not ambiguous)
             needed = operation.locate(cart)
             if not preconditions.allow(cart):
-                raise CartChanged(self._priced(owner, cart, snapshots, last_shown))
+                raise CartChanged(self._priced(owner, cart, snapshots))
             if needed is not None and needed not in snapshots:
                 snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age, also=needed)
             operation.check(cart, snapshots)
@@ -224,7 +235,7 @@ class CartService:
                 at=now,
                 key=preconditions.key,
                 same_version=preconditions.versions is not None,
-                refreshed=_snapshots_to_store(cart, snapshots, changed_prices=operation.reports_prices),
+                refreshed=_items_to_store(cart, snapshots, reported),
             )
             try:
                 changed = operation.apply(self._store, cart, snapshots, change)
@@ -237,18 +248,34 @@ class CartService:
                 ambiguous += 1
                 cart = self._store.read(owner)
             else:
-                return Outcome(self._priced(owner, changed, snapshots, last_shown))
+                return Outcome(self._shown(owner, changed, snapshots))
         raise Unavailable
 
-    def _priced(self, owner: Owner, cart: Cart, snapshots: Snapshots, last_shown: Mapping[int, Product]) -> PricedCart:
-        """Price a cart with snapshots that are fresh enough (contract: Prices)."""
-        snapshots = self._refreshed(owner, cart, snapshots, self._limits.price_age)
-        return price(owner, cart, snapshots, last_shown)
+    def _shown(self, owner: Owner, cart: Cart, snapshots: Snapshots) -> PricedCart:
+        """Price a cart for an answer to the customer, and record the changed prices that the answer reports."""
+        for _ in range(MAX_CONFLICT_RETRIES):
+            snapshots = self._refreshed(owner, cart, snapshots, self._limits.price_age)
+            changed = {
+                product_id: item
+                for product_id, item in _items_to_store(cart, snapshots).items()
+                if item.last_shown != cart.items[product_id].last_shown
+            }
+            if not changed:
+                return price(owner, cart, snapshots)
+            try:
+                cart = self._store.record_shown(owner, cart, changed, self._clock())
+            except Conflict as conflict:
+                cart = conflict.current
+        raise Unavailable
+
+    def _priced(self, owner: Owner, cart: Cart, snapshots: Snapshots) -> PricedCart:
+        """Price a cart by snapshots that are not older than the contract allows."""
+        return price(owner, cart, self._refreshed(owner, cart, snapshots, self._limits.price_age))
 
     def _refreshed(
         self, owner: Owner, cart: Cart, snapshots: Snapshots, age: int, also: int | None = None
     ) -> Snapshots:
-        """Read the products whose snapshots are at least ``age`` seconds old, and ``also``: one call, or none."""
+        """Read the products whose snapshots are at least ``age`` seconds old, and one more: one call, or none."""
         stale = {product.id: product for product in stale_products(cart, snapshots, self._clock(), age)}
         if also is not None:
             stale[also] = cart.items[also].snapshot.product
@@ -263,21 +290,29 @@ def _find_product(owner: Owner, cart: Cart, item: int) -> int:
     raise ItemNotFound
 
 
-def _products(cart: Cart) -> dict[int, Product]:
-    """Return the cart's products as they were last shown to the customer, by id."""
-    return {product_id: item.snapshot.product for product_id, item in cart.items.items()}
-
-
-def _snapshots_to_store(cart: Cart, snapshots: Snapshots, *, changed_prices: bool) -> dict[int, ProductSnapshot]:
-    """Return the snapshots that are newer than the cart's own: a change stores them at no further cost.
-
-    A stored price counts as reported, so a changed one is stored only if the answer reports it.
-    """
-    stored = {product_id: item.snapshot for product_id, item in cart.items.items()}
+def _reports(cart: Cart) -> dict[int, tuple[Price, Price]]:
+    """Return the price changes that earlier answers have reported, by product."""
     return {
-        product_id: snapshot
-        for product_id, snapshot in snapshots.items()
-        if product_id in stored
-        and snapshot.read_at > stored[product_id].read_at
-        and (changed_prices or not snapshot.product.price_differs_from(stored[product_id].product))
+        product_id: (item.changed_from, item.last_shown)
+        for product_id, item in cart.items.items()
+        if item.changed_from is not None
     }
+
+
+def _items_to_store(
+    cart: Cart, snapshots: Snapshots, acknowledged: Mapping[int, tuple[Price, Price]] | None = None
+) -> dict[int, CartItem]:
+    """Return the items that an answer shows by newer snapshots, which a change stores at no further cost.
+
+    A change counts as having seen what was reported before it began: the reports that are ``acknowledged``.
+    """
+    items = {}
+    for product_id, stored in cart.items.items():
+        item = stored
+        if acknowledged and acknowledged.get(product_id) == (stored.changed_from, stored.last_shown):
+            item = item._replace(changed_from=None)
+        if product_id in snapshots:
+            item = item.showing(snapshots[product_id])
+        if item != stored:
+            items[product_id] = item
+    return items

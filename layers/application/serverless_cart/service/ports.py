@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from serverless_cart.domain.cart import Cart, ItemAddition, ItemUpdate, Owner
+from serverless_cart.domain.cart import Cart, CartItem, ItemAddition, ItemUpdate, Owner
 from serverless_cart.domain.product import Product, ProductSnapshot
 
 
@@ -30,13 +30,14 @@ class Change:
     """The parameters that all changes of a cart share.
 
     ``at`` is the time in milliseconds since 1970; ``key`` is stored with the cart; ``same_version`` requires the
-    version that was read; ``refreshed`` are newer snapshots to store with items of the cart, by product id.
+    version that was read; ``refreshed`` are items of the cart, by product id, to store their snapshots and
+    shown prices.
     """
 
     at: int
     key: IdempotencyKey | None = None
     same_version: bool = False
-    refreshed: Mapping[int, ProductSnapshot] = field(default_factory=dict)
+    refreshed: Mapping[int, CartItem] = field(default_factory=dict)
 
 
 class CartStore(Protocol):
@@ -82,5 +83,12 @@ class CartStore(Protocol):
         """Remove all items; the creation time, the selections and the idempotency records stay.
 
         The write requires that the cart has the products that were read.
+        """
+        ...
+
+    def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:
+        """Store the snapshots and shown prices of items, by product id; the version of the cart stays.
+
+        The write requires that they are as they were read. ``now`` is milliseconds since 1970.
         """
         ...

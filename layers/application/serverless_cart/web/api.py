@@ -36,7 +36,9 @@ class Api:
     kind: Kind
     errors: ErrorTable
     check: Callable[[Request], None] = lambda _request: None
-    describe: Callable[[Refusal, str], tuple[str, Mapping[str, str]]] = lambda _refusal, error: (error, {})
+    describe: Callable[[Refusal, str, Request | None], tuple[str, Mapping[str, str]]] = (
+        lambda _refusal, error, _request: (error, {})
+    )
 
 
 class App(APIGatewayRestResolver):
@@ -80,7 +82,7 @@ class App(APIGatewayRestResolver):
 
     def _refuse(self, refusal: Refusal) -> Response[str]:
         status, reason = self.api.errors[type(refusal)]
-        error, headers = self.api.describe(refusal, reason)
+        error, headers = self.api.describe(refusal, reason, self.context.get("parsed_request"))
         self._telemetry.refused(reason)
         body: dict[str, Any] = {"error": error}
         if refusal.details:

@@ -8,7 +8,7 @@ from serverless_cart.domain.cart import Owner, PricedCart, PricedItem
 from serverless_cart.domain.public_ids import cart_id, item_id
 
 
-def cart_json(priced: PricedCart) -> dict[str, Any]:
+def cart_json(priced: PricedCart, currency: str) -> dict[str, Any]:
     """Return the JSON of a cart (contract: Cart)."""
     cart = priced.cart
     return {
@@ -24,6 +24,7 @@ def cart_json(priced: PricedCart) -> dict[str, Any]:
         "subtotal": priced.subtotal,
         "discount": priced.discount,
         "total": priced.total,
+        "currency": currency or None,
         "items": [item_json(priced.owner, item) for item in priced.items],
         "warnings": [
             {"code": warning.code, "item": item_id(priced.owner, warning.product_id), "message": warning.message}

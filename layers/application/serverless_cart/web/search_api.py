@@ -149,7 +149,7 @@ def _check_search_engine(request: Request) -> None:
         raise Unauthenticated
 
 
-def _describe(refusal: Refusal, error: str) -> tuple[str, Mapping[str, str]]:
+def _describe(refusal: Refusal, error: str, _request: Request | None) -> tuple[str, Mapping[str, str]]:
     if isinstance(refusal, MissingSessionFields):
         error = f"{error}: {json.dumps(refusal.fields)}"
     return error, {}

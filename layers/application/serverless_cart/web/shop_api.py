@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from serverless_cart.domain import errors
-from serverless_cart.domain.cart import ItemAddition, ItemUpdate, Owner, PricedCart
+from serverless_cart.domain.cart import ItemAddition, ItemUpdate, Owner, PricedCart, PricedItem
 from serverless_cart.domain.errors import ItemNotFound, Refusal
 from serverless_cart.domain.limits import (
     CONTRACT_LIMITS,
@@ -128,10 +128,10 @@ class NoBody(BaseModel):
     """The body of a route that takes none: it is not parsed."""
 
 
-def _describe(refusal: Refusal, error: str) -> tuple[str, Mapping[str, str]]:
-    """Add the current entity tag to the refusal of another version."""
-    if isinstance(refusal, CartChanged):
-        return error, {"ETag": _entity_tag(refusal.current, to_json(cart_json(refusal.current)))}
+def _describe(refusal: Refusal, error: str, request: Request | None) -> tuple[str, Mapping[str, str]]:
+    """Return the current entity tag with a refusal of another version."""
+    if isinstance(refusal, CartChanged) and request is not None:
+        return error, {"ETag": _entity_tag(refusal.current, _cart_text(request, refusal.current))}
     return error, {}
 
 
@@ -179,18 +179,18 @@ def item_of(request: Request) -> int:
     return int(item) if _ITEM_ID.fullmatch(item) else NO_ITEM
 
 
-def cart_answer(outcome: Outcome) -> Response[str]:
+def cart_answer(request: Request, outcome: Outcome) -> Response[str]:
     """Answer with the whole priced cart."""
-    return _answer(outcome, to_json(cart_json(outcome.cart)))
+    body = _cart_text(request, outcome.cart)
+    headers = {"ETag": _entity_tag(outcome.cart, body), "Cache-Control": "private, no-cache"}
+    if outcome.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return json_response(200, body, headers)
 
 
-def item_answer(outcome: Outcome, item: int) -> Response[str]:
-    """Answer with one item. Raises `ItemNotFound` if a replayed request finds that it is gone."""
-    for priced in outcome.cart.items:
-        body = item_json(outcome.cart.owner, priced)
-        if body["id"] == item:
-            return _answer(outcome, to_json(body))
-    raise ItemNotFound
+def item_answer(request: Request, item: PricedItem) -> Response[str]:
+    """Answer with one item."""
+    return json_response(200, to_json(item_json(owner_of(request), item)), {"Cache-Control": "private, no-cache"})
 
 
 def unless_known(request: Request, answer: Response[str]) -> Response[str]:
@@ -201,11 +201,8 @@ def unless_known(request: Request, answer: Response[str]) -> Response[str]:
     return answer
 
 
-def _answer(outcome: Outcome, body: str) -> Response[str]:
-    headers = {"ETag": _entity_tag(outcome.cart, body), "Cache-Control": "private, no-cache"}
-    if outcome.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return json_response(200, body, headers)
+def _cart_text(request: Request, cart: PricedCart) -> str:
+    return to_json(cart_json(cart, request.principal.currency))
 
 
 def _parse(request: Request, model: type[Body], limits: Limits = CONTRACT_LIMITS) -> tuple[Body, Preconditions]:
