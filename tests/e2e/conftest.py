@@ -78,11 +78,6 @@ def shop(stack: Stack, database: Database) -> str:
     return database.token(stack.api_key).shop
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Visitors and customers
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="session")
 def new_visitor(stack: Stack, search_http: Http) -> Callable[[], Visitor]:
     """Return a function that makes visitors of the demo shop, each in a new search session."""
@@ -168,11 +163,6 @@ def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
         new_customer=new,
         other_customer=other,
     )
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Products and carts
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SHOP_PATHS = {
     "/api/shop/cart": {"GET", "PATCH", "DELETE"},
     "/api/shop/cart/items": {"POST"},
-    "/api/shop/cart/items/7": {"PATCH", "DELETE"},
+    "/api/shop/cart/items/7": {"GET", "PATCH", "DELETE"},
 }
 """The methods of each path of the Shop API."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"}

@@ -26,13 +26,6 @@ def test_put_registers_an_item_for_24_hours(visitor: Visitor, database: Database
     assert lifetime == pytest.approx(DAY, abs=30)
 
 
-def test_body_wins_over_query_field_by_field(visitor: Visitor, database: Database) -> None:
-    query = {"id": "41", "index": "product", "title": "query", "amount": "5", "price": "1"}
-    assert visitor.send("PUT", params=query, json={"id": 42, "title": TITLE, "price": 2}) == REGISTERED
-    item = SessionItem(amount=5, clicks=1, title=TITLE, price=Decimal(2))
-    assert database.session(visitor.hashid, visitor.session) == {("product", "42"): item}
-
-
 @pytest.mark.parametrize("where", ["json", "params"])
 def test_patch_subtracts_until_the_item_leaves(visitor: Visitor, database: Database, where: str) -> None:
     visitor.put("41")
@@ -79,16 +72,6 @@ def test_longest_texts_are_accepted(visitor: Visitor, database: Database) -> Non
     assert longest.send("PUT", json={"id": id_, "index": index, "title": title}) == REGISTERED
     items = database.session(visitor.hashid, "🛒" * 16 + visitor.session[-16:])
     assert {key: item.title for key, item in items.items()} == {(index, id_): title}
-
-
-def test_hashid_is_case_insensitive(visitor: Visitor, database: Database) -> None:
-    loud = Visitor(visitor.http, visitor.token, visitor.hashid.upper(), visitor.session)
-    assert loud.hashid != visitor.hashid
-    visitor.put("42")
-    assert loud.put("42") == REGISTERED
-    assert database.session(visitor.hashid, visitor.session)["product", "42"].amount == 2
-    assert loud.delete() == REGISTERED
-    assert database.session(visitor.hashid, visitor.session) == {}
 
 
 STRANGE_SESSIONS = [

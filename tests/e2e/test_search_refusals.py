@@ -19,11 +19,6 @@ MISSING = Reply(400, {"error": 'Following fields are missing: ["id", "index"]'})
 every_method = pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# 400
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @every_method
 @pytest.mark.parametrize("character", ["s", "%20", "%F0%9F%9B%92"], ids=["plain", "space", "emoji"])
 def test_session_id_is_measured_decoded(visitor: Visitor, method: str, character: str) -> None:
@@ -49,10 +44,6 @@ def test_session_id_is_measured_decoded(visitor: Visitor, method: str, character
 def test_bad_request_is_refused(untouched: Visitor, method: str, request_: dict[str, Any], reply: Reply) -> None:
     assert untouched.send(method, **request_) == reply
 
-
-# ----------------------------------------------------------------------------------------------------------------------
-# 403
-# ----------------------------------------------------------------------------------------------------------------------
 
 MALFORMED = [
     "", "Token", "Token ", "{key}", "Token  {key}", "Token\t{key}", "Bearer {key}", "Token {key}0", "Token x{key}",

@@ -14,7 +14,7 @@ import pytest
 from local.stack import Stack
 from serverless_cart.auth import Token
 from serverless_cart.domain.product import Product
-from tests.support.shopper import CHANGES, ITEM_NOT_FOUND, NOT_FOUND, ROUTES, SLASHES, Shopper, moment
+from tests.support.shopper import ITEM_NOT_FOUND, NOT_FOUND, ROUTES, SLASHES, Shopper, moment
 from tools.support.clients import CART, ITEMS, NOTE, Customer, Reply
 from tools.support.database import Database
 
@@ -47,11 +47,6 @@ def item_json(product: Product, quantity: int, notes: str) -> dict[str, Any]:
         "discount": product.discount * quantity,
         "total": (product.price - product.discount) * quantity,
     }
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The routes
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @every_slash
@@ -179,10 +174,6 @@ def test_tokens_of_one_customer_open_the_same_cart(customer: Customer, database:
     assert replace(customer, token=f"us1-{token}").add(lamp.id).body["quantity"] == 2
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# 404
-# ----------------------------------------------------------------------------------------------------------------------
-
 NO_ITEMS = ["0", "1", "-1", str(2**53), "9" * 17, "9" * 5_000, "{product}", "{cart}", "-{item}"]
 NO_INTEGERS = [
     "abc", "1.5", "{item}.0", "{item}x", "+{item}", "{item}e0", "%20", "%20{item}", "{item}%20", "%00", "{item}%0A",
@@ -215,21 +206,6 @@ def test_item_of_another_customer_is_not_found(
     assert item["id"] != unchanged.item
     assert Shopper(thief, unchanged.lamp, unchanged.item).ask(route) == ITEM_NOT_FOUND
     assert thief.read().body["items"] == [item]
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Time
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("route", CHANGES)
-def test_change_extends_the_cart_by_30_days(shopper: Shopper, database: Database, route: str) -> None:
-    owner = shopper.customer.owner
-    database.let_cart_age(owner)
-    assert shopper.ask("read").body["count"] == 1
-    assert database.cart_lifetime(owner) < 61
-    assert shopper.ask(route).status == 200
-    assert database.cart_lifetime(owner) == pytest.approx(MONTH, abs=30)
 
 
 def test_expired_cart_counts_as_absent(shopper: Shopper, database: Database) -> None:

@@ -37,11 +37,6 @@ def cartless(customer: Customer, database: Database) -> Iterator[Customer]:
     assert not database.has_cart(customer.owner)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# 400
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("route", ["add", "select", "update"])
 def test_body_that_is_no_object_is_invalid(unchanged: Shopper, route: str) -> None:
     method, path = ROUTES[route]
@@ -89,11 +84,6 @@ def test_cart_takes_100_products_and_9999_of_each(
     assert_invalid(customer.add(a_hundred_products[0].id), "cart is full", "quantity")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# 401
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @every_slash
 @every_route
 def test_no_route_opens_without_a_customer_token(unchanged: Shopper, stack: Stack, route: str, slash: str) -> None:
@@ -123,11 +113,6 @@ def test_scheme_case_and_zone_are_ignored(shopper: Shopper) -> None:
     for form in ("Token {}", "token {}", "TOKEN eu1-{}", "Token us1-{}", "Token ap1-{}"):
         header = form.format(shopper.customer.token)
         assert shopper.ask("add", headers={"Authorization": header}).status == 200
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# 403
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @every_slash
@@ -192,11 +177,6 @@ def test_listed_origin_or_none_is_allowed(guarded: Guarded, customer: Customer) 
         assert guarded.customer.read(headers={"Origin": origin}).status == 200
     assert guarded.customer.read().status == 200
     assert customer.read(headers={"Origin": "https://anywhere.example"}).status == 200, "a shop without a list"
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The order of the checks
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_errors_come_in_the_contract_order(guarded: Guarded, database: Database) -> None:

@@ -25,11 +25,6 @@ def is_replay(reply: Reply) -> bool:
     return reply.status == 200 and REPLAYED in reply.headers
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Idempotency-Key
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @every_change
 def test_repeated_key_is_applied_once(shopper: Shopper, database: Database, route: str) -> None:
     first = shopper.ask(route, headers=KEY)
@@ -40,13 +35,6 @@ def test_repeated_key_is_applied_once(shopper: Shopper, database: Database, rout
     others = [other for other in CHANGES if other != route]
     assert [shopper.ask(other, headers=KEY) for other in others] == [REUSED] * 4
     assert database.cart(shopper.customer.owner) == row
-
-
-@every_change
-def test_replay_precedes_the_other_checks(shopper: Shopper, database: Database, route: str) -> None:
-    shopper.ask(route, headers=KEY)
-    database.sell(shopper.customer.owner.shop, product_id=shopper.lamp.id, active=False)
-    assert is_replay(shopper.ask(route, headers={**KEY, "If-Match": NO_VERSION}))
 
 
 @every_change
@@ -63,14 +51,7 @@ def test_key_is_remembered_for_24_hours(shopper: Shopper, database: Database, ro
         assert again.version > first.version
 
 
-def test_cart_remembers_its_last_32_keys(shopper: Shopper) -> None:
-    for n in range(33):
-        assert shopper.ask("add", headers={"Idempotency-Key": f"k{n}"}).status == 200
-    assert is_replay(shopper.ask("add", headers={"Idempotency-Key": "k1"}))
-    assert not is_replay(shopper.ask("add", headers={"Idempotency-Key": "k0"}))
-
-
-@pytest.mark.parametrize("key", ["x", "x" * 255, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"], ids=["short", "long", "signs"])
+@pytest.mark.parametrize("key", ["x" * 255, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"], ids=["long", "signs"])
 def test_key_is_visible_ascii(shopper: Shopper, key: str) -> None:
     replies = [shopper.ask("add", headers={"Idempotency-Key": key}) for _ in range(2)]
     assert [is_replay(reply) for reply in replies] == [False, True]
@@ -82,11 +63,6 @@ def test_bad_key_is_a_validation_error(unchanged: Shopper, key: str | bytes) -> 
         reply = unchanged.ask(route, headers={"Idempotency-Key": key})
         assert_invalid(reply, "validation error", "Idempotency-Key")
     assert unchanged.ask("read", headers={"Idempotency-Key": key}).status == 200
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Entity tags
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @every_change
@@ -113,13 +89,6 @@ def test_known_cart_is_304(shopper: Shopper, new_customer: Callable[[], Customer
     reply = customer.read(headers=headers)  # `Http.send` checks that it has no body and the CORS headers
     assert reply == Reply(304, None)
     assert {reply.headers[name] for name in ("ETag", "Cache-Control")} == {full.headers["ETag"], "private, no-cache"}
-
-
-def test_unknown_cart_is_sent(shopper: Shopper) -> None:
-    full = shopper.ask("read")
-    tag = full.headers["ETag"].strip('"')
-    for known in (f'"{full.version}-{"0" * 16}"', NO_VERSION, tag, '"*"', '""', ""):
-        assert (known, shopper.ask("read", headers={"If-None-Match": known})) == (known, full)
 
 
 def test_changed_price_changes_the_tag_not_the_version(shopper: Shopper, database: Database) -> None:

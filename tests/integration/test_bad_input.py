@@ -30,10 +30,6 @@ STATUSES = {200, 304, 400, 403, 404, 412, 422}
 OURS = (f"SESSION#{HASHID}#", keys.cart(OWNER).pk)
 """The partitions that the tokens of the events may change."""
 
-# ----------------------------------------------------------------------------------------------------------------------
-# What the local cloud never passes on to a function
-# ----------------------------------------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize(
     ("spelled", "session_id"),
@@ -82,10 +78,6 @@ def test_two_tokens_in_one_header_are_refused(shop: Bundle, token: str) -> None:
     (statement,) = answer["policyDocument"]["Statement"]
     assert (statement["Effect"], answer.get("context")) == ("Deny", None)
 
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Generated requests
-# ----------------------------------------------------------------------------------------------------------------------
 
 texts = st.text(max_size=40) | st.text(st.sampled_from("#*%/\\.:\"'\x00\r\n{}[]0123456789aZ \ud800🎁"), max_size=40)
 values = st.recursive(

@@ -39,11 +39,6 @@ every_change = pytest.mark.parametrize("kind", CHANGES)
 every_get = pytest.mark.parametrize("name", ["get", "get_trailing_slash", "get_null_headers"])
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# GET
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @every_get
 def test_no_cart_reads_as_empty_and_writes_nothing(shop: Bundle, name: str) -> None:
     answer = shop.send("cart", load(f"cart/{name}"))
@@ -92,11 +87,6 @@ def test_cart_of_another_customer_is_hidden(shop: Bundle, who: dict[str, str]) -
 
     assert (answer.body["items"], answer.body["id"] == cart_id(OWNER)) == ([], False)
     assert shop.cart_row() == row
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# PATCH
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -154,11 +144,6 @@ def test_unknown_fields_are_ignored(shop: Bundle) -> None:
     assert after == before | {"shipping_method": 4}
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# DELETE
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ["delete", "delete_trailing_slash", "delete_null_headers", "delete_once"])
 def test_clear_keeps_id_creation_and_selections(shop: Bundle, name: str) -> None:
     shop.sell(product(7))
@@ -195,11 +180,6 @@ def test_empty_cart_can_be_cleared_and_filled(shop: Bundle) -> None:
 
     (item,) = add(shop, quantity=3).body["items"]
     assert (item["quantity"], item["notes"]) == (3, "")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Calls and lifetime, on every route
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @every_change

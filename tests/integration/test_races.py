@@ -52,11 +52,6 @@ def outcome(answer: Answer) -> tuple[int, Any]:
     return answer.status, answer.body.get("error")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Adding
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @with_or_without
 def test_parallel_adds_of_a_product_both_count(shop: Bundle, held: int) -> None:
     for _ in range(held):
@@ -116,11 +111,6 @@ def test_quantity_never_passes_its_limit(shop: Bundle) -> None:
 
     assert outcome(add(shop, 7)) == (400, "cart is full")
     assert shop.cart_row()["qty#7"] == "9999"
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# One key, one version
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @every_change
@@ -183,11 +173,6 @@ def test_absent_version_is_changed_once(shop: Bundle) -> None:
     assert add(shop, headers={"If-Match": answer.headers["ETag"]}).status == 200
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Prices
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @every_change
 def test_newer_price_of_another_change_is_kept(shop: Bundle, kind: str) -> None:
     shop.sell(product(7, price=100, discount=0))
@@ -211,11 +196,6 @@ def test_newer_price_of_another_change_is_kept(shop: Bundle, kind: str) -> None:
     if kind != "clear":
         assert "130,0," in shop.cart_row()["snap#7"]
         assert {line["product"]["id"]: line["unit_price"] for line in read(shop).body["items"]}[7] == 130
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Expired carts
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "BatchGetItem"])
@@ -268,11 +248,6 @@ def test_keyed_replacement_happens_once_without_an_answer(shop: Bundle, *, appli
     assert quantities(add(shop, quantity=2, headers=once())) == {123: 2}
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Removing and clearing
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("kind", ["update quantity", "update notes", "remove"])
 @pytest.mark.parametrize("other", ["remove", "clear"])
 def test_removed_item_is_never_restored(shop: Bundle, kind: str, other: str) -> None:
@@ -307,11 +282,6 @@ def test_clear_needs_no_retry_after_a_select(shop: Bundle) -> None:
 
     assert (quantities(answer), answer.body["address"]) == ({}, 4)
     assert shop.database.calls == CALLS["select"], "only those of the other: this one did not retry"
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Search sessions
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def amounts(bundle: Bundle) -> list[tuple[str, str]]:

@@ -33,11 +33,6 @@ def send(shop: Bundle, route: str, **changes: Any) -> Answer:
     return shop.send(name.partition("/")[0], altered(load(name), **changes))
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# 400 validation error
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 NO_OBJECTS: list[str | bytes | None] = [
     *(None, "", "[]", '"text"', "null", "7", "{", "product=7", '{"product": NaN}', '{"address": NaN}'),
     *("[" * 100_000, b"\xff", b'{"a": "\xed\xa0\x80"}', b'{"a": "\xc0\xaf"}', '{"a": "ü"}'.encode("latin-1")),
@@ -54,7 +49,8 @@ def test_body_that_is_no_object_is_invalid(shop: Bundle, route: str) -> None:
 
 NOT_INTEGERS: list[object] = ["2", 2.5, True, False, [], [2], {}, ""]
 QUANTITIES = [*NOT_INTEGERS, None, 0, -1, 10_000, 10**30]
-NOTES: list[object] = [None, 5, True, ["a"], {}, "x" * 501, "🛒" * 501, "\ud800"]
+SURROGATES = ["\ud800", "\udfff", "\udfff\ud800", "a\udbff", "\ud83dA"]
+NOTES: list[object] = [None, 5, True, ["a"], {}, "x" * 501, "🛒" * 501, *SURROGATES]
 SELECTIONS = [*NOT_INTEGERS, -1, 2**53, 10**30]
 FIELDS: list[tuple[str, str, list[object]]] = [
     ("add", "product", [*NOT_INTEGERS, None]),
@@ -99,11 +95,6 @@ def test_all_invalid_fields_are_named(shop: Bundle, route: str, body: dict[str, 
         assert all(texts and all(texts) for texts in answer.body["details"].values())
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# 401, 403, 404 and 413 before the table is read
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @every_route
 @pytest.mark.parametrize(
     ("changes", "status", "error"),
@@ -129,10 +120,6 @@ def test_refused_request_reaches_no_table(
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert shop.database.calls == []
 
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The order of the checks
-# ----------------------------------------------------------------------------------------------------------------------
 
 NO_INTEGER = "404 item not found (no integer)"
 ORDER = [

@@ -62,11 +62,6 @@ def test_changed_price_changes_the_tag_not_the_version(shop: Bundle) -> None:
     assert add(shop, headers={"If-Match": before.headers["ETag"]}).status == 200
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# If-Match
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @every_change
 @pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"1-0", "2-ab", {tag}', "*", ""])
 def test_change_of_the_current_version_is_made(shop: Bundle, kind: str, form: str) -> None:
@@ -117,11 +112,6 @@ def test_keyed_change_of_the_absent_version_is_made_once(shop: Bundle) -> None:
     assert [(answer.status, quantities(answer)) for answer in answers] == [(200, {123: 2})] * 2
     assert is_replay(answers[1])
     assert is_refusal(late, 412, "cart has changed")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# If-None-Match
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["get_if_none_match", "get_other_case_headers"])
