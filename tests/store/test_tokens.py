@@ -5,8 +5,8 @@ import pytest
 from serverless_cart.auth import Principal, Token, digest
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
-from serverless_cart.dynamodb.table import Table
 from serverless_cart.dynamodb.attributes import number
+from serverless_cart.dynamodb.table import Table
 from serverless_cart.dynamodb.tokens import DELETION_REQUESTED_AT, TokenStore, shop_to_item, token_to_items
 from tests.support.engines import Put, Rows
 from tools.support.events import HASHID, NOW
@@ -50,7 +50,8 @@ def test_inactive_token_has_no_principal(table: Table, put: Put, token: Token) -
 
 
 def test_token_of_a_closed_shop_has_no_principal(table: Table, put: Put) -> None:
-    put({**shop_to_item(SHOP), DELETION_REQUESTED_AT: number(NOW)}, *token_to_items(digest(KEY), Token("api_key", NAME)))
+    closed = {**shop_to_item(SHOP), DELETION_REQUESTED_AT: number(NOW)}
+    put(closed, *token_to_items(digest(KEY), Token("api_key", NAME)))
 
     assert TokenStore(table).principal(digest(KEY), NOW / 1000) is None
 
