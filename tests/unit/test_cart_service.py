@@ -573,6 +573,14 @@ def test_change_refreshes_old_prices_in_one_call(shop: Shop, age: int, reads: in
     assert set(shop.wire.changes[0].refreshed) - {123} == ({7, 8} if reads else set())
 
 
+def test_clear_refreshes_no_prices(shop: Shop) -> None:
+    shop.clock.now += 3600 * SECOND
+
+    shop.send("clear")
+
+    assert shop.calls == ["read", "write"]
+
+
 def test_price_that_ages_during_the_write_is_refreshed(shop: Shop) -> None:
     shop.store.catalogue[7] = product(7, price=1)
     shop.clock.now += 54 * SECOND
