@@ -103,6 +103,13 @@ def test_items_of_a_cart_are_read_in_order() -> None:
     assert list(cart_from_item(cart_to_item(OWNER, it, NOW), NOW).items) == [9, 10, 8, 7]
 
 
+def test_snapshot_begins_with_13_digits_of_its_time() -> None:
+    """Conditions compare snapshots as text."""
+    row = cart_to_item(OWNER, cart(item(product(7), snapshot=snapshot(product(7), 7))), NOW)
+
+    assert row["snap#7"]["S"].startswith("0000000000007 [")
+
+
 SESSION = Session(HASHID, "s")
 ADDITION = SessionItemAddition(ItemKey("product", "MUG-7"), "Mug", 2, None)
 REMOVAL = SessionItemRemoval(ADDITION.key, 1)
