@@ -156,11 +156,12 @@ def test_changed_price_is_reported_until_a_change(
     assert shop.database.calls == ["GetItem"], "the first read kept the fresh price"
 
 
-def test_unchanged_price_gives_no_warning(shop: Bundle) -> None:
-    add(shop)
+def test_unchanged_price_and_enough_stock_give_no_warning(shop: Bundle) -> None:
+    add(shop, quantity=2)
+    shop.sell(product(stock=2))
     shop.clock.forward(HOUR)
 
-    assert read(shop).body["warnings"] == add(shop).body["warnings"] == []
+    assert read(shop).body["warnings"] == select(shop).body["warnings"] == read(shop).body["warnings"] == []
 
 
 def test_added_product_always_has_the_newest_price(shop: Bundle) -> None:
