@@ -300,9 +300,9 @@ def test_item_not_in_the_cart_is_not_found(shop: Bundle, name: str) -> None:
 
 NO_ITEMS = ["0", "1", "-1", "123", str(2**53), "9" * 17, "1" * 9_000, f"-{ITEM}", str(cart_id(OWNER))]
 NO_INTEGERS = [
-    "abc", "1x", "1.5", f"{ITEM}.0", f"{ITEM}x", f"+{ITEM}", f"{ITEM}e0", "%20", f"%20{ITEM}", f"{ITEM}%20", f"{ITEM}%0A",
+    "abc", "1x", f"{ITEM}.0", f"{ITEM}x", f"+{ITEM}", f"{ITEM}e0", "%20", f"%20{ITEM}", f"{ITEM}%20", f"{ITEM}%0A",
     f"{ITEM}%23", f"{ITEM}%2C{ITEM}", "null", "NaN", "%C2%B2", "%D9%A1%D9%A2", "%FF", "0x1F", "1_0", f"%22{ITEM}%22",
-    "%0A", "..%2F..%2Fcart", "%2A", "*", "%23", "CART%23demo", "%ED%A0%80", "\ud800", "%00",
+    "1.5", "%0A", "..%2F..%2Fcart", "%2A", "*", "%23", "CART%23demo", "%ED%A0%80", "\ud800", "%00",
 ]  # fmt: skip
 
 
