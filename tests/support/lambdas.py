@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -16,6 +16,7 @@ from tools.support.clients import unique
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
 
 ALIAS = "live"
@@ -50,8 +51,7 @@ class Lambdas:
 
     def log(self, function: str) -> list[str]:
         """Return every line that a function ever logged."""
-        configuration = self.client.get_function_configuration(FunctionName=self.name(function))
-        group = configuration["LoggingConfig"]["LogGroup"]
+        group = self._configuration(function)["LoggingConfig"]["LogGroup"]
         pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
@@ -64,7 +64,7 @@ class Lambdas:
 
         The credentials come from a throw-away function that is given the same role.
         """
-        role = self.client.get_function_configuration(FunctionName=self.name(function))["Role"]
+        role = self._configuration(function)["Role"]
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("probe.py", _ECHO_CREDENTIALS)
@@ -88,33 +88,27 @@ class Lambdas:
         """Let a function find its database at another address, which waits a second at most for an answer."""
         return self.with_variables(function, AWS_ENDPOINT_URL_DYNAMODB=endpoint_url, DATABASE_TIMEOUT_SECONDS="1")
 
-    @contextmanager
-    def with_dependencies(self, layer: str, function: str) -> Iterator[None]:
+    def with_dependencies(self, layer: str, function: str) -> AbstractContextManager[None]:
         """Replace the layer of packages in the version of a function that the APIs call."""
-        name = self.name(function)
-        layers = [it["Arn"] for it in self.client.get_function_configuration(FunctionName=name)["Layers"]]
-        served = self.client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
-        self._attach(name, [layer if "-dependencies:" in it else it for it in layers])
-        version = self.client.publish_version(FunctionName=name)["Version"]
-        self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
-        try:
-            yield
-        finally:
-            self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=served)
-            self.client.delete_function(FunctionName=name, Qualifier=version)
-            self._attach(name, layers)
+        layers = [it["Arn"] for it in self._configuration(function)["Layers"]]
+        changed = [layer if "-dependencies:" in it else it for it in layers]
+        return self._with(function, {"Layers": changed}, {"Layers": layers})
 
-    def _attach(self, name: str, layers: list[str]) -> None:
-        self.client.update_function_configuration(FunctionName=name, Layers=layers)
-        self.client.get_waiter("function_updated_v2").wait(FunctionName=name)
+    def with_variables(self, function: str, **changed: str) -> AbstractContextManager[None]:
+        """Let the version of a function that the APIs call have another environment."""
+        variables = self._configuration(function)["Environment"]["Variables"]
+        return self._with(
+            function,
+            {"Environment": {"Variables": {**variables, **changed}}},
+            {"Environment": {"Variables": variables}},
+        )
 
     @contextmanager
-    def with_variables(self, function: str, **changed: str) -> Iterator[None]:
-        """Let the version of a function that the APIs call have another environment."""
+    def _with(self, function: str, changed: dict[str, Any], original: dict[str, Any]) -> Iterator[None]:
+        """Publish a version with a changed configuration, and let the APIs call it meanwhile."""
         name = self.name(function)
         served = self.client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
-        variables = self.client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        self._configure(name, {**variables, **changed})
+        self._configure(name, changed)
         version = self.client.publish_version(FunctionName=name)["Version"]
         self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
         try:
@@ -122,9 +116,11 @@ class Lambdas:
         finally:
             self.client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=served)
             self.client.delete_function(FunctionName=name, Qualifier=version)
-            self._configure(name, variables)
+            self._configure(name, original)
 
-    def _configure(self, name: str, variables: dict[str, str]) -> None:
-        """Give what is published next this environment."""
-        self.client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    def _configuration(self, function: str) -> "FunctionConfigurationResponseTypeDef":
+        return self.client.get_function_configuration(FunctionName=self.name(function))
+
+    def _configure(self, name: str, configuration: dict[str, Any]) -> None:
+        self.client.update_function_configuration(FunctionName=name, **configuration)
         self.client.get_waiter("function_updated_v2").wait(FunctionName=name)
