@@ -29,6 +29,12 @@ SHOP_PATHS = {
 }
 """The methods of each path of the Shop API."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"}
+UNKNOWN_PATHS = ["/", "/nothing", "/api/shop/nothing", "/api/shop/cart/items/7/nothing", "/6/nothing/stats/cart"]
+PREFLIGHT_HEADERS = {
+    "authorization", "content-type", "idempotency-key", "if-match", "if-none-match",
+    "cache-control", "if-modified-since", "traceparent", "tracestate", "sentry-trace", "baggage",
+}  # fmt: skip
+"""The headers that a preflight allows (contract: All APIs)."""
 
 
 @pytest.fixture
@@ -241,20 +247,19 @@ def test_preflight_needs_no_token_and_runs_no_function(
     before = lambdas.runs()
     routes = [(visitor.http, visitor.path, {"PUT", "PATCH", "DELETE"})]
     routes += [(customer.http, path + slash, methods) for path, methods in SHOP_PATHS.items() for slash in SLASHES]
+    routes += [(http, path, METHODS - {"TRACE"}) for http in (visitor.http, customer.http) for path in UNKNOWN_PATHS]
     for http, path, methods in routes:
         for method in methods:
             headers = {
                 "Origin": "https://shop.example",
                 "Access-Control-Request-Method": method,
-                "Access-Control-Request-Headers": "authorization,if-match,if-none-match,idempotency-key",
+                "Access-Control-Request-Headers": ",".join(PREFLIGHT_HEADERS),
             }
             preflight = http.raw("OPTIONS", path, headers=headers)
             assert preflight.status_code in (200, 204)
             assert preflight.headers["Access-Control-Allow-Origin"] == "*"
             assert words(preflight.headers["Access-Control-Allow-Methods"]) >= {name.lower() for name in methods}
-            assert words(preflight.headers["Access-Control-Allow-Headers"]) >= {
-                "authorization", "content-type", "idempotency-key", "if-match", "if-none-match",
-            }  # fmt: skip
+            assert words(preflight.headers["Access-Control-Allow-Headers"]) >= PREFLIGHT_HEADERS
             assert "Access-Control-Allow-Credentials" not in preflight.headers
     assert lambdas.runs() == before
     # The count works: one run for this request, and one of the authorizer for a new token.
