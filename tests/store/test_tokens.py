@@ -1,4 +1,4 @@
-"""The principal of a key, from the tokens and shops in the table."""
+"""The tokens in the table: the principal of a key, and a shop's lists."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import number
 from serverless_cart.dynamodb.table import Table
+from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import DELETION_REQUESTED_AT, TokenStore, shop_to_item, token_to_items
 from tests.support.engines import Put, Rows
 from tools.support.events import HASHID, NOW
@@ -69,3 +70,13 @@ def test_token_is_in_its_shops_list(table: Table, put: Put, rows: Rows) -> None:
     entry = keys.token_entry(NAME, "", digest(KEY))
     assert set(rows()) == {keys.token(digest(KEY)), keys.shop(NAME), entry}
     assert list(table.keys_of(keys.tokens(NAME))) == [[entry]]
+
+
+def test_lists_have_one_kind_of_one_customer(table: Table, put: Put) -> None:
+    put(shop_to_item(SHOP))
+    registry = TokenRegistry(table, lambda: NOW)
+    registry.issue(NAME, [Token("api_key", NAME), Token("customer", NAME, "c"), Token("customer", NAME, "c2")])
+
+    assert [it.token.customer for it in registry.api_keys(NAME)] == [""]
+    assert [it.token.customer for it in registry.customer_tokens(NAME, "c")] == ["c"]
+    assert sorted(it.token.customer for it in registry.customer_tokens(NAME)) == ["c", "c2"]
