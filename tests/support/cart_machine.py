@@ -50,6 +50,11 @@ KINDS: Final[dict[str, st.SearchStrategy[Request]]] = {
 requests = st.sampled_from(["add"] * 6 + ["update"] * 4 + ["remove"] * 2 + ["clear"] * 2 + ["select"]).flatmap(
     KINDS.__getitem__
 )
+PriceChange = tuple[int, int, bool]
+"""A product of the cart, by its place, its new price, and whether it is on sale."""
+new_prices = st.lists(
+    st.tuples(held, st.sampled_from([0, 500, 10**9]), st.sampled_from([True, True, False])), max_size=2
+)
 keyed = st.sampled_from([False, False, True])
 versions = st.sampled_from(["any", "any", "any", "this", "another"])
 
@@ -83,6 +88,9 @@ class CartMachine(RuleBasedStateMachine):
         self.carts = CartService(cast("CartStore", self.store), self.clock, LIMITS)
         self.cart = Cart()
         self.last_shown: dict[int, Price] = {}
+        """The prices that the customer has seen."""
+        self.arrives = True
+        """Whether answers reach the customer."""
         self.catalogue: dict[int, list[tuple[int, Product]]] = {}
         self.sent: list[tuple[Request, IdempotencyKey]] = []
         self.count = count(10)
@@ -158,6 +166,21 @@ class CartMachine(RuleBasedStateMachine):
         request = self._placed(request)
         self._send(request, self._new_key(request, keyed=keyed), fates=fates)
 
+    @rule(request=requests, before=new_prices, meanwhile=new_prices, repeated=st.booleans())
+    def answer_never_arrives(
+        self, request: Request, before: Sequence[PriceChange], meanwhile: Sequence[PriceChange], *, repeated: bool
+    ) -> None:
+        """Change the cart without the customer seeing it. The client then repeats the request, or reads the cart."""
+        request = self._placed(request)
+        key = IdempotencyKey(f"key-{next(self.count)}", repr(request))
+        self._reprice(before)
+        self.arrives = False
+        self._send(request, key)
+        self.arrives = True
+        self._reprice(meanwhile)
+        if repeated:
+            self._send(request, key)
+
     @rule(back=st.integers(0, 4), same=st.booleans(), other=requests)
     def key_comes_again(self, back: int, other: Request, *, same: bool) -> None:
         if self.sent:
@@ -179,6 +202,12 @@ class CartMachine(RuleBasedStateMachine):
         self.clock.now += 1
         self.catalogue.setdefault(it.id, []).append((self.clock.now, it))
         self.put(it)
+
+    def _reprice(self, changes: Sequence[PriceChange]) -> None:
+        for place, price, active in changes:
+            id_ = self._placed(Request("remove", place)).product
+            self._sell(self._sold(id_)._replace(price=price, discount=0, active=active))
+        self.clock.now += 60 * SECOND
 
     def _sold(self, id_: int) -> Product:
         return self.catalogue[id_][-1][1]
@@ -276,13 +305,14 @@ class CartMachine(RuleBasedStateMachine):
             new = line.item.last_shown != held.last_shown
             items[line.product.id] = shown_as(held, line.item) if new else held
             self._check_age(line.product, now)
-            if line.product.active:
+            if line.product.active and self.arrives:
                 price, known = Price.of(line.product), self.last_shown.get(line.product.id)
                 assert known in {None, price} or ("price_changed", line.product.id) in warnings
                 self.last_shown[line.product.id] = price
         assert [(warning.code, warning.product_id) for warning in shown.warnings] == warnings
         self.cart = replace(cart, items=items) if cart.version else cart
-        self.last_shown = {id_: price for id_, price in self.last_shown.items() if id_ in items}
+        if self.arrives:
+            self.last_shown = {id_: price for id_, price in self.last_shown.items() if id_ in items}
         assert _without_records(shown.cart) == _without_records(self.cart)
         assert list(shown.cart.items) == list(self.cart.items)
         assert RULES.remembered(shown.cart, now) == RULES.remembered(self.cart, now)
