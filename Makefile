@@ -4,9 +4,9 @@ PORT ?= 4566
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
-PYDOOF = pydoof-4.2.0 pydoof-4.3.0
+CLIENTS = pydoof-4.2.0 pydoof-4.3.0 openapi-python-client
 LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator requirements/mutants \
-	$(PYDOOF:%=tests/clients/libraries/%)
+	$(CLIENTS:%=tests/clients/libraries/%)
 
 # Bytecode stays out of functions/, whose folders are deployed as they are.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
@@ -44,9 +44,9 @@ test-engine: prepare ## Test on DynamoDB Local, Amazon's own engine (needs Java 
 	@.venv/bin/python -m local.dynamodb_local
 	$(PYTEST) --dynamodb-local $(if $(FULL),,-m "engine or every_engine") tests/engine tests/store tests/integration
 
-test-clients: prepare ## Test the Search API with Doofinder's client libraries (needs Node and npm)
-	@.venv/bin/python -m tools.js_doofinder
-	@$(PYTHON) tools/prepare.py $(PYDOOF:%=.local/venvs/%)
+test-clients: prepare ## Test with Doofinder's libraries, generated clients and a browser (needs Node and npm)
+	@.venv/bin/python -m tools.client_packages
+	@$(PYTHON) tools/prepare.py $(CLIENTS:%=.local/venvs/%)
 	$(PYTEST) tests/clients
 
 test-sam-local: prepare ## Test the README's commands of sam local (needs Docker or Podman)

@@ -31,11 +31,12 @@ VENVS = {
     ".local/venvs/sam": "requirements/sam.txt",
     ".local/venvs/emulator": "requirements/emulator.txt",
 }
-PYDOOF = {
-    f".local/venvs/pydoof-{version}": f"tests/clients/libraries/pydoof-{version}.txt" for version in ("4.2.0", "4.3.0")
+CLIENTS = {
+    f".local/venvs/{name}": f"tests/clients/libraries/{name}.txt"
+    for name in ("pydoof-4.2.0", "pydoof-4.3.0", "openapi-python-client")
 }
 """Only `make test-clients` needs these."""
-REQUIREMENTS = VENVS | PYDOOF
+REQUIREMENTS = VENVS | CLIENTS
 REASON_LINES = 12
 """Last lines of a failed command's output that are shown."""
 

@@ -1,9 +1,9 @@
 // Call js-doofinder: reads one call per line as JSON, and writes what the library gave to the callback.
-// The argument is the folder that contains node_modules. The package's main module needs a browser, these two do not.
+// The argument is the folder node_modules. The package's main module needs a browser, these two do not.
 const path = require("node:path");
 const readline = require("node:readline");
 
-const library = path.join(process.argv[2], "node_modules", "doofinder", "lib");
+const library = path.join(process.argv[2], "doofinder", "lib");
 const Client = require(path.join(library, "client"));
 const Stats = require(path.join(library, "stats"));
 

@@ -30,6 +30,13 @@ def key(stack: Stack) -> str:
 
 
 @pytest.fixture
+def token(stack: Stack, database: Database) -> str:
+    """Return the token of a new customer, whose cart is empty."""
+    _, token = database.new_owner(database.token(stack.api_key).shop)
+    return token
+
+
+@pytest.fixture
 def session() -> str:
     """Return the id of a new search session, of the largest length."""
     return secrets.token_hex(16)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 FOLDER = Path(__file__).parent
-LIBRARIES = FOLDER.parents[1] / ".local"
+VENVS = FOLDER.parents[1] / ".local" / "venvs"
 
 
 @dataclass(frozen=True)

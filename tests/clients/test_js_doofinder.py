@@ -13,8 +13,9 @@ import pytest
 from local.stack import Stack
 from tests.clients.conftest import Sessions
 from tests.clients.items import ACCEPTED, ID, INDEX, REFUSED, TOO_LONG, Item
-from tests.clients.library import FOLDER, LIBRARIES, Library, Outcome, running
+from tests.clients.library import FOLDER, Library, Outcome, running
 from tests.support.shopper import REGISTERED
+from tools import client_packages
 
 SESSIONS = ["with space ü 🛒", "a?b%c", "🛒" * 32, "0" * 32]
 """Decoded: the library does not encode a session id, so its caller must.
@@ -27,7 +28,7 @@ DONE = Outcome(returned=REGISTERED.body)
 @pytest.fixture(scope="module")
 def doofinder() -> Iterator[Library]:
     """Run js-doofinder."""
-    with running("5.13.4", ["node", FOLDER / "call_js_doofinder.cjs", LIBRARIES / "js-doofinder"]) as library:
+    with running("5.13.4", ["node", FOLDER / "call_js_doofinder.cjs", client_packages.MODULES]) as library:
         yield library
 
 

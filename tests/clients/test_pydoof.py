@@ -9,7 +9,7 @@ import pytest
 from local.stack import Stack
 from tests.clients.conftest import Sessions
 from tests.clients.items import ACCEPTED, ID, INDEX, REFUSED, TOO_LONG, Item
-from tests.clients.library import FOLDER, LIBRARIES, Library, Outcome, running
+from tests.clients.library import FOLDER, VENVS, Library, Outcome, running
 from tests.support.shopper import REGISTERED
 
 SESSIONS = ["with space ü 🛒", "a%23b%25c", "%F0%9F%9B%92" * 32, "0" * 32]
@@ -19,7 +19,7 @@ SESSIONS = ["with space ü 🛒", "a%23b%25c", "%F0%9F%9B%92" * 32, "0" * 32]
 @pytest.fixture(scope="module", params=["4.2.0", "4.3.0"])
 def pydoof(request: pytest.FixtureRequest) -> Iterator[Library]:
     """Run a version of PyDoof."""
-    python = LIBRARIES / "venvs" / f"pydoof-{request.param}" / "bin" / "python"
+    python = VENVS / f"pydoof-{request.param}" / "bin" / "python"
     with running(request.param, [python, FOLDER / "call_pydoof.py"]) as library:
         yield library
 

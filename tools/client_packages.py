@@ -1,4 +1,4 @@
-"""Install js-doofinder, as released, for `make test-clients`: `python -m tools.js_doofinder`.
+"""Install the npm packages of `make test-clients`, a browser among them: `python -m tools.client_packages`.
 
 npm checks every package against the digest in tests/clients/libraries/package-lock.json and runs no install script.
 """
@@ -13,18 +13,28 @@ from typing import Final
 
 from tools.support.paths import ROOT
 
-NODE: Final = 18
+NODE: Final = 20
 SOURCE: Final = ROOT / "tests" / "clients" / "libraries"
 FILES: Final = ("package.json", "package-lock.json")
-FOLDER: Final = ROOT / ".local" / "js-doofinder"
+FOLDER: Final = ROOT / ".local" / "client-packages"
+MODULES: Final = FOLDER / "node_modules"
+CHROMIUM: Final = FOLDER / "chromium"
+"""The browser, unpacked; it runs on Linux on x86_64."""
+UNPACK: Final = """
+const { createReadStream, createWriteStream } = require("fs");
+const { createBrotliDecompress } = require("zlib");
+const { pipeline } = require("stream/promises");
+const [packed, unpacked] = process.argv.slice(1);
+pipeline(createReadStream(packed), createBrotliDecompress(), createWriteStream(unpacked, { mode: 0o755 }));
+"""
 
 
 class InstallationError(Exception):
-    """js-doofinder could not be installed; the message says why and what to do."""
+    """The packages could not be installed; the message says why and what to do."""
 
 
 def main() -> None:
-    """Install it if it is missing or out of date. Exit with one line if that fails."""
+    """Install what is missing or out of date. Exit with one line if that fails."""
     try:
         check_node()
         if not is_installed():
@@ -39,7 +49,7 @@ def check_node() -> None:
     answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False) if node else None  # noqa: S603
     version = re.match(r"v(\d+)", answer.stdout) if answer else None
     if version is None or int(version[1]) < NODE or not shutil.which("npm"):
-        raise InstallationError(f"The tests of js-doofinder need Node {NODE} or later and npm: install both.")
+        raise InstallationError(f"The tests of JavaScript clients need Node {NODE} or later and npm: install both.")
 
 
 def is_installed() -> bool:
@@ -54,16 +64,20 @@ def install() -> None:
     FOLDER.mkdir(parents=True)
     for name in FILES:
         shutil.copy(SOURCE / name, FOLDER)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        reason = done.stderr.strip() or f"npm ci exited with {done.returncode}"
-        raise InstallationError(f"js-doofinder could not be installed: {reason}")
+    _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    _run("node", "--eval", UNPACK, str(MODULES / "@sparticuz" / "chromium" / "bin" / "chromium.br"), str(CHROMIUM))
     (FOLDER / "stamp").write_text(_stamp())
 
 
+def _run(*command: str) -> None:
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    if done.returncode != 0:
+        reason = done.stderr.strip() or f"{command[0]} exited with {done.returncode}"
+        raise InstallationError(f"The packages of tests/clients could not be installed: {reason}")
+
+
 def _stamp() -> str:
-    content = b"".join(Path(SOURCE / name).read_bytes() for name in FILES)
+    content = b"".join(path.read_bytes() for path in (*(SOURCE / name for name in FILES), Path(__file__)))
     return hashlib.sha256(content).hexdigest()
 
 

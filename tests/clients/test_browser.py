@@ -1,0 +1,93 @@
+"""Pages in a real browser: each answer of the gateway and of the functions can be read from another origin."""
+
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from local.stack import Stack
+from tools.client_packages import CHROMIUM
+from tools.support.clients import CART, ITEMS
+
+FETCH = """
+async ([url, options]) => {
+  const answer = await fetch(url, options);
+  const names = ["ETag", "Idempotency-Replayed", "Retry-After"].filter((name) => answer.headers.get(name));
+  return [answer.status, await answer.json(), names];
+}
+"""
+CONTEXT = {"traceparent": "00-1-1-01", "tracestate": "a=b", "sentry-trace": "1-1-1", "baggage": "a=b"}
+CONDITIONS = {"If-None-Match": '"0-a"', "Cache-Control": "no-cache", "If-Modified-Since": "0", "Idempotency-Key": "k"}
+NOT_FOUND = [404, {"error": "not found"}, []]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """Open an empty page, whose origin is that of no API."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "index.html").write_text("<!doctype html><title>A shop</title>")
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
+        Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(executable_path=installed(), args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.goto(f"http://127.0.0.1:{server.server_port}/")
+        yield opened
+        browser.close()
+        server.shutdown()
+
+
+def installed() -> str | Path:
+    """Return this machine's Chrome or Chromium, or else the one of `make test-clients`."""
+    return next(filter(None, map(shutil.which, ("google-chrome", "chromium"))), CHROMIUM)
+
+
+def fetch(page: Page, url: str, **options: Any) -> Any:
+    """Send a request from the page and return status, body and the names of the readable headers."""
+    return page.evaluate(FETCH, [url, options])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/shop/nothing"),
+        ("GET", "/"),
+        ("DELETE", ITEMS),
+        ("PUT", CART),
+        ("PATCH", "/api/shop/cart/items/7/more"),
+    ],
+)
+def test_unknown_route_is_readable(page: Page, stack: Stack, token: str, method: str, path: str) -> None:
+    headers = {"Authorization": f"Token {token}", **CONTEXT, **CONDITIONS}
+    assert fetch(page, stack.shop_url + path, method=method, headers=headers) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/6/nothing"), ("POST", "/6/{hashid}/stats/cart/s"), ("PUT", "/")]
+)
+def test_unknown_search_route_is_readable(page: Page, stack: Stack, method: str, path: str) -> None:
+    headers = {"Authorization": f"Token {stack.api_key}", "Content-Type": "application/json", **CONTEXT}
+    url = stack.search_url + path.format(hashid=stack.hashid)
+    assert fetch(page, url, method=method, headers=headers) == NOT_FOUND
+
+
+def test_page_reads_cart_replay_and_refusals(page: Page, stack: Stack, token: str) -> None:
+    headers = {"Authorization": f"Token {token}", "Idempotency-Key": "key", "Content-Type": "application/json"}
+    add = {"method": "POST", "headers": headers, "body": f'{{"product": {stack.products[0].id}}}'}
+    answers = [fetch(page, stack.shop_url + ITEMS, **add) for _ in range(2)]
+    assert [(status, cart["quantity"], names) for status, cart, names in answers] == [
+        (200, 1, ["ETag"]),
+        (200, 1, ["ETag", "Idempotency-Replayed"]),
+    ]
+    stale = {**headers, "Idempotency-Key": "other", "If-Match": '"9"'}
+    assert fetch(page, stack.shop_url + CART, method="DELETE", headers=stale) == [
+        412, {"error": "cart has changed"}, ["ETag"]
+    ]  # fmt: skip
+    stranger = {"Authorization": "Token unknown"}
+    assert fetch(page, stack.shop_url + CART, headers=stranger) == [401, {"error": "authentication required"}, []]
