@@ -20,12 +20,6 @@ from tools.support.clients import NOTE, Customer, Http, Visitor, sensitive, uniq
 from tools.support.database import Database
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let test_deploy.py run after all others, because it deploys lower limits."""
-    if item.path.name == "test_deploy.py" and not item.get_closest_marker("last"):
-        item.add_marker(pytest.mark.last(4))
-
-
 @pytest.fixture(scope="session")
 def database(stack: Stack) -> Database:
     """Return the stack's table."""

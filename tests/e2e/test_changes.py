@@ -1,10 +1,12 @@
 """Changes of tokens and shops take effect within the time for which the gateway caches the authorizer's answers."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.shopper import BANNED, FORBIDDEN, FOREIGN_ORIGIN, UNAUTHENTICATED, Changed
+from tests.support.shopper import BANNED, FORBIDDEN, FOREIGN_ORIGIN, ITEM_NOT_FOUND, UNAUTHENTICATED, Changed
+from tools.support.clients import Reply
 
 CACHE = 60
 """Seconds for which the gateway caches an answer."""
@@ -17,25 +19,17 @@ def _cache_has_expired(changed: Changed) -> None:
     time.sleep(max(0.0, changed.cached_at + CACHE + 1 - time.time()))
 
 
-def test_revoked_key_opens_nothing(changed: Changed) -> None:
-    assert changed.revoked_visitor.put("42") == FORBIDDEN
+CHANGES: dict[str, tuple[Callable[[Changed], Reply], Reply]] = {
+    "revoked key": (lambda it: it.revoked_visitor.put("42"), FORBIDDEN),
+    "revoked token": (lambda it: it.revoked_customer.add(1), UNAUTHENTICATED),
+    "expired token": (lambda it: it.expired_customer.add(1), UNAUTHENTICATED),
+    "new token": (lambda it: it.new_customer.read_item(1), ITEM_NOT_FOUND),
+    "blocked network": (lambda it: it.other_customer.add(1, headers={"X-Forwarded-For": "192.0.2.1"}), BANNED),
+    "listed origins": (lambda it: it.other_customer.add(1, headers={"Origin": "https://x.example"}), FOREIGN_ORIGIN),
+}
 
 
-def test_revoked_token_opens_nothing(changed: Changed) -> None:
-    assert changed.revoked_customer.add(1) == UNAUTHENTICATED
-
-
-def test_expired_token_opens_nothing(changed: Changed) -> None:
-    assert changed.expired_customer.add(1) == UNAUTHENTICATED
-
-
-def test_new_token_opens(changed: Changed) -> None:
-    assert changed.new_customer.add(1).body["error"] == "invalid product"
-
-
-def test_newly_blocked_network_is_banned(changed: Changed) -> None:
-    assert changed.other_customer.add(1, headers={"X-Forwarded-For": "192.0.2.1"}) == BANNED
-
-
-def test_newly_listed_origins_are_the_only_ones(changed: Changed) -> None:
-    assert changed.other_customer.add(1, headers={"Origin": "https://elsewhere.example"}) == FOREIGN_ORIGIN
+@pytest.mark.parametrize("name", CHANGES)
+def test_change_takes_effect_in_a_minute(changed: Changed, name: str) -> None:
+    send, reply = CHANGES[name]
+    assert send(changed) == reply

@@ -14,6 +14,8 @@ from serverless_cart.domain.product import Product
 from tests.support.lambdas import ALIAS, FUNCTIONS, Lambdas
 from tools.support.clients import Customer
 
+pytestmark = pytest.mark.last(4)  # it deploys lower limits
+
 QUANTITY: Final = 3
 SNAPSHOTS: Final = "None" if environment.RUNTIME == "python3.11" else "PublishedVersions"
 READ: Final = """
@@ -29,7 +31,7 @@ print(json.dumps({route.path: [route.function_name, route.authorizer_object.lamb
 
 @pytest.fixture(scope="module")
 def _deployed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Deploy other values of parameters. This file's tests run last."""
+    """Deploy other values of parameters."""
     log = tmp_path_factory.mktemp("deploy") / "deploy.log"
     deploy.deploy(stack.endpoint_url, log, {"ItemQuantity": str(QUANTITY), "SnapStart": SNAPSHOTS})
 

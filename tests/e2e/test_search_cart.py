@@ -55,17 +55,6 @@ def test_delete_empties_only_its_session(
     assert database.session(other.hashid, other.session).keys() == {("product", "42")}
 
 
-def test_expired_item_counts_as_absent(visitor: Visitor, database: Database) -> None:
-    visitor.put("42", amount=5, price=1)
-    database.let_session_item_expire(visitor.hashid, visitor.session, ItemKey("product", "42"))
-
-    assert visitor.patch("42", amount=2) == REGISTERED
-    assert database.session(visitor.hashid, visitor.session) == {}
-    assert visitor.put("42", amount=2) == REGISTERED
-    item = SessionItem(amount=2, clicks=1, title=TITLE, price=None)
-    assert database.session(visitor.hashid, visitor.session) == {("product", "42"): item}
-
-
 def test_longest_texts_are_accepted(visitor: Visitor, database: Database) -> None:
     id_, index, title = "🛒" * 256, "é" * 256, "漢" * 1_024
     longest = Visitor(visitor.http, visitor.token, visitor.hashid, "%F0%9F%9B%92" * 16 + visitor.session[-16:])
