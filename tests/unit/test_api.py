@@ -86,12 +86,8 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
 # ----------------------------------------------------------------------------------------------------------------------
 
 FORBIDDEN = {"api_key": (403, "forbidden"), "customer": (401, "authentication required")}
-BANNED, ORIGIN, NOT_FOUND, TOO_LARGE = (
-    (403, "banned ip"),
-    (403, "origin not allowed"),
-    (404, "not found"),
-    (413, "request too large"),
-)
+BANNED, ORIGIN = (403, "banned ip"), (403, "origin not allowed")
+NOT_FOUND, TOO_LARGE = (404, "not found"), (413, "request too large")
 FAULTY: list[dict[str, Any]] = [
     {"authorizer": {"kind": "nobody"}},
     {"address": "203.0.113.9"},
@@ -106,10 +102,8 @@ FAULTY: list[dict[str, Any]] = [
 def test_checks_come_in_contract_order(ask: Ask, api: Api, first: int, second: int) -> None:
     expected = [FORBIDDEN[api.kind], BANNED, ORIGIN, TOO_LARGE, NOT_FOUND][first]
     changes = {**FAULTY[second], **FAULTY[first]}
-    changes["authorizer"] = {
-        "allowed_origins": "https://a.example https://shop.example",
-        **changes.get("authorizer", {}),
-    }
+    listed = {"allowed_origins": "https://a.example https://shop.example"}
+    changes["authorizer"] = listed | changes.get("authorizer", {})
 
     assert ask(api, **changes).error == expected
 
@@ -203,12 +197,10 @@ def test_refusal_is_the_contracts(ask: Ask, api: Api, refusal: type[Refusal]) ->
     assert answer.line["Refusals"] == [1.0]
 
 
-@pytest.mark.parametrize("fields", [["id"], ["index", "title"], ["id", "index", "title"]])
-def test_missing_fields_are_listed(ask: Ask, fields: list[str]) -> None:
-    answer = ask(search_api.API, MissingSessionFields(fields))
+def test_missing_fields_are_listed(ask: Ask) -> None:
+    answer = ask(search_api.API, MissingSessionFields(["index", "title"]))
 
-    quoted = ", ".join(f'"{field}"' for field in fields)
-    assert answer.error == (400, f"Following fields are missing: [{quoted}]")
+    assert answer.error == (400, 'Following fields are missing: ["index", "title"]')
     assert answer.line["reason"] == "Following fields are missing", "a metric has few reasons"
 
 

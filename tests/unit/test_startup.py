@@ -23,18 +23,14 @@ finally:
 """
 
 
-def run_on(monkeypatch: pytest.MonkeyPatch, machine: str) -> None:
+def run_on(monkeypatch: pytest.MonkeyPatch, machine: str, *built_for: str) -> None:
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
-
-
-def build_for(monkeypatch: pytest.MonkeyPatch, runtime: str, architecture: str) -> None:
-    monkeypatch.setattr(startup, "BUILT_FOR", (runtime, architecture))
+    monkeypatch.setattr(startup, "BUILT_FOR", built_for or None)
 
 
 @pytest.mark.parametrize(("machine", "architecture"), [("aarch64", "arm64"), ("arm64", "arm64"), ("x86_64", "x86_64")])
 def test_fitting_layer_is_accepted(monkeypatch: pytest.MonkeyPatch, machine: str, architecture: str) -> None:
-    run_on(monkeypatch, machine)
-    build_for(monkeypatch, RUNTIME, architecture)
+    run_on(monkeypatch, machine, RUNTIME, architecture)
 
     startup.check_layer()
 
@@ -45,8 +41,7 @@ def test_fitting_layer_is_accepted(monkeypatch: pytest.MonkeyPatch, machine: str
 def test_layer_of_another_target_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], runtime: str, architecture: str
 ) -> None:
-    run_on(monkeypatch, "aarch64")
-    build_for(monkeypatch, runtime, architecture)
+    run_on(monkeypatch, "aarch64", runtime, architecture)
 
     with pytest.raises(CannotStartError) as refused:
         startup.check_layer()
