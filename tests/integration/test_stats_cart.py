@@ -3,7 +3,7 @@
 tests/unit/test_search_api.py has every value of a parameter, and tests/store/test_sessions.py every event of an item.
 """
 
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from tools.support.events import DAY, HASHID, HOUR, NOW, altered, load
 
 ITEM = {"id": "MUG-7", "index": "product", "title": "Enamel mug", "amount": 2, "price": 12.5}
 EXPIRY = (NOW + DAY) // 1000
-NAMES = ["put", "put_query", "put_query_repeated", "put_base64_body", "put_percent_encoded_session",
+EVENTS = ["put", "put_query", "put_query_repeated", "put_base64_body", "put_percent_encoded_session",
          "put_other_case_headers", "put_null_headers"]  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def is_registered(answer: Answer) -> bool:
     return (answer.status, answer.body) == (200, {"status": "registered"})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVENTS)
 def test_put_registers_the_item_in_one_call(bundle: Bundle, name: str) -> None:
     answer = bundle.send("stats_cart", load(f"stats_cart/{name}"))
 
@@ -92,27 +92,27 @@ def test_delete_stops_in_time_and_continues(bundle: Bundle) -> None:
 
 
 TOO_LONG, INVALID = "session_id should have 32 characters or less", "Invalid cart item data"
-WRONG: dict[str, dict[str, Any]] = {
-    "403 forbidden": {"path": {"hashid": "f" * 32}},
-    "403 banned ip": {"address": "203.0.113.9"},
-    "403 origin not allowed": {"authorizer": {"allowed_origins": "https://a.example"}},
-    f"400 {TOO_LONG}": {"path": {"session_id": "s" * 33}},
-    f"400 {INVALID}": {"body": "[]"},
-    '400 Following fields are missing: ["index"]': {"query": {"index": ""}},
-    f"400 {INVALID} ": {"query": {"amount": "0"}},
-}
-"""In the order of the contract; the last is that of a field."""
-PAIRS = list(combinations(WRONG, 2))
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("403 forbidden", {"path": {"hashid": "f" * 32}}),
+    ("403 banned ip", {"address": "203.0.113.9"}),
+    ("403 origin not allowed", {"authorizer": {"allowed_origins": "https://a.example"}}),
+    (f"400 {TOO_LONG}", {"path": {"session_id": "s" * 33}}),
+    (f"400 {INVALID}", {"body": "[]"}),
+    ('400 Following fields are missing: ["index"]', {"query": {"index": ""}}),
+    (f"400 {INVALID}", {"query": {"amount": "0"}}),
+]
+"""Errors in the order of the contract, each with the change that causes it; DELETE has the first four."""
 
 
-@pytest.mark.parametrize(("method", "pairs"), [("put", PAIRS), ("patch", PAIRS), ("delete", PAIRS[:18])])
-def test_first_error_in_the_contract_order_wins(bundle: Bundle, method: str, pairs: list[tuple[str, str]]) -> None:
-    for first, second in pairs:
+@pytest.mark.parametrize(("method", "errors"), [("put", WRONG), ("patch", WRONG), ("delete", WRONG[:4])])
+def test_first_error_in_the_contract_order_wins(
+    bundle: Bundle, method: str, errors: list[tuple[str, dict[str, Any]]]
+) -> None:
+    for (error, first), (_, second) in combinations_with_replacement(errors, 2):
         request: dict[str, Any] = {"body": None, "query": ITEM, "headers": {"Origin": "https://b.example"}}
-        for name in (second, first):
-            for part, value in WRONG[name].items():
-                request[part] = {**request.get(part, {}), **value} if isinstance(value, dict) else value
+        for part, value in [*second.items(), *first.items()]:
+            request[part] = {**request.get(part, {}), **value} if isinstance(value, dict) else value
         answer = send(bundle, method, **request)
-        assert f"{answer.status} {answer.body['error']}" == first.rstrip(), (first, second)
+        assert f"{answer.status} {answer.body['error']}" == error, (first, second)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert bundle.database.calls == []
