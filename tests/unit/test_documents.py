@@ -197,3 +197,7 @@ def test_removed_symbol_is_found_missing() -> None:
 
     assert defines(carts, "_update")
     assert not defines(carts, "_touch")
+
+
+def test_readme_has_at_most_120_lines() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
