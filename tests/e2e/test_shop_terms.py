@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.shopper import CHANGED, CHANGES, ITEM_NOT_FOUND, REUSED, Shopper, assert_invalid
+from tests.support.shopper import CHANGED, CHANGES, REUSED, Shopper
 from tools.support.clients import Customer, Reply
 from tools.support.database import Database
 
-DAY = 24 * 3600
 REPLAYED = "Idempotency-Replayed"
 NO_VERSION = '"1-0"'
 """The entity tag of a version that no cart has."""
@@ -35,34 +34,6 @@ def test_repeated_key_is_applied_once(shopper: Shopper, database: Database, rout
     others = [other for other in CHANGES if other != route]
     assert [shopper.ask(other, headers=KEY) for other in others] == [REUSED] * 4
     assert database.cart(shopper.customer.owner) == row
-
-
-@every_change
-def test_key_is_remembered_for_24_hours(shopper: Shopper, database: Database, route: str) -> None:
-    first = shopper.ask(route, headers=KEY)
-    database.age_keys(shopper.customer.owner, DAY - 60)
-    assert is_replay(shopper.ask(route, headers=KEY))
-    database.age_keys(shopper.customer.owner, 60)
-    again = shopper.ask(route, headers=KEY)
-    if route == "remove":
-        assert again == ITEM_NOT_FOUND
-    else:
-        assert not is_replay(again)
-        assert again.version > first.version
-
-
-@pytest.mark.parametrize("key", ["x" * 255, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"], ids=["long", "signs"])
-def test_key_is_visible_ascii(shopper: Shopper, key: str) -> None:
-    replies = [shopper.ask("add", headers={"Idempotency-Key": key}) for _ in range(2)]
-    assert [is_replay(reply) for reply in replies] == [False, True]
-
-
-@pytest.mark.parametrize("key", ["a b", "x" * 256, "é".encode(), "\x7f"], ids=["space", "long", "accent", "control"])
-def test_bad_key_is_a_validation_error(unchanged: Shopper, key: str | bytes) -> None:
-    for route in CHANGES:
-        reply = unchanged.ask(route, headers={"Idempotency-Key": key})
-        assert_invalid(reply, "validation error", "Idempotency-Key")
-    assert unchanged.ask("read", headers={"Idempotency-Key": key}).status == 200
 
 
 @every_change

@@ -89,10 +89,6 @@ class Database:
         self.put([product_to_item(shop, product)])
         return product
 
-    def withdraw(self, shop: str, product: Product) -> None:
-        """Take a product out of a shop's catalogue altogether."""
-        self.client.delete_item(TableName=self.name, Key=_key(keys.product(shop, product.id)))
-
     def new_owner(self, shop: str) -> tuple[Owner, str]:
         """Make a customer of a shop; return who it is, and a token."""
         customer = sensitive(unique("wilhelmina"))
@@ -180,15 +176,6 @@ class Database:
             return f"{int(read_at) - seconds * 1000:013d} {said}"
 
         self._rewrite(owner, "snap#", older)
-
-    def age_keys(self, owner: Owner, seconds: int) -> None:
-        """Let the idempotency keys that a cart remembers be older than they are."""
-
-        def older(use: str) -> str:
-            used_at, _, request = use.partition(" ")
-            return f"{int(used_at) - seconds * 1000} {request}"
-
-        self._rewrite(owner, "key#", older)
 
     def copy_cart(self, source: Owner, target: Owner) -> None:
         """Give a customer the cart of another."""
