@@ -47,31 +47,6 @@ def test_body_that_is_no_object_is_invalid(shop: Bundle, route: str) -> None:
         assert shop.database.calls == []
 
 
-NOT_INTEGERS: list[object] = ["2", 2.5, True, False, [], [2], {}, ""]
-QUANTITIES = [*NOT_INTEGERS, None, 0, -1, 10_000, 10**30]
-SURROGATES = ["\ud800", "\udfff", "\udfff\ud800", "a\udbff", "\ud83dA"]
-NOTES: list[object] = [None, 5, True, ["a"], {}, "x" * 501, "🛒" * 501, *SURROGATES]
-SELECTIONS = [*NOT_INTEGERS, -1, 2**53, 10**30]
-FIELDS: list[tuple[str, str, list[object]]] = [
-    ("add", "product", [*NOT_INTEGERS, None]),
-    ("add", "quantity", QUANTITIES),
-    ("add", "notes", NOTES),
-    ("select", "address", SELECTIONS),
-    ("select", "shipping_method", SELECTIONS),
-    ("select", "payment_method", SELECTIONS),
-    ("update", "quantity", QUANTITIES),
-    ("update", "notes", NOTES),
-]
-
-
-@pytest.mark.parametrize(("route", "field", "values"), FIELDS, ids=[f"{route}-{field}" for route, field, _ in FIELDS])
-def test_invalid_field_is_named(shop: Bundle, route: str, field: str, values: list[object]) -> None:
-    for value in values:
-        answer = send(shop, route, body=BODIES[route] | {field: value}, headers={"If-Match": '"1-0"'})
-        assert is_refusal(answer, 400, "validation error", field), value
-        assert shop.database.calls == []
-
-
 @pytest.mark.parametrize(
     ("route", "body", "fields"),
     [

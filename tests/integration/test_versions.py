@@ -5,35 +5,12 @@ import pytest
 from serverless_cart.dynamodb import keys
 from tests.support.builders import OWNER, product
 from tests.support.bundle import TABLE, Bundle
-from tests.support.cart_requests import (
-    CALLS,
-    CHANGES,
-    add,
-    is_refusal,
-    is_replay,
-    once,
-    quantities,
-    read,
-    select,
-    version,
-)
-from tools.support.events import DAY, HOUR, SECOND, altered, load
+from tests.support.cart_requests import CALLS, CHANGES, add, is_refusal, read, select, version
+from tools.support.events import DAY, HOUR, SECOND, load
 
 NO_VERSION = '"1-0"'
 """The entity tag of a version that no cart has."""
 every_change = pytest.mark.parametrize("kind", CHANGES)
-
-
-def test_version_grows_with_every_change(shop: Bundle) -> None:
-    answers = [read(shop)]
-    for kind in ("select", "add", "update quantity", "remove", "clear", "add"):
-        changed, after = CHANGES[kind](shop), read(shop)
-        answers.append(changed)
-        assert version(after) == version(changed)
-        assert after.headers["ETag"] == changed.headers["ETag"]
-
-    versions = [version(answer) for answer in answers]
-    assert versions == sorted(set(versions))
 
 
 def test_version_is_never_used_twice(shop: Bundle) -> None:
@@ -103,17 +80,6 @@ def test_absent_cart_has_a_version_too(shop: Bundle, kind: str) -> None:
     assert bool(shop.rows("CART#")) is (kind != "clear")
 
 
-def test_keyed_change_of_the_absent_version_is_made_once(shop: Bundle) -> None:
-    event = load("cart_items/post_once_on_version")
-
-    answers = [shop.send("cart_items", event) for _ in range(2)]
-    late = shop.send("cart_items", altered(event, headers=once("another")))
-
-    assert [(answer.status, quantities(answer)) for answer in answers] == [(200, {123: 2})] * 2
-    assert is_replay(answers[1])
-    assert is_refusal(late, 412, "cart has changed")
-
-
 @pytest.mark.parametrize("name", ["get_if_none_match", "get_other_case_headers"])
 def test_known_empty_cart_is_304(shop: Bundle, name: str) -> None:
     answer = shop.send("cart", load(f"cart/{name}"))
@@ -122,25 +88,6 @@ def test_known_empty_cart_is_304(shop: Bundle, name: str) -> None:
     assert answer.headers["ETag"] == read(shop).headers["ETag"]
     assert answer.headers["Cache-Control"] == "private, no-cache"
     assert answer.headers["Access-Control-Expose-Headers"]
-
-
-@pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"1-0", {tag}', '{tag},W/"x"', "*", " {tag} "])
-def test_known_cart_is_304(shop: Bundle, form: str) -> None:
-    tag = add(shop).headers["ETag"]
-
-    answer = read(shop, If_None_Match=form.format(tag=tag))
-
-    assert (answer.status, answer.text, answer.headers["ETag"]) == (304, "", tag)
-
-
-def test_unknown_cart_is_sent(shop: Bundle) -> None:
-    full = add(shop)
-    tag = full.headers["ETag"].strip('"')
-    same_version = f'"{version(full)}-{"0" * 16}"'
-
-    for known in (same_version, NO_VERSION, f"W/{same_version}", tag, f'"{tag.partition("-")[2]}"', '"*"', '""', ""):
-        answer = read(shop, If_None_Match=known)
-        assert (answer.status, answer.body) == (200, full.body), known
 
 
 def test_tag_is_valid_until_cart_or_price_changes(shop: Bundle) -> None:

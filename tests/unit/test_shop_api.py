@@ -116,7 +116,7 @@ def test_body_has_the_given_fields_only(kind: str, body: dict[str, Any], expecte
 WRONG: dict[str, list[object]] = {
     "product": ["2", "2.0", "", 2.5, 0.5, True, False, None, [], {}, [1], 1e400],
     "quantity": ["2", 2.5, 0.0, 1.0000000001, True, None, [], {}, 0, -1, 10_000, 2**70],
-    "notes": [1, True, None, [], {}, "x" * 501, "🎁" * 501, "\ud800"],
+    "notes": [1, True, None, [], {}, "x" * 501, "🎁" * 501, "\ud800", "\udfff\ud800", "a\udbff", "\ud83dA"],
     **{name: ["2", "", 2.5, True, False, [], {}, -1, 2**53, 10**30] for name in Selections._fields},
 }
 RIGHT = {"add": {"product": 1}, "update": {}, "select": dict.fromkeys(Selections._fields, 1)}
