@@ -10,7 +10,6 @@ from tests.support.bundle import Bundle
 from tests.support.cart_requests import (
     CHANGES,
     add,
-    clear,
     is_refusal,
     is_replay,
     once,
@@ -24,7 +23,6 @@ from tests.support.cart_requests import (
 from tools.support.events import DAY, HOUR, NOW, SECOND
 
 ITEM, OTHER = item_id(OWNER, 123), item_id(OWNER, 7)
-every_change = pytest.mark.parametrize("kind", CHANGES)
 keeping = pytest.mark.parametrize("kind", ["add", "update quantity", "update notes", "remove", "select"])
 """The changes that keep the other items of the cart."""
 
@@ -67,15 +65,6 @@ def test_hundred_aged_prices_are_read_in_one_call(shop: Bundle) -> None:
     assert len(answer.body["warnings"]) == 99
 
 
-def test_young_prices_are_not_read_again(shop: Bundle) -> None:
-    shop.sell(product(7))
-    add(shop, 7)
-    shop.clock.forward(50 * SECOND)
-    add(shop)
-
-    assert shop.database.calls == ["BatchGetItem", "UpdateItem"]
-
-
 @keeping
 def test_change_reads_aged_prices_once_and_keeps_them(shop: Bundle, kind: str) -> None:
     add_three(shop)
@@ -94,31 +83,6 @@ def test_change_reads_aged_prices_once_and_keeps_them(shop: Bundle, kind: str) -
     assert select(shop).body["warnings"] == read(shop).body["warnings"] == []
 
 
-def test_clear_reads_no_aged_prices(shop: Bundle) -> None:
-    add(shop)
-    shop.sell(product(price=1300))
-    shop.clock.forward(HOUR)
-
-    answer = clear(shop)
-
-    assert (answer.body["is_empty"], answer.body["total"], answer.body["warnings"]) == (True, 0, [])
-    assert shop.database.calls == ["GetItem", "UpdateItem"]
-
-
-@every_change
-def test_older_snapshot_never_overwrites_a_newer_one(shop: Bundle, kind: str) -> None:
-    add(shop)
-    shop.sell(product(price=9, discount=0))
-    shop.clock.forward(-10 * SECOND)  # the clock of another function, which is late
-
-    assert CHANGES[kind](shop).status == 200
-
-    row = shop.cart_row()
-    if kind not in ("remove", "clear"):
-        assert row["snap#123"].startswith(f"{NOW:013d} ")
-        assert "1250" in row["snap#123"]
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Changed prices
 # ----------------------------------------------------------------------------------------------------------------------
@@ -126,10 +90,7 @@ def test_older_snapshot_never_overwrites_a_newer_one(shop: Bundle, kind: str) ->
 
 @pytest.mark.parametrize(
     ("change", "unit", "message"),
-    [
-        ({"price": 1300}, (1300, 250), "from 1250 to 1300"),
-        ({"discount": 300}, (1250, 300), "from 250 to 300"),
-    ],
+    [({"price": 1300}, (1300, 250), "from 1250 to 1300"), ({"discount": 300}, (1250, 300), "from 250 to 300")],
     ids=["price", "discount"],
 )
 def test_changed_price_is_reported_until_a_change(
@@ -138,7 +99,6 @@ def test_changed_price_is_reported_until_a_change(
     add(shop, quantity=2)
     shop.sell(product(**change))
     shop.clock.forward(60 * SECOND)
-
     row = shop.cart_row()
 
     for calls in (["GetItem", "BatchGetItem", "UpdateItem"], ["GetItem"], ["GetItem"]):
@@ -156,24 +116,6 @@ def test_changed_price_is_reported_until_a_change(
     assert shop.database.calls == ["GetItem"], "the first read kept the fresh price"
 
 
-def test_unchanged_price_and_enough_stock_give_no_warning(shop: Bundle) -> None:
-    add(shop, quantity=2)
-    shop.sell(product(stock=2))
-    shop.clock.forward(HOUR)
-
-    assert read(shop).body["warnings"] == select(shop).body["warnings"] == read(shop).body["warnings"] == []
-
-
-def test_added_product_always_has_the_newest_price(shop: Bundle) -> None:
-    add(shop)
-    shop.sell(product(price=1300))
-
-    answer = add(shop)
-
-    assert (answer.body["items"][0]["unit_price"], answer.body["items_subtotal"]) == (1300, 2600)
-    assert warnings(answer) == [("price_changed", ITEM)]
-
-
 def test_updated_quantity_gets_and_keeps_the_newest_price(shop: Bundle) -> None:
     add(shop)
     shop.sell(product(price=1300))
@@ -183,39 +125,6 @@ def test_updated_quantity_gets_and_keeps_the_newest_price(shop: Bundle) -> None:
     assert (answer.body["items"][0]["unit_price"], warnings(answer)) == (1300, [("price_changed", ITEM)])
     assert read(shop).body == answer.body
     assert shop.database.calls == ["GetItem"]
-
-
-@pytest.mark.parametrize("between", [[], [900], [900, 1250]], ids=str)
-def test_price_that_changes_back_is_reported_if_shown(shop: Bundle, between: list[int]) -> None:
-    """Only a price that an answer showed is a price that the customer knows."""
-    add(shop)
-    for unit in (*between, 1250):
-        shop.sell(product(price=unit))
-        shop.clock.forward(60 * SECOND)
-        answer = read(shop)
-        assert answer.body["items"][0]["unit_price"] == unit
-
-    assert warnings(answer) == [("price_changed", ITEM)] * bool(between)
-
-
-@pytest.mark.parametrize("gone", [False, True], ids=["not for sale", "not in the catalogue"])
-@pytest.mark.parametrize("kind", ["update notes", "select"])
-def test_price_changed_while_withdrawn_is_reported(shop: Bundle, kind: str, *, gone: bool) -> None:
-    """Case 4: changes in between report only that the product is unavailable."""
-    add(shop)
-    shop.sell(product(price=1500, active=False))
-    if gone:
-        shop.withdraw(product())
-    shop.clock.forward(62 * SECOND)
-    for answer in (read(shop), CHANGES[kind](shop), CHANGES[kind](shop)):
-        assert warnings(answer) == [("unavailable", ITEM)]
-    shop.sell(product(price=1500))
-    shop.clock.forward(62 * SECOND)
-
-    for answer in (read(shop), read(shop)):
-        assert answer.body["items"][0]["unit_price"] == 1500
-        assert warnings(answer) == [("price_changed", ITEM)]
-    assert warnings(CHANGES[kind](shop)) == warnings(read(shop)) == []
 
 
 @pytest.mark.parametrize("kind", ["add", "update quantity", "update notes"])
@@ -256,7 +165,7 @@ def test_replay_reports_a_changed_price_and_records_it(shop: Bundle, kind: str) 
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Unavailable and scarce products
+# Unavailable products
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -280,19 +189,6 @@ def test_unavailable_item_is_visible_but_not_counted(shop: Bundle, *, gone: bool
     shop.sell(product(7, price=1300))
     shop.clock.forward(60 * SECOND)
     assert read(shop).body["total"] == 3 * 1050 + 3 * 1000, "for sale again, it counts again"
-
-
-def test_scarce_item_is_reported_and_counted(shop: Bundle) -> None:
-    add(shop, quantity=5)
-    shop.sell(product(stock=2, price=1300))
-    shop.clock.forward(HOUR)
-
-    answer = read(shop)
-
-    assert warnings(answer) == [("price_changed", ITEM), ("insufficient_stock", ITEM)]
-    assert (answer.body["quantity"], answer.body["items_subtotal"]) == (5, 5 * 1300)
-    select(shop)
-    assert warnings(read(shop)) == [("insufficient_stock", ITEM)]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -323,21 +219,6 @@ def test_stock_limits_the_quantity(shop: Bundle, held: int) -> None:
 
     assert shop.rows("CART#") == before
     assert quantities(add(shop, 7, quantity=3 - held)) == {7: 3}, "what is available can still be added"
-
-
-def test_sold_out_is_refused_and_no_stock_is_unlimited(shop: Bundle) -> None:
-    shop.sell(product(7, stock=0), product(8, stock=None))
-
-    assert is_refusal(add(shop, 7), 400, "insufficient stock", "quantity")
-    assert quantities(add(shop, 8, quantity=9999)) == {8: 9999}
-
-
-def test_quantity_above_9999_is_refused(shop: Bundle) -> None:
-    shop.sell(product(7, stock=None))
-    add(shop, 7, quantity=9998)
-
-    assert is_refusal(add(shop, 7, quantity=2), 400, "cart is full", "quantity")
-    assert quantities(add(shop, 7)) == {7: 9999}
 
 
 def test_full_cart_takes_only_more_of_its_items(shop: Bundle) -> None:

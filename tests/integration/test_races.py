@@ -13,20 +13,8 @@ from botocore.exceptions import ReadTimeoutError
 from serverless_cart.domain.public_ids import item_id
 from tests.support.builders import OWNER, product
 from tests.support.bundle import Answer, Bundle
-from tests.support.cart_requests import (
-    CALLS,
-    CHANGES,
-    add,
-    clear,
-    is_replay,
-    once,
-    quantities,
-    read,
-    select,
-    version,
-    warnings,
-)
-from tools.support.events import DAY, HOUR, SECOND, altered, load
+from tests.support.cart_requests import CHANGES, add, is_replay, once, quantities, read, select, version, warnings
+from tools.support.events import DAY, HOUR, altered, load
 
 every_change = pytest.mark.parametrize("kind", CHANGES)
 with_or_without = pytest.mark.parametrize("held", [0, 1], ids=["no cart", "cart"])
@@ -64,20 +52,6 @@ def test_parallel_adds_of_a_product_both_count(shop: Bundle, held: int) -> None:
     assert shop.database.calls == ["BatchGetItem", "UpdateItem"], "only those of the other: this one did not retry"
 
 
-def test_parallel_adds_ignore_the_age_of_snapshots(shop: Bundle) -> None:
-    add(shop)
-    shop.clock.forward(SECOND)
-
-    def add_with_a_later_snapshot() -> None:
-        shop.clock.forward(1)
-        add(shop)
-
-    before(shop, "UpdateItem", add_with_a_later_snapshot)
-
-    assert quantities(add(shop)) == {123: 3}
-    assert shop.database.calls == ["BatchGetItem", "UpdateItem"], "only those of the other"
-
-
 def test_parallel_first_adds_share_the_new_cart(shop: Bundle) -> None:
     shop.sell(product(7))
     before(shop, "UpdateItem", lambda: add(shop, 7))
@@ -92,25 +66,6 @@ def test_last_in_stock_goes_to_one_of_two(shop: Bundle) -> None:
 
     assert outcome(add(shop, 7)) == (400, "insufficient stock")
     assert shop.cart_row()["qty#7"] == "3"
-
-
-def test_last_place_in_a_cart_goes_to_one_of_two(shop: Bundle) -> None:
-    shop.sell(product(7), product(8))
-    add(shop)
-    shop.fill_cart(99)
-    before(shop, "UpdateItem", lambda: add(shop, 7))
-
-    assert outcome(add(shop, 8)) == (400, "cart is full")
-    assert len(shop.cart_row()["products"]) == 100
-
-
-def test_quantity_never_passes_its_limit(shop: Bundle) -> None:
-    shop.sell(product(7, stock=None))
-    add(shop, 7, quantity=9998)
-    before(shop, "UpdateItem", lambda: add(shop, 7))
-
-    assert outcome(add(shop, 7)) == (400, "cart is full")
-    assert shop.cart_row()["qty#7"] == "9999"
 
 
 @every_change
@@ -132,23 +87,6 @@ def test_one_key_creates_the_cart_once(shop: Bundle) -> None:
     assert (quantities(answer), is_replay(answer)) == ({123: 2}, True)
 
 
-def test_one_key_of_two_requests_is_422(shop: Bundle) -> None:
-    before(shop, "UpdateItem", lambda: add(shop, quantity=2, headers=once()))
-
-    assert outcome(add(shop, quantity=3, headers=once())) == (422, "idempotency key reused")
-    assert shop.cart_row()["qty#123"] == "2"
-
-
-def test_forgotten_key_is_applied_once(shop: Bundle) -> None:
-    add(shop, headers=once())
-    shop.clock.forward(DAY)
-    before(shop, "UpdateItem", lambda: add(shop, quantity=2, headers=once()))
-
-    answer = add(shop, quantity=2, headers=once())
-
-    assert (quantities(answer), is_replay(answer)) == ({123: 3}, True)
-
-
 @every_change
 def test_one_version_is_changed_once(shop: Bundle, kind: str) -> None:
     tag = add(shop, quantity=2).headers["ETag"]
@@ -159,18 +97,6 @@ def test_one_version_is_changed_once(shop: Bundle, kind: str) -> None:
     assert outcome(answer) == (412, "cart has changed")
     assert answer.headers["ETag"] == read(shop).headers["ETag"]
     assert quantities(read(shop)) == {123: 2}
-
-
-def test_absent_version_is_changed_once(shop: Bundle) -> None:
-    shop.sell(product(7))
-    tag = read(shop).headers["ETag"]
-    before(shop, "UpdateItem", lambda: add(shop, 7, headers={"If-Match": tag}))
-
-    answer = add(shop, headers={"If-Match": tag})
-
-    assert outcome(answer) == (412, "cart has changed")
-    assert shop.cart_row()["products"] == ["7"]
-    assert add(shop, headers={"If-Match": answer.headers["ETag"]}).status == 200
 
 
 @every_change
@@ -220,16 +146,6 @@ def test_cart_is_created_once_by_two_selects(shop: Bundle, *, expired: bool) -> 
     assert (answer.body["address"], answer.body["payment_method"], quantities(answer)) == (4, 9, {})
 
 
-def test_cart_that_expires_before_the_write_is_replaced(shop: Bundle) -> None:
-    """The second of the write counts, which may be later than that of the read."""
-    shop.sell(product(7))
-    add(shop, 7)
-    shop.clock.forward(30 * DAY - 1)
-    before(shop, "BatchGetItem", lambda: shop.clock.forward(SECOND))
-
-    assert quantities(add(shop)) == {123: 1}
-
-
 @pytest.mark.parametrize("applied", [True, False], ids=["applied", "lost"])
 def test_keyed_replacement_happens_once_without_an_answer(shop: Bundle, *, applied: bool) -> None:
     add(shop)
@@ -261,27 +177,6 @@ def test_removed_item_is_never_restored(shop: Bundle, kind: str, other: str) -> 
     row = shop.cart_row()
     assert row.get("products") == (["7"] if other == "remove" else None)
     assert [name for name in row if name.endswith("#123")] == []
-
-
-def test_clear_removes_what_is_added_meanwhile(shop: Bundle) -> None:
-    shop.sell(product(7))
-    add(shop)
-    before(shop, "UpdateItem", lambda: add(shop, 7))
-
-    assert quantities(clear(shop)) == {}
-    row = shop.cart_row()
-    assert [name for name in row if "#" in name] == []
-    assert "products" not in row
-
-
-def test_clear_needs_no_retry_after_a_select(shop: Bundle) -> None:
-    add(shop)
-    before(shop, "UpdateItem", lambda: select(shop, address=4))
-
-    answer = clear(shop)
-
-    assert (quantities(answer), answer.body["address"]) == ({}, 4)
-    assert shop.database.calls == CALLS["select"], "only those of the other: this one did not retry"
 
 
 def amounts(bundle: Bundle) -> list[tuple[str, str]]:
