@@ -30,11 +30,7 @@ ANSWERS: dict[str, tuple[int, str] | None] = {
 MESSAGE = "not authorized to perform dynamodb:UpdateItem on arn:aws:dynamodb:eu-west-1:000000000000:table/the-table"
 """The database's message, which no client may read."""
 
-LOSES: dict[str, bool] = {
-    "resets": False,
-    "resets when done": True,
-    "does not answer when done": True,
-}
+LOSES: dict[str, bool] = {"resets": False, "resets when done": True, "does not answer when done": True}
 """How the answer of one write is lost, and whether the write was made; all other requests are answered."""
 
 

@@ -7,21 +7,8 @@ import pytest
 from serverless_cart.domain.public_ids import cart_id
 from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle
-from tests.support.cart_requests import (
-    CALLS,
-    CHANGES,
-    add,
-    clear,
-    is_refusal,
-    is_replay,
-    once,
-    quantities,
-    read,
-    remove,
-    select,
-    version,
-)
-from tools.support.events import DAY, NOW, SECOND, altered, load
+from tests.support.cart_requests import CHANGES, add, is_refusal, is_replay, once, quantities, read, select, version
+from tools.support.events import DAY, SECOND, load
 
 MOMENT = "2025-11-21T12:34:56.789Z"
 LATER = "2025-11-21T12:34:57.789Z"
@@ -77,18 +64,6 @@ def test_items_are_sorted_by_first_addition(shop: Bundle) -> None:
     assert (answer.body["count"], answer.body["quantity"]) == (4, 5)
 
 
-@pytest.mark.parametrize("who", [{"customer": "customer-2"}, {"shop": "other"}])
-def test_cart_of_another_customer_is_hidden(shop: Bundle, who: dict[str, str]) -> None:
-    add(shop)
-    row = shop.cart_row()
-
-    answer = shop.send("cart", altered(load("cart/get"), authorizer=who))
-    shop.send("cart", altered(load("cart/delete"), authorizer=who))
-
-    assert (answer.body["items"], answer.body["id"] == cart_id(OWNER)) == ([], False)
-    assert shop.cart_row() == row
-
-
 @pytest.mark.parametrize(
     ("name", "selected"),
     [
@@ -110,11 +85,6 @@ def test_select_creates_the_cart_in_two_calls(shop: Bundle, name: str, selected:
     assert read(shop).body == expected
 
 
-def test_select_nothing_creates_the_cart(shop: Bundle) -> None:
-    assert select(shop).body["created_at"] == MOMENT
-    assert shop.rows("CART#")
-
-
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_null_clears_a_selection_absent_keeps_it(shop: Bundle, name: str) -> None:
     add(shop, quantity=2)
@@ -127,21 +97,6 @@ def test_null_clears_a_selection_absent_keeps_it(shop: Bundle, name: str) -> Non
     assert answer.body == before | {name: None, "updated_at": LATER}
     assert name not in shop.cart_row()
     assert select(shop, None, **{name: None}).body == answer.body
-
-
-@pytest.mark.parametrize("number", [0, 2**53 - 1])
-def test_selection_limits_are_accepted(shop: Bundle, number: int) -> None:
-    answer = select(shop, None, **dict.fromkeys(SELECTIONS, number))
-
-    assert [answer.body[name] for name in SELECTIONS] == [number] * 3
-    assert read(shop).body == answer.body
-
-
-def test_unknown_fields_are_ignored(shop: Bundle) -> None:
-    before = add(shop, colour=["red"], price=1).body
-    after = select(shop, shipping_method=4, id=1, total=0, items=[], x=None).body
-
-    assert after == before | {"shipping_method": 4}
 
 
 @pytest.mark.parametrize("name", ["delete", "delete_trailing_slash", "delete_null_headers", "delete_once"])
@@ -171,36 +126,6 @@ def test_clear_without_a_cart_writes_nothing(shop: Bundle, name: str) -> None:
     assert (answer.status, answer.body) == (200, EMPTY)
     assert shop.database.calls == ["GetItem"]
     assert shop.rows("CART#") == []
-
-
-def test_empty_cart_can_be_cleared_and_filled(shop: Bundle) -> None:
-    add(shop, quantity=2, notes="old")
-    assert remove(shop).body["is_empty"]
-    assert clear(shop).status == clear(shop).status == 200
-
-    (item,) = add(shop, quantity=3).body["items"]
-    assert (item["quantity"], item["notes"]) == (3, "")
-
-
-@every_change
-def test_change_is_one_write_and_the_fewest_reads(shop: Bundle, kind: str) -> None:
-    add(shop)
-
-    answer = CHANGES[kind](shop)
-
-    assert (answer.status, answer.headers["Cache-Control"]) == (200, "private, no-cache")
-    assert shop.database.calls == CALLS[kind]
-
-
-@every_change
-def test_change_extends_the_cart_by_30_days(shop: Bundle, kind: str) -> None:
-    created = add(shop)
-    shop.clock.forward(30 * DAY - SECOND)
-
-    assert CHANGES[kind](shop).status == 200
-
-    assert read(shop).body["created_at"] == created.body["created_at"]
-    assert shop.cart_row()["expires_at"] == str((NOW + 60 * DAY - SECOND) // 1000)
 
 
 @every_change

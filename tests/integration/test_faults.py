@@ -11,12 +11,7 @@ from itertools import product as combinations
 from typing import Any, Final
 
 import pytest
-from botocore.exceptions import (
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.retries.quota import RetryQuota
 
 from serverless_cart.dynamodb.client import CONNECT_TIMEOUT

@@ -133,12 +133,7 @@ class Rules:
         return request.kind != "read" and (request.kind != "clear" or cart.version > 0)
 
     def after(
-        self,
-        cart: Cart,
-        request: Request,
-        at: int,
-        key: IdempotencyKey | None,
-        stored: Mapping[int, CartItem],
+        self, cart: Cart, request: Request, at: int, key: IdempotencyKey | None, stored: Mapping[int, CartItem]
     ) -> Cart:
         """Return the cart after a change at this time that stores the snapshots and shown prices of these items."""
         items, selections = dict(cart.items), cart.selections
