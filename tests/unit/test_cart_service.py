@@ -641,6 +641,22 @@ def test_price_stored_in_between_is_reported(shop: Shop) -> None:
     assert warnings(shop.add()) == [("price_changed", 7)]
 
 
+def test_price_reported_in_between_is_reported_again(shop: Shop) -> None:
+    """A change has seen only what was reported before it began."""
+    shop.store.catalogue[7] = product(7, price=1300)
+    shop.clock.now += 60 * SECOND
+    assert warnings(Outcome(shop.carts.read(OWNER))) == [("price_changed", 7)]
+
+    def read_higher_prices() -> None:
+        shop.store.catalogue |= {id_: product(id_, price=1400) for id_ in (7, 8)}
+        shop.clock.now += 60 * SECOND
+        shop.carts.read(OWNER)
+
+    shop.before_writes(read_higher_prices)
+
+    assert warnings(shop.send("select")) == [("price_changed", 7), ("price_changed", 8)]
+
+
 @pytest.mark.parametrize(
     ("sold", "code", "total"), [(None, "unavailable", 2000), (product(7, stock=1), "insufficient_stock", 4000)]
 )
