@@ -10,6 +10,7 @@ from serverless_cart import auth
 from serverless_cart.domain.shop import Shop
 from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle, Loaded, bundle_on_new_table, loaded_functions
+from tests.support.operator import Operator
 from tools.support.events import HASHID, SHOP
 
 if TYPE_CHECKING:
@@ -54,3 +55,10 @@ def shop(bundle: Bundle) -> Bundle:
     )
     bundle.sell(product())
     return bundle
+
+
+@pytest.fixture
+def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Operator:
+    """Return an operator of a deployment without shops."""
+    assert bundle.rows() == []
+    return Operator(monkeypatch, capsys)

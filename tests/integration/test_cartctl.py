@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from cartctl import app
 from cartctl.connection import local_cloud, on_aws, on_this_machine
 from cartctl.errors import CartctlError
 from tests.support.bundle import Bundle
-from tests.support.operator import Operator
+from tests.support.operator import Operator, commands
 from tools.support.paths import ROOT
 
 
 @pytest.fixture
-def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Operator:
+def operator(operator: Operator) -> Operator:
     """Return an operator of a deployment with one shop."""
-    assert bundle.rows() == []
-    operator = Operator(monkeypatch, capsys)
     operator.run("shop", "create", "one")
     return operator
-
-
-def commands() -> Iterator[tuple[str, ...]]:
-    for name, group in app.typer.main.get_command(app.app).commands.items():  # type: ignore[attr-defined]
-        yield from ((name, command) for command in group.commands) if hasattr(group, "commands") else [(name,)]
 
 
 def refusal(code: str, message: str = "") -> ClientError:
@@ -39,12 +30,12 @@ def refusal(code: str, message: str = "") -> ClientError:
     return ClientError(response, "Query")
 
 
-@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
-def test_help_has_example_and_common_options(operator: Operator, command: tuple[str, ...]) -> None:
-    result = operator.type(*command, "--help")
+@pytest.mark.parametrize("command", commands())
+def test_help_has_example_and_common_options(operator: Operator, command: str) -> None:
+    result = operator.type(*command.split(), "--help")
 
     assert result.code == 0
-    assert f"cartctl {' '.join(command)} " in " ".join(result.out.split()) + " "
+    assert f"cartctl {command} " in " ".join(result.out.split()) + " "
     for option in ("--local", "--stack", "--profile", "--region", "--json"):
         assert option in result.out
 
@@ -83,27 +74,72 @@ def test_stack_defaults_to_environment_then_samconfig(operator: Operator, monkey
     assert [stack for stack, *_ in operator.searches] == ["serverless-cart", "from-the-environment"]
 
 
-def test_local_excludes_stack(operator: Operator) -> None:
-    message = "--local cannot be combined with --stack: remove one of them."
-    assert operator.fails("--local", "shop", "list", "--stack", "a") == (2, message)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        # One value per rule; tests/unit/test_shop.py has all of them.
+        (("shop", "create", "One"), "Invalid value for 'SHOP'"),
+        (("shop", "create", "-one"), "No such option"),
+        (("shop", "create", "one", "--engine", "abc"), "Invalid value for '--engine'"),
+        (("shop", "create", "one", "--block", "203.0.113.7/24"), "203.0.113.0/24"),
+        (("shop", "create", "one", "--origin", "shop.example"), "Invalid value for '--origin'"),
+        (("shop", "create", "one", "--currency", "x" * 17), "Invalid value for '--currency'"),
+        (("shop", "show"), "Missing argument 'SHOP'"),
+        (("shop", "show", "one", "--nope"), "No such option: --nope"),
+        (("--local", "shop", "list", "--stack", "a"), "--local cannot be combined with --stack: remove one of them."),
+        (("shop", "nope"), "No such command 'nope'"),
+        (("key", "issue", "one", "--expires-in", "90"), "'90' is not a duration: write 90d, 12h, 30m, 45s or never"),
+        (("key", "issue", "one", "--expires-in", "0d"), "'0d' is not a duration"),
+        (("key", "issue", "one", "--zone", "eu2"), "choose from eu1, us1, ap1 and none"),
+        (("key", "issue", "one", "--label", "x" * 101), "Invalid value for '--label'"),
+        (("key", "revoke", "one"), "Name the ids of the keys"),
+        (("key", "revoke", "one", "abc", "--stdin"), "Name the ids of the keys"),
+        (("key", "revoke", "one", "--stdin"), "This is not a key"),
+        (("customer", "issue", "one"), "Name one customer, or pass both --from-file and --output."),
+        (("customer", "issue", "one", " anna"), "Invalid value for 'CUSTOMER'"),
+        (("customer", "issue", "one", "--from-file", "-"), "With --from-file, pass --output and no customer."),
+        (("customer", "issue", "one", "anna", "--output", "x"), "Name one customer"),
+        (("customer", "issue", "one", "anna", "--from-file", "-", "--output", "x"), "and no customer"),
+        (("customer", "revoke", "one"), "Name the customer, or pass the leaked token"),
+        (("customer", "revoke", "one", "anna", "--stdin"), "Name the customer, or pass the leaked token"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, tuple) else "",
+)
+def test_wrong_command_line_changes_nothing(
+    operator: Operator, bundle: Bundle, arguments: tuple[str, ...], message: str
+) -> None:
+    rows = bundle.rows()
+
+    code, line = operator.fails(*arguments)
+
+    assert code == 2
+    assert message in line
+    assert bundle.rows() == rows
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shell_completion_lists_commands(shell: str) -> None:
-    variables = {
-        "_CARTCTL_COMPLETE": f"complete_{shell}",
-        "_TYPER_COMPLETE_ARGS": "cartctl shop ",
-        "COMP_WORDS": "cartctl shop ",
-        "COMP_CWORD": "2",
-        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-    }
-    environment = {**os.environ, **variables}
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("shop show none", "shop set none", "shop delete none", "cart show none anna", "cart clear none anna --yes"),
+        *("catalogue import none -", "catalogue export none", "catalogue show none 7"),
+    ],
+)
+def test_unknown_shop_fails(operator: Operator, words: str) -> None:
+    message = "Shop none does not exist: run cartctl shop list to see the shops."
+    assert operator.fails(*words.split()) == (3, message)
+
+
+def test_shell_completion_lists_commands() -> None:
+    typed = {"_CARTCTL_COMPLETE": "complete_bash", "COMP_WORDS": "cartctl shop ", "COMP_CWORD": "2"}
     result = subprocess.run(
-        [sys.executable, "-m", "cartctl"], cwd=ROOT, env=environment, capture_output=True, check=False
+        [sys.executable, "-m", "cartctl"], cwd=ROOT, env={**os.environ, **typed}, capture_output=True, check=False
     )
 
     for name in (b"create", b"show", b"list", b"set", b"delete"):
         assert name in result.stdout
+
+
+DENIED = "You are not allowed to call Query: see the policies in docs/operate.md"
 
 
 @pytest.mark.parametrize(
@@ -113,11 +149,7 @@ def test_shell_completion_lists_commands(shell: str) -> None:
         (NoRegionError(), 1, "No AWS region is set: pass --region."),
         (EndpointConnectionError(endpoint_url="https://x.invalid"), 1, "No answer from https://x.invalid: check the"),
         (refusal("ExpiredTokenException"), 1, "The AWS credentials have expired: renew them"),
-        (
-            refusal("AccessDeniedException", "no\n  way"),
-            1,
-            "You are not allowed to call Query: see the policies in docs/operate.md. AWS says: no way",
-        ),
+        (refusal("AccessDeniedException", "no\n  way"), 1, f"{DENIED}. AWS says: no way"),
         (refusal("ResourceNotFoundException", "gone"), 1, "Query failed with ResourceNotFoundException: gone"),
         (refusal("ThrottlingException"), 1, "DynamoDB throttles or does not answer: run the same command again."),
         (KeyboardInterrupt(), 130, "Interrupted: run the same command again to continue."),
@@ -135,43 +167,31 @@ def test_failure_is_one_line(operator: Operator, error: BaseException, code: int
     assert exit_code == code
 
 
-def test_unknown_profile_fails() -> None:
-    with pytest.raises(CartctlError, match="There is no AWS profile 'nope'"):
-        on_aws("serverless-cart", "nope", None)
-
-
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("outputs", "message"),
     [
-        (
-            {"Stacks": [{"Outputs": [{"OutputKey": "TableName", "OutputValue": "t"}]}]},
-            "Stack other has no output SearchUrl: name a stack of serverless-cart",
-        ),
-        (refusal("ValidationError"), "There is no stack other in eu-west-1: pass --stack"),
+        (["TableName"], "Stack other has no output SearchUrl: name a stack of serverless-cart"),
+        (None, "There is no stack other in eu-west-1: pass --stack"),
     ],
     ids=["another product", "unknown"],
 )
-def test_wrong_stack_fails(answer: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_stack_fails(outputs: list[str] | None, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def describe(_client: object, operation: str, _parameters: object) -> Any:
         assert operation == "DescribeStacks"
-        if isinstance(answer, ClientError):
-            raise answer
-        return answer
+        if outputs is None:
+            raise refusal("ValidationError")
+        return {"Stacks": [{"Outputs": [{"OutputKey": name, "OutputValue": "x"} for name in outputs]}]}
 
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", describe)
     with pytest.raises(CartctlError, match=message):
         on_aws("other", None, "eu-west-1")
 
 
-def test_stopped_local_cloud_fails(tmp_path: Path) -> None:
+def test_missing_profile_or_local_cloud_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(CartctlError, match="There is no AWS profile 'nope'"):
+        on_aws("serverless-cart", "nope", None)
     with pytest.raises(CartctlError, match="No local cloud is running: run make up to start it"):
         on_this_machine(tmp_path / "stack.json")
-
-
-def test_checkout_has_its_own_local_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    assert local_cloud() == ROOT / ".local" / "stack.json"
 
 
 def test_installed_cartctl_searches_parents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +200,7 @@ def test_installed_cartctl_searches_parents(tmp_path: Path, monkeypatch: pytest.
         folder.mkdir(parents=True)
     monkeypatch.chdir(below)
 
+    assert local_cloud() == ROOT / ".local" / "stack.json", "of this checkout"
     with pytest.raises(CartctlError, match=f"in {below} or above: change to a checkout of serverless-cart and run"):
         local_cloud(tmp_path / "site-packages")
 

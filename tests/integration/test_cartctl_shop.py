@@ -25,13 +25,6 @@ pytestmark = pytest.mark.every_engine
 OTHER = "0123456789abcdef" * 2
 
 
-@pytest.fixture
-def operator(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Operator:
-    """Return an operator of a deployment without shops."""
-    assert bundle.rows() == []
-    return Operator(monkeypatch, capsys)
-
-
 def test_create_without_options_draws_an_engine(operator: Operator) -> None:
     created = operator.run("shop", "create", "one")
 
@@ -54,21 +47,14 @@ def test_create_normalizes_settings(operator: Operator) -> None:
     assert created["currency"] == "EUR"
 
 
-def test_list_is_sorted_by_name(operator: Operator) -> None:
+def test_shops_are_listed_once_and_by_name(operator: Operator) -> None:
     assert operator.run("shop", "list") == []
     assert operator.type("shop", "list").out == "There are no shops: run cartctl shop create to create one.\n"
     created = [operator.run("shop", "create", name) for name in ("b", "a")]
+    assert operator.fails("shop", "create", "a") == (1, "Shop a already exists: run cartctl shop set a to change it.")
 
     assert operator.run("shop", "list") == created[::-1]
     assert [line.split()[0] for line in operator.type("shop", "list").out.splitlines()] == ["Shop", "a", "b"]
-
-
-def test_create_of_existing_shop_fails(operator: Operator) -> None:
-    created = operator.run("shop", "create", "one")
-
-    message = "Shop one already exists: run cartctl shop set one to change it."
-    assert operator.fails("shop", "create", "one") == (1, message)
-    assert operator.run("shop", "show", "one") == created
 
 
 def test_engine_of_another_shop_is_refused(operator: Operator) -> None:
@@ -80,32 +66,9 @@ def test_engine_of_another_shop_is_refused(operator: Operator) -> None:
     operator.run("shop", "create", "two", "--engine", OTHER)
     assert operator.fails("shop", "set", "two", "--engine", HASHID) == refused
     assert operator.run("shop", "show", "two")["search_engines"] == [OTHER]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        # One value per rule; tests/unit/test_shop.py has all of them.
-        (("create", "One"), "Invalid value for 'SHOP'"),
-        (("create", "-one"), "No such option"),
-        (("create", "one", "--engine", "abc"), "Invalid value for '--engine'"),
-        (("create", "one", "--block", "203.0.113.7/24"), "203.0.113.0/24"),
-        (("create", "one", "--origin", "shop.example"), "Invalid value for '--origin'"),
-        (("create", "one", "--currency", "x" * 17), "Invalid value for '--currency'"),
-        (("show",), "Missing argument 'SHOP'"),
-        (("show", "one", "--nope"), "No such option: --nope"),
-        (("nope",), "No such command 'nope'"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_wrong_command_line_changes_nothing(
-    operator: Operator, bundle: Bundle, arguments: tuple[str, ...], message: str
-) -> None:
-    code, line = operator.fails("shop", *arguments)
-
-    assert code == 2
-    assert message in line
-    assert bundle.rows() == []
+    operator.run("shop", "set", "one", "--new-engine", "--remove-engine", HASHID)
+    assert operator.fails("shop", "set", "two", "--engine", HASHID) == refused, "a former engine stays reserved"
+    assert HASHID in operator.run("shop", "set", "one", "--engine", HASHID)["search_engines"]
 
 
 def test_number_and_size_of_settings_are_limited(operator: Operator) -> None:
@@ -118,16 +81,11 @@ def test_number_and_size_of_settings_are_limited(operator: Operator) -> None:
     assert "at most 50" in operator.fails("shop", "set", "one", "--block", "192.0.2.1")[1]
 
 
-@pytest.mark.parametrize("command", ["show", "set", "delete"])
-def test_unknown_shop_fails(operator: Operator, command: str) -> None:
-    message = "Shop one does not exist: run cartctl shop list to see the shops."
-    assert operator.fails("shop", command, "one") == (3, message)
-
-
-def test_set_adds_and_removes_settings(operator: Operator) -> None:
-    created = operator.run(
-        "shop", "create", "one", "--engine", HASHID, "--block", "203.0.113.0/24", "--currency", "EUR"
-    )
+def test_set_adds_and_removes_settings(operator: Operator, bundle: Bundle) -> None:
+    settings = ("--engine", HASHID, "--block", "203.0.113.0/24", "--currency", "EUR")
+    created = operator.run("shop", "create", "one", *settings)
+    rows = bundle.rows()
+    assert (operator.run("shop", "set", "one", *settings), bundle.rows()) == (created, rows), "no change"
     changed = operator.run(
         *("shop", "set", "one", "--new-engine", "--engine", OTHER, "--remove-engine", HASHID),
         *("--block", "192.0.2.1", "--unblock", "203.0.113.0/24", "--origin", "https://shop.example"),
@@ -145,20 +103,6 @@ def test_set_adds_and_removes_settings(operator: Operator) -> None:
         "allowed_origins": [],
         "updated_at": operator.run("shop", "show", "one")["updated_at"],
     }
-
-
-def test_set_without_change_writes_nothing(operator: Operator) -> None:
-    created = operator.run("shop", "create", "one", "--currency", "EUR")
-
-    assert operator.run("shop", "set", "one", "--currency", "EUR") == created
-
-
-def test_former_engine_stays_reserved(operator: Operator) -> None:
-    operator.run("shop", "create", "one", "--engine", HASHID)
-    operator.run("shop", "set", "one", "--new-engine", "--remove-engine", HASHID)
-
-    assert "belongs to another shop" in operator.fails("shop", "create", "two", "--engine", HASHID)[1]
-    assert HASHID in operator.run("shop", "set", "one", "--engine", HASHID)["search_engines"]
 
 
 def test_removing_absent_or_last_setting_fails(operator: Operator) -> None:
@@ -207,23 +151,18 @@ def rows_of_other_shop(bundle: Bundle) -> list[Item]:
     return [row for row in bundle.rows() if "one-more" in str(row) or OTHER in str(row)]
 
 
-def test_delete_removes_everything_of_the_shop(two_shops: Operator, bundle: Bundle) -> None:
+@pytest.mark.parametrize("former", [False, True])
+def test_delete_removes_everything_of_the_shop(two_shops: Operator, bundle: Bundle, *, former: bool) -> None:
     others = rows_of_other_shop(bundle)
     assert len(bundle.rows()) == 2 * len(others)
+    if former:
+        two_shops.run("shop", "set", "one", "--new-engine", "--remove-engine", HASHID)
 
     deleted = two_shops.run("shop", "delete", "one", "--yes")
 
     assert deleted == {"deleted": "one", "tokens": 3, "products": 27, "carts_and_session_items": 5}
     assert bundle.rows() == others
     two_shops.run("shop", "create", "one", "--engine", HASHID)
-
-
-def test_delete_removes_sessions_of_former_engines(two_shops: Operator, bundle: Bundle) -> None:
-    two_shops.run("shop", "set", "one", "--new-engine", "--remove-engine", HASHID)
-
-    two_shops.run("shop", "delete", "one", "--yes")
-
-    assert bundle.rows(f"SESSION#{HASHID}") == bundle.rows(f"ENGINE#{HASHID}") == []
 
 
 @pytest.mark.parametrize("calls", range(1, 7))
@@ -263,9 +202,10 @@ def test_shop_being_deleted_is_closed(two_shops: Operator, bundle: Bundle) -> No
     deleting = (1, "Shop one is being deleted: run cartctl shop delete one to finish.")
     assert two_shops.fails("shop", "set", "one", "--currency", "EUR") == deleting
     assert two_shops.fails("cart", "clear", "one", "anna", "--yes") == deleting
-    message = "Shop one does not exist or is being deleted: run cartctl shop list to see the shops."
-    for command in (("key", "issue", "one"), ("customer", "issue", "one", "dora")):
-        assert two_shops.fails(*command) == (3, message)
+    for name in ("one", "none"):
+        message = f"Shop {name} does not exist or is being deleted: run cartctl shop list to see the shops."
+        for command in (("key", "issue", name), ("customer", "issue", name, "dora")):
+            assert two_shops.fails(*command) == (3, message)
     assert "being deleted" in two_shops.type("shop", "show", "one").out
     assert "being deleted" in two_shops.type("shop", "list").out
 

@@ -1,16 +1,60 @@
-"""An operator at a shell: cartctl's command line over the bundle's table."""
+"""An operator at a shell: cartctl's command line over the bundle's table, or over the local cloud."""
 
 import io
+import os
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from cartctl import app, connection
 from cartctl.connection import Deployment
+from local import environment
+from local.stack import Stack
 from tests.support.bundle import TABLE
+
+
+def commands() -> list[str]:
+    """Return the names of all commands, such as ``shop create``."""
+    cartctl = typer.main.get_command(app.app)
+    assert isinstance(cartctl, TyperGroup)
+    return [
+        f"{name} {inner}".strip()
+        for name, command in cartctl.commands.items()
+        for inner in (command.commands if isinstance(command, TyperGroup) else [""])
+    ]
+
+
+def deployment_of(stack: Stack) -> Deployment:
+    """Return the deployment of the local cloud, for an operator with all permissions."""
+    return Deployment(
+        session=environment.session(),
+        stack=connection.STACK,
+        table_name=stack.table_name,
+        search_url=stack.search_url,
+        shop_url=stack.shop_url,
+        parameters={"AuthorizerCacheSeconds": "0", "TableRetention": "Delete"},
+        endpoint_url=stack.endpoint_url,
+    )
+
+
+def shell_environment(stack: Stack) -> dict[str, str]:
+    """Return the variables of a process that uses the local cloud as AWS."""
+    foreign = ("AWS_", "CARTCTL_", "HTTP_PROXY", "http_proxy", "PYTHON", "COVERAGE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_DEFAULT_REGION": stack.region,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
 
 
 @dataclass(frozen=True)
