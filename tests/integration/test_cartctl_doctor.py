@@ -3,23 +3,23 @@
 import io
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
+import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from cartctl import connection
 from cartctl.checks import REDEPLOY
-from cartctl.connection import Deployment, on_aws
+from cartctl.connection import on_aws
 from cartctl.probes import PROBES
 from serverless_cart.clock import clock
 from serverless_cart.domain.shop import Shop
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.moto  # it needs CloudFormation
 
 STACK = "serverless-cart"
+APIS = "http://apis.invalid"
 WELL_FORMED = re.compile(r"Token [0-9a-f]{40}")
-REDIRECTED = "redirected"
-"""The target of redirections, which answers correctly."""
 CHECKS = [
     *("credentials", "stack", "table", "deletion protection", "encryption", "stream", "TTL", "backups"),
     *("Search API", "Shop API", "authorizer", "functions", "clock", "shops"),
@@ -48,8 +47,6 @@ class Reply(NamedTuple):
 
     status: int
     body: str
-    late: float = 0
-    """Seconds that are added to the answer's date."""
 
 
 REFUSALS = {
@@ -60,66 +57,44 @@ REFUSALS = {
 
 @dataclass
 class Gateway:
-    """Both APIs on loopback, which refuse all requests; a test may replace ``answer``."""
+    """Both APIs, which refuse all requests; a test may replace ``answer``. A redirection leads to the refusal."""
 
-    url: str = ""
-    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    sent: list[tuple[str, str, str | None]] = field(default_factory=list)
     answer: Callable[[str, str | None], Reply] = lambda api, _authorization: REFUSALS[api]
+    late: float = 0
+    """Seconds that are added to the date of each answer."""
 
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    gateway = Gateway()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            api, _, path = self.path[1:].partition("/")
-            authorization = self.headers["Authorization"]
-            gateway.requests.append((f"{self.command} /{path}", api, authorization))
-            reply = REFUSALS[api] if path == REDIRECTED else gateway.answer(api, authorization)
-            self.send_response_only(reply.status)
-            if reply.status == 302:
-                self.send_header("Location", f"/{api}/{REDIRECTED}")
-            self.send_header("Date", formatdate(time.time() + reply.late, usegmt=True))
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            self.wfile.write(reply.body.encode())
-
-        do_PUT = do_GET  # noqa: N815 - the base class's names
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        gateway.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield gateway
-        server.shutdown()
+    def send(self, request: requests.PreparedRequest) -> requests.Response:
+        """Answer a request in the place of the network."""
+        if not str(request.url).startswith(APIS):
+            raise requests.ConnectionError(request=request)
+        api, _, path = urlsplit(str(request.url)).path[1:].partition("/")
+        authorization = request.headers.get("Authorization")
+        self.sent.append((f"{request.method} /{path}", api, authorization))
+        reply = REFUSALS[api] if path == "redirected" else self.answer(api, authorization)
+        response = requests.Response()
+        response.status_code, response.url, response.request = reply.status, str(request.url), request
+        response.raw = io.BytesIO(reply.body.encode())
+        response.headers["Date"] = formatdate(time.time() + self.late, usegmt=True)
+        if reply.status == 302:
+            response.headers["Location"] = f"{APIS}/{api}/redirected"
+        return response
 
 
 class Functions:
     """The stack's functions, which run in this process; a test may replace the answer of one."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.names = {
-            "AuthorizerFunction": "authorizer",
-            "StatsCartFunction": "stats_cart",
-            "CartFunction": "cart",
-            "CartItemsFunction": "cart_items",
-        }
+        self.names = dict(zip(FUNCTIONS.values(), FUNCTIONS, strict=True))
         self.answers: dict[str, dict[str, Any]] = {}
         self.error: ClientError | None = None
         self._bundle = bundle
 
     def list(self, parsed: dict[str, Any]) -> None:
         """List the functions as resources of the stack."""
+        kind = {"ResourceType": "AWS::Lambda::Function"}
         parsed["StackResourceSummaries"] += [
-            {
-                "LogicalResourceId": name,
-                "PhysicalResourceId": f"{STACK}-{name}",
-                "ResourceType": "AWS::Lambda::Function",
-            }
-            for name in self.names
+            {"LogicalResourceId": name, "PhysicalResourceId": f"{STACK}-{name}", **kind} for name in self.names
         ]
 
     def invoke(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
@@ -138,24 +113,24 @@ class Functions:
 class Doctor:
     """An operator who runs the doctor."""
 
-    functions: Functions
-
-    def __init__(self, operator: Operator, client: "DynamoDBClient") -> None:
+    def __init__(self, operator: Operator, client: "DynamoDBClient", gateway: Gateway, functions: Functions) -> None:
         self.operator = operator
         self.client = client
+        self.gateway = gateway
+        self.functions = functions
         self._hooks: list[tuple[str, Callable[..., Any]]] = []
-
-    @property
-    def deployment(self) -> Deployment:
-        return self.operator.deployment
 
     def change(self, **changes: Any) -> None:
         """Change fields of the deployment, which then makes new clients."""
         self.operator.deployment = replace(self.operator.deployment, **changes)
 
-    def replace_call(self, operation: str, replacement: Callable[[], Any]) -> None:
-        """Replace a call such as ``dynamodb.DescribeTable``."""
-        self.hook(f"before-call.{operation}", lambda **_: replacement())
+    def fail(self, operation: str, error: Exception) -> None:
+        """Let a call such as ``dynamodb.DescribeTable`` raise an error."""
+
+        def fail(**_: object) -> None:
+            raise error
+
+        self.hook(f"before-call.{operation}", fail)
 
     def alter(self, operation: str, change: Callable[[Any], Any]) -> None:
         """Change the answer of a call."""
@@ -163,15 +138,15 @@ class Doctor:
 
     def remove_hooks(self) -> None:
         for event, hook in self._hooks:
-            self.deployment.session.events.unregister(event, hook)
+            self.operator.deployment.session.events.unregister(event, hook)
 
     def hook(self, event: str, hook: Callable[..., Any]) -> None:
         self._hooks.append((event, hook))
-        self.deployment.session.events.register(event, hook)
+        self.operator.deployment.session.events.register(event, hook)
         self.change()  # an existing client would not call the new hook
 
-    def findings(self) -> tuple[int, dict[str, Any]]:
-        """Run the doctor; return the exit code, and the findings by check."""
+    def findings(self) -> tuple[int, dict[str, tuple[str, str]]]:
+        """Run the doctor; return the exit code, and by check the state and both texts, joined by an arrow."""
         result = self.operator.type("doctor", "--json")
         assert result.err == ""
         findings = json.loads(result.out)
@@ -180,18 +155,17 @@ class Doctor:
             assert finding["seen"]
             assert bool(finding["advice"]) is (finding["state"] != "ok")
             assert "\n" not in finding["seen"] + finding["advice"]
-        return result.code, {finding["check"]: finding for finding in findings}
+        return result.code, {it["check"]: (it["state"], f"{it['seen']} -> {it['advice']}") for it in findings}
 
-    def only_problem(self, check: str) -> tuple[int, str, str]:
-        """Run the doctor, which may report only this check; return the exit code, the state, and both texts."""
+    def check_problems(self, state: str, expected: dict[str, str]) -> None:
+        """Run the doctor, which must report these checks and no others, with parts of both texts around an arrow."""
         code, findings = self.findings()
-        assert problems(findings) == [check]
-        finding = findings[check]
-        return code, finding["state"], f"{finding['seen']} -> {finding['advice']}"
-
-
-def problems(findings: dict[str, Any]) -> list[str]:
-    return [check for check, finding in findings.items() if finding["state"] != "ok"]
+        problems = {check: finding for check, finding in findings.items() if finding[0] != "ok"}
+        assert (code, list(problems)) == (5 if state == "failure" else 0, list(expected))
+        for check, (found, text) in problems.items():
+            assert found == state
+            for part, expected_part in zip(text.split(" -> "), expected[check].split(" -> "), strict=True):
+                assert expected_part in part
 
 
 @pytest.fixture(scope="module")
@@ -202,24 +176,14 @@ def session() -> boto3.Session:
 
 @pytest.fixture
 def doctor(
-    bundle: Bundle,
-    gateway: Gateway,
-    session: boto3.Session,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    operator: Operator, bundle: Bundle, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Doctor]:
     """Return the doctor of a healthy deployment: a stack, a table with one shop, and both APIs."""
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    operator = Operator(monkeypatch, capsys)
-    outputs = {"TableName": TABLE, "SearchUrl": f"{gateway.url}/search", "ShopUrl": f"{gateway.url}/shop"}
-    operator.deployment = replace(
-        operator.deployment,
-        session=session,
-        search_url=outputs["SearchUrl"],
-        shop_url=outputs["ShopUrl"],
-        parameters={},
-    )
+    gateway = Gateway()
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda _adapter, request, **_: gateway.send(request))
+    urls = {"search_url": f"{APIS}/search", "shop_url": f"{APIS}/shop"}
+    operator.deployment = replace(operator.deployment, session=session, **urls, parameters={})
+    outputs = {"TableName": TABLE, "SearchUrl": urls["search_url"], "ShopUrl": urls["shop_url"]}
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -235,8 +199,7 @@ def doctor(
     )
     client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
     ShopStore(operator.deployment.table, clock).create(Shop("one"))
-    doctor = Doctor(operator, client)
-    doctor.functions = Functions(bundle)
+    doctor = Doctor(operator, client, gateway, Functions(bundle))
     doctor.alter("cloudformation.ListStackResources", doctor.functions.list)
     doctor.hook("before-call.lambda.Invoke", doctor.functions.invoke)
     yield doctor
@@ -245,38 +208,17 @@ def doctor(
     stacks.delete_stack(StackName=STACK)
 
 
-def raises(error: Exception) -> Callable[[], Any]:
-    def replacement() -> None:
-        raise error
-
-    return replacement
-
-
-def denied(operation: str) -> ClientError:
-    message = f"User: arn:aws:iam::123456789012:user/x is not authorized to perform: {operation}\non it"
-    response: Any = {
-        "Error": {"Code": "AccessDeniedException", "Message": message},
-        "ResponseMetadata": {"HTTPStatusCode": 400},
-    }
-    return ClientError(response, operation)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# A healthy deployment
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("found_on_aws", [False, True])
 def test_healthy_deployment_has_no_problems(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, *, found_on_aws: bool
 ) -> None:
     if found_on_aws:
-        session = doctor.deployment.session
+        session = doctor.operator.deployment.session
         monkeypatch.setattr(connection, "on_aws", lambda *given: replace(on_aws(*given), session=session))
 
     code, findings = doctor.findings()
 
-    assert (code, list(findings), problems(findings)) == (0, CHECKS, [])
+    assert (code, list(findings), {state for state, _ in findings.values()}) == (0, CHECKS, {"ok"})
 
 
 def test_report_lists_findings_and_counts(doctor: Doctor) -> None:
@@ -292,68 +234,48 @@ def test_report_lists_findings_and_counts(doctor: Doctor) -> None:
     assert lines[-1] == "13 ok, 0 warnings, 1 failed"
 
 
-def test_requests_have_no_malformed_and_unknown_tokens(doctor: Doctor, gateway: Gateway) -> None:
+def test_requests_have_no_malformed_and_unknown_tokens(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     doctor.findings()
     doctor.findings()
     routes = {"search": f"PUT /6/{'0' * 32}/stats/cart/doctor", "shop": "GET /api/shop/cart"}
-    headers: dict[str, list[str | None]] = {api: [] for api in routes}
-    for route, api, authorization in gateway.requests:
+    headers: dict[str, set[str | None]] = {api: set() for api in routes}
+    for route, api, authorization in doctor.gateway.sent:
         assert route == routes[api]
-        headers[api].append(authorization)
-    unknown = [header for sent in headers.values() for header in sent if header and WELL_FORMED.fullmatch(header)]
+        headers[api].add(authorization)
+    unknown = [header for own in headers.values() for header in own if header and WELL_FORMED.fullmatch(header)]
 
-    assert all(None in sent and "Token malformed" in sent for sent in headers.values())
     assert len(unknown) == len(set(unknown)) == 4
+    assert all(own - set(unknown) == {None, "Token malformed"} for own in headers.values())
 
 
-def test_netrc_credentials_are_not_sent(
-    doctor: Doctor, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("default login somebody password secret\n")
-    monkeypatch.setenv("NETRC", str(netrc))
-
-    assert doctor.findings()[0] == 0
-    assert not any("Basic" in (authorization or "") for _, _, authorization in gateway.requests)
+Damage = Callable[[Doctor], object]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# The stack and the table
-# ----------------------------------------------------------------------------------------------------------------------
+def stack_is(status: str) -> Damage:
+    return lambda doctor: doctor.alter(
+        "cloudformation.DescribeStacks", lambda it: it["Stacks"][0].update(StackStatus=status)
+    )
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "state"),
-    [
-        ("UPDATE_COMPLETE", 0, "ok"),
-        ("IMPORT_COMPLETE", 0, "ok"),
-        ("UPDATE_IN_PROGRESS", 0, "warning"),
-        ("UPDATE_ROLLBACK_COMPLETE", 0, "warning"),
-        ("ROLLBACK_COMPLETE", 5, "failure"),
-        ("CREATE_FAILED", 5, "failure"),
-        ("UPDATE_ROLLBACK_FAILED", 5, "failure"),
-        ("DELETE_FAILED", 5, "failure"),
-    ],
-)
-def test_stack_status_decides_the_state(doctor: Doctor, status: str, code: int, state: str) -> None:
-    doctor.alter("cloudformation.DescribeStacks", lambda parsed: parsed["Stacks"][0].update(StackStatus=status))
-
-    exit_code, findings = doctor.findings()
-
-    assert (exit_code, findings["stack"]["state"]) == (code, state)
-    assert status in findings["stack"]["seen"]
+def clock_is(seconds: float) -> Damage:
+    """Return a change of the gateway's clock, from which this machine's then differs."""
+    return lambda doctor: setattr(doctor.gateway, "late", seconds)
 
 
-def answered(operation: str, description: str, **fields: Any) -> Callable[[Doctor], None]:
+def answered(operation: str, description: str, **fields: Any) -> Damage:
     """Return a change of the description that a call of DynamoDB returns."""
     return lambda doctor: doctor.alter(f"dynamodb.{operation}", lambda parsed: parsed[description].update(fields))
 
 
-def described(**fields: Any) -> Callable[[Doctor], None]:
+def described(**fields: Any) -> Damage:
     return answered("DescribeTable", "Table", **fields)
 
 
-def expires(**fields: Any) -> Callable[[Doctor], None]:
+def expires(**fields: Any) -> Damage:
     return answered("DescribeTimeToLive", "TimeToLiveDescription", **fields)
 
 
@@ -366,75 +288,190 @@ def remove_all_shops(doctor: Doctor) -> None:
     doctor.client.delete_item(TableName=TABLE, Key={"pk": {"S": "SHOPS"}, "sk": {"S": "SHOP#one"}})
 
 
+def refused(operation: str, code: str, message: str) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(response, operation)
+
+
+def denied(operation: str) -> ClientError:
+    message = f"User: arn:aws:iam::123456789012:user/x is not authorized to perform: {operation}\non it"
+    return refused(operation, "AccessDeniedException", message)
+
+
+def fails(call: str, error: Exception) -> Damage:
+    return lambda doctor: doctor.fail(call, error)
+
+
+def denies(call: str) -> Damage:
+    return fails(call, denied(call.partition(".")[2]))
+
+
+def changed(**fields: Any) -> Damage:
+    return lambda doctor: doctor.change(**fields)
+
+
+def cart_answers(payload: Any, **more: str) -> Damage:
+    return lambda doctor: doctor.functions.answers.update(CartFunction={"Payload": payload, **more})
+
+
+def lacks_cart(doctor: Doctor) -> None:
+    del doctor.functions.names["CartFunction"]
+
+
+def has_orders(doctor: Doctor) -> None:
+    doctor.functions.names["OrderFunction"] = "order"
+
+
+def invocations_raise(error: ClientError) -> Damage:
+    return lambda doctor: setattr(doctor.functions, "error", error)
+
+
+ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
+FAILURES = ["ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"]
 NO_BACKUPS = answered("DescribeContinuousBackups", "ContinuousBackupsDescription", PointInTimeRecoveryDescription={})
-UPDATE = f"aws dynamodb update-table --table-name {TABLE}"
+UNPROTECTED = described(DeletionProtectionEnabled=False)
 OTHER_KEY: dict[str, Any] = {
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}],
 }
+NO_KEY = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
 KEYS_ONLY = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-TABLE_CHECKS = ["table", "TTL", "backups", "shops"]
+UPDATE = f" -> aws dynamodb update-table --table-name {TABLE}"
+LAYERS = "The layers are built for python3.12 x86_64, and this function runs on python3.13 arm64."
+FAILED = {"FunctionError": "Unhandled"}
+LOG = " -> aws logs tail /aws/lambda/serverless-cart-cart"
+EXPECTED = f"instead of (401, {{'error': 'auth{LOG}"
+LIST = "cloudformation.ListStackResources"
+UNCHECKED = "The functions were not checked. You are not allowed to call {}. -> The doctor policy in docs/operate.md"
+CALLS = {
+    "sts.GetCallerIdentity": "credentials",
+    "cloudformation.DescribeStacks": "stack",
+    "dynamodb.DescribeTable": "table",
+    "dynamodb.DescribeTimeToLive": "TTL",
+    "dynamodb.DescribeContinuousBackups": "backups",
+    "dynamodb.Query": "shops",
+}
+DENIED = (
+    "You are not allowed to call {0}. AWS says: User: arn:aws:iam:: -> "
+    "permission to call {0}: the reading policy in docs/operate.md has it."
+)
+NO_ALIAS = refused("Invoke", "ResourceNotFoundException", "Function not found")
 
 
 @pytest.mark.parametrize(
-    ("damage", "check", "state", "advice"),
+    ("damage", "state", "check", "texts"),
     [
-        (described(**OTHER_KEY), "table", "failure", "--stack"),
-        (described(TableStatus="CREATING"), "table", "failure", "Wait until it is ACTIVE"),
-        (described(TableStatus="INACCESSIBLE_ENCRYPTION_CREDENTIALS"), "table", "failure", "Enable the KMS key"),
-        (
-            described(DeletionProtectionEnabled=False),
-            "deletion protection",
-            "failure",
-            f"{UPDATE} --deletion-protection-enabled",
-        ),
-        (unprotect_on_purpose, "deletion protection", "warning", "TableRetention=Retain"),
-        (described(SSEDescription={}), "encryption", "failure", f"{UPDATE} --sse-specification Enabled=true"),
-        (described(SSEDescription={"Status": "DISABLED"}), "encryption", "failure", "--sse-specification"),
+        (described(**OTHER_KEY), "failure", "table", " -> --stack"),
+        (described(TableStatus="CREATING"), "failure", "table", " -> Wait until it is ACTIVE"),
+        (described(TableStatus=NO_KEY), "failure", "table", " -> Enable the KMS key"),
+        (UNPROTECTED, "failure", "deletion protection", f"{UPDATE} --deletion-protection-enabled"),
+        (unprotect_on_purpose, "warning", "deletion protection", " -> TableRetention=Retain"),
+        (described(SSEDescription={}), "failure", "encryption", f"{UPDATE} --sse-specification Enabled=true"),
+        (described(SSEDescription={"Status": "DISABLED"}), "failure", "encryption", " -> --sse-specification"),
         (
             described(StreamSpecification={}),
-            "stream",
             "failure",
+            "stream",
             f"{UPDATE} --stream-specification StreamEnabled=true,",
         ),
-        (described(StreamSpecification=KEYS_ONLY), "stream", "failure", "StreamEnabled=false; then the same with"),
-        (expires(TimeToLiveStatus="DISABLED"), "TTL", "failure", "Enabled=true,AttributeName=expires_at"),
-        (expires(AttributeName="ttl"), "TTL", "failure", "Enabled=false,AttributeName=ttl; an hour later"),
-        (NO_BACKUPS, "backups", "failure", "PointInTimeRecoveryEnabled=true"),
-        (remove_all_shops, "shops", "warning", "cartctl shop create"),
+        (described(StreamSpecification=KEYS_ONLY), "failure", "stream", " -> StreamEnabled=false; then the same with"),
+        (expires(TimeToLiveStatus="DISABLED"), "failure", "TTL", " -> Enabled=true,AttributeName=expires_at"),
+        (expires(AttributeName="ttl"), "failure", "TTL", " -> Enabled=false,AttributeName=ttl; an hour later"),
+        (NO_BACKUPS, "failure", "backups", " -> PointInTimeRecoveryEnabled=true"),
+        (remove_all_shops, "warning", "shops", " -> cartctl shop create"),
+        # The functions
+        (cart_answers({"errorMessage": f"{LAYERS}\n"}, **FAILED), "failure", "functions", f"fails: {LAYERS}{LOG}"),
+        (cart_answers({"other": 1}, **FAILED), "failure", "functions", f"CartFunction fails: {{'other': 1}}{LOG}"),
+        (cart_answers({"statusCode": 200, "body": "{}"}), "failure", "functions", f"answers (200, {{}}) {EXPECTED}"),
+        (cart_answers(None), "failure", "functions", f"CartFunction answers None {EXPECTED}"),
+        (lacks_cart, "failure", "functions", f"CartFunction is missing -> {REDEPLOY}"),
+        (invocations_raise(NO_ALIAS), "failure", "functions", f"CartItemsFunction has no alias live -> {REDEPLOY}"),
+        (has_orders, "warning", "functions", "does not know OrderFunction -> Upgrade cartctl"),
+        (invocations_raise(denied("Invoke")), "warning", "functions", UNCHECKED.format("lambda:InvokeFunction")),
+        (denies(LIST), "warning", "functions", UNCHECKED.format("cloudformation:ListStackResources")),
+        # Checks that cannot be run
+        *((denies(call), "failure", check, DENIED.format(call.replace(".", ":"))) for call, check in CALLS.items()),
     ],
 )
-def test_damage_is_found_with_its_fix(
-    doctor: Doctor, damage: Callable[[Doctor], None], check: str, state: str, advice: str
-) -> None:
+def test_damage_is_found_with_its_fix(doctor: Doctor, damage: Damage, state: str, check: str, texts: str) -> None:
     damage(doctor)
 
-    code, found, texts = doctor.only_problem(check)
-
-    assert (code, found) == (5 if state == "failure" else 0, state)
-    assert advice in texts.partition(" -> ")[2]
+    doctor.check_problems(state, {check: texts})
 
 
-def test_updating_table_is_ok(doctor: Doctor) -> None:
-    described(TableStatus="UPDATING")(doctor)
-
-    assert doctor.findings()[0] == 0
-
-
-def test_missing_table_fails_its_checks(doctor: Doctor) -> None:
-    doctor.change(table_name="gone")
+@pytest.mark.parametrize(
+    ("condition", "check", "state", "seen"),
+    [
+        *((stack_is(status), "stack", "ok", status) for status in ("UPDATE_COMPLETE", "IMPORT_COMPLETE")),
+        *((stack_is(status), "stack", "warning", status) for status in ("UPDATE_IN_PROGRESS", ROLLED_BACK)),
+        *((stack_is(status), "stack", "failure", status) for status in FAILURES),
+        (described(TableStatus="UPDATING"), "table", "ok", "UPDATING"),
+        *((clock_is(seconds), "clock", "ok", "right within 5 s") for seconds in (-4, 4)),
+        *((clock_is(seconds), "clock", "warning", seen) for seconds, seen in ((-20, " s fast"), (20, " s slow"))),
+        (clock_is(-400), "clock", "failure", " s fast; AWS rejects"),
+        (clock_is(400), "clock", "failure", " s slow; AWS rejects"),
+    ],
+)
+def test_condition_decides_the_state(doctor: Doctor, condition: Damage, check: str, state: str, seen: str) -> None:
+    condition(doctor)
 
     code, findings = doctor.findings()
 
-    assert (code, problems(findings)) == (5, TABLE_CHECKS)
-    for name in ("table", "backups", "shops"):  # moto has another code than AWS for the TTL of no table
-        assert "the table does not exist" in findings[name]["seen"]
-        assert "docs/operate.md" in findings[name]["advice"]
+    assert (code, findings[check][0]) == (5 if state == "failure" else 0, state)
+    assert seen in findings[check][1]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# The functions
-# ----------------------------------------------------------------------------------------------------------------------
+def throttle_search_api(doctor: Doctor) -> None:
+    doctor.gateway.answer = lambda api, _authorization: Reply(429, "{}") if api == "search" else REFUSALS[api]
+
+
+NO_DATABASE = fails("dynamodb", EndpointConnectionError(endpoint_url="https://dynamodb.invalid"))
+GONE = "the table does not exist -> docs/operate.md"
+NO_TABLE = "No answer from https://dynamodb.invalid -> "
+NO_SHOPS = "DynamoDB throttles or does not answer. -> "
+NO_API = "No answer from http://127.0.0.1:1/live/6/ -> "
+BUSY = "429 -> The API is throttled"
+
+
+@pytest.mark.parametrize(
+    ("damage", "state", "expected"),
+    [
+        # moto has another code than AWS for the TTL of no table.
+        (changed(table_name="gone"), "failure", {"table": GONE, "TTL": " -> ", "backups": GONE, "shops": GONE}),
+        (NO_DATABASE, "failure", {"table": NO_TABLE, "TTL": NO_TABLE, "backups": NO_TABLE, "shops": NO_SHOPS}),
+        (changed(search_url="http://127.0.0.1:1/live"), "failure", {"Search API": NO_API, "authorizer": NO_API}),
+        (throttle_search_api, "warning", {"Search API": BUSY, "authorizer": BUSY}),
+    ],
+)
+def test_missing_service_fails_its_checks(doctor: Doctor, damage: Damage, state: str, expected: dict[str, str]) -> None:
+    damage(doctor)
+
+    doctor.check_problems(state, expected)
+
+
+REJECTED = "AWS rejects the credentials: pass another --profile, or set this machine's clock."
+
+
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [
+        ("ValidationError", "There is no stack elsewhere in eu-west-1"),
+        ("AccessDenied", "You are not allowed to call cloudformation:DescribeStacks."),
+        ("ExpiredToken", "The AWS credentials have expired"),
+        ("InvalidClientTokenId", REJECTED),
+        ("SignatureDoesNotMatch", REJECTED),
+    ],
+)
+def test_unavailable_stack_is_the_only_finding(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, code: str, seen: str
+) -> None:
+    def fail(_client: object, operation: str, _parameters: object) -> Any:
+        raise refused(operation, code, "No.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "on_aws", lambda _stack, *given: on_aws("elsewhere", *given))
+        patch.setattr("botocore.client.BaseClient._make_api_call", fail)
+        doctor.check_problems("failure", {"stack": f"{seen} -> "})
 
 
 def test_every_function_is_probed() -> None:
@@ -455,230 +492,34 @@ def test_probes_change_nothing(doctor: Doctor, bundle: Bundle) -> None:
     assert bundle.rows() == before
 
 
-LAYERS = (
-    "The layers are built for python3.12 x86_64, and this function runs on python3.13 arm64. Build and deploy again"
-)
-
-
-@pytest.mark.parametrize(
-    ("answer", "seen"),
-    [
-        ({"FunctionError": "Unhandled", "Payload": {"errorMessage": f"{LAYERS}\n"}}, f"fails: {LAYERS}"),
-        ({"FunctionError": "Unhandled", "Payload": {"other": 1}}, "fails: {'other': 1}"),
-        ({"Payload": {"statusCode": 200, "body": "{}"}}, "answers (200, {}) instead of (401, {'error': 'auth"),
-        ({"Payload": None}, "answers None instead of (401, "),
-    ],
-)
-def test_broken_function_is_found(doctor: Doctor, answer: dict[str, Any], seen: str) -> None:
-    doctor.functions.answers["CartFunction"] = answer
-
-    code, state, texts = doctor.only_problem("functions")
-
-    assert (code, state) == (5, "failure")
-    assert texts.startswith(f"CartFunction {seen}")
-    assert texts.endswith("aws logs tail /aws/lambda/serverless-cart-cart")
-
-
-def test_missing_function_is_found(doctor: Doctor) -> None:
-    del doctor.functions.names["CartFunction"]
-
-    assert doctor.only_problem("functions")[1:] == ("failure", f"CartFunction is missing -> {REDEPLOY}")
-
-
-def test_missing_alias_is_found(doctor: Doctor) -> None:
-    missing: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": "Function not found"}}
-    doctor.functions.error = ClientError(missing, "Invoke")
-
-    assert doctor.only_problem("functions")[1:] == ("failure", f"CartItemsFunction has no alias live -> {REDEPLOY}")
-
-
-def test_unknown_function_is_a_warning(doctor: Doctor) -> None:
-    doctor.functions.names["OrderFunction"] = "order"
-
-    code, state, texts = doctor.only_problem("functions")
-
-    assert (code, state) == (0, "warning")
-    assert "does not know OrderFunction" in texts
-
-
-@pytest.mark.parametrize("action", ["cloudformation:ListStackResources", "lambda:InvokeFunction"])
-def test_denied_invocation_is_a_warning(doctor: Doctor, action: str) -> None:
-    if action == "lambda:InvokeFunction":
-        doctor.functions.error = denied("Invoke")
-    else:
-        doctor.replace_call("cloudformation.ListStackResources", raises(denied("ListStackResources")))
-
-    code, state, texts = doctor.only_problem("functions")
-
-    assert (code, state) == (0, "warning")
-    assert texts.startswith(f"The functions were not checked. You are not allowed to call {action}.")
-    assert texts.endswith("The doctor policy in docs/operate.md allows it.")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Checks that cannot be run
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("service", "operation", "check"),
-    [
-        ("sts", "GetCallerIdentity", "credentials"),
-        ("cloudformation", "DescribeStacks", "stack"),
-        ("dynamodb", "DescribeTable", "table"),
-        ("dynamodb", "DescribeTimeToLive", "TTL"),
-        ("dynamodb", "DescribeContinuousBackups", "backups"),
-        ("dynamodb", "Query", "shops"),
-    ],
-)
-def test_denied_check_names_the_action(doctor: Doctor, service: str, operation: str, check: str) -> None:
-    doctor.replace_call(f"{service}.{operation}", raises(denied(operation)))
-
-    code, state, texts = doctor.only_problem(check)
-
-    assert (code, state) == (5, "failure")
-    action = f"{service}:{operation}"
-    assert f"You are not allowed to call {action}. AWS says: User: arn:aws:iam::" in texts
-    assert texts.endswith(f"permission to call {action}: the reading policy in docs/operate.md has it.")
-
-
-def test_unreachable_table_fails_its_checks(doctor: Doctor) -> None:
-    doctor.replace_call("dynamodb", raises(EndpointConnectionError(endpoint_url="https://dynamodb.invalid")))
-
-    code, findings = doctor.findings()
-
-    assert (code, problems(findings)) == (5, TABLE_CHECKS)
-    assert "No answer from https://dynamodb.invalid" in findings["TTL"]["seen"]
-    assert findings["shops"]["seen"] == "DynamoDB throttles or does not answer."
-
-
-REJECTED = "AWS rejects the credentials: pass another --profile, or set this machine's clock."
-
-
-@pytest.mark.parametrize(
-    ("code", "seen"),
-    [
-        ("ValidationError", "There is no stack elsewhere in eu-west-1"),
-        ("AccessDenied", "You are not allowed to call cloudformation:DescribeStacks."),
-        ("ExpiredToken", "The AWS credentials have expired"),
-        ("InvalidClientTokenId", REJECTED),
-        ("SignatureDoesNotMatch", REJECTED),
-    ],
-)
-def test_unavailable_stack_is_the_only_finding(
-    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, code: str, seen: str
-) -> None:
-    def fail(_client: object, operation: str, _parameters: object) -> Any:
-        raise ClientError({"Error": {"Code": code, "Message": "No."}}, operation)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(connection, "on_aws", on_aws)
-        patch.setattr("botocore.client.BaseClient._make_api_call", fail)
-        result = doctor.operator.type("doctor", "--json", "--stack", "elsewhere")
-
-    (finding,) = json.loads(result.out)
-    assert (result.code, result.err, finding["check"], finding["state"]) == (5, "", "stack", "failure")
-    assert finding["seen"].startswith(seen)
-    assert finding["advice"]
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The APIs
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("api", "check"), [("search", "Search API"), ("shop", "Shop API")])
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply(500, '{"error": "internal server error"}'),
-        Reply(200, '{"status": "registered"}'),
-        Reply(403, '{"message": "Forbidden"}'),
-        Reply(404, '{"error": "not found"}'),
-        Reply(502, "<html>no JSON</html>"),
-        Reply(302, ""),
-    ],
-    ids=lambda reply: str(reply.status),
-)
-def test_unexpected_gateway_refusal_is_found(
-    doctor: Doctor, gateway: Gateway, api: str, check: str, reply: Reply
-) -> None:
-    gateway.answer = lambda asked, authorization: (
-        reply if asked == api and not WELL_FORMED.fullmatch(authorization or "") else REFUSALS[asked]
-    )
-
-    code, state, texts = doctor.only_problem(check)
-
-    assert (code, state) == (5, "failure")
-    assert f"Request with no token: {reply.status} " in texts
-    assert f"instead of {REFUSALS[api].status}" in texts
-    assert "sam deploy" in texts
-
-
-def test_accepted_malformed_token_is_found(doctor: Doctor, gateway: Gateway) -> None:
-    gateway.answer = lambda api, authorization: (
-        Reply(200, "{}") if authorization == "Token malformed" and api == "shop" else REFUSALS[api]
-    )
-
-    assert "Request with a malformed token: 200 {} instead of 401" in doctor.only_problem("Shop API")[2]
+FAULT = Reply(500, '{"error": "internal server error"}')
+ACCEPTED = Reply(200, '{"status": "registered"}')
+AUTHORIZER_LOG = "aws logs tail /aws/lambda/serverless-cart-authorizer"
 
 
 @pytest.mark.parametrize("api", REFUSALS)
 @pytest.mark.parametrize(
-    ("reply", "advice"),
+    ("sent", "reply", "advice"),
     [
-        (Reply(500, '{"error": "fault"}'), "aws logs tail /aws/lambda/serverless-cart-authorizer"),
-        (Reply(503, '{"error": "temporarily unavailable"}'), "aws logs tail /aws/lambda/serverless-cart-authorizer"),
-        (Reply(200, '{"id": 1}'), "sam deploy"),
+        *(("no token", reply, "sam deploy") for reply in (FAULT, ACCEPTED, Reply(403, '{"message": "Forbidden"}'))),
+        *(
+            ("no token", Reply(status, body), "sam deploy")
+            for status, body in ((404, "{}"), (502, "<html>"), (302, ""))
+        ),
+        ("a malformed token", ACCEPTED, "sam deploy"),
+        ("an unknown key", FAULT, AUTHORIZER_LOG),
+        ("an unknown key", Reply(503, '{"error": "temporarily unavailable"}'), AUTHORIZER_LOG),
+        ("an unknown key", ACCEPTED, "sam deploy"),
     ],
-    ids=["500", "503", "200"],
+    ids=lambda value: str(value.status) if isinstance(value, Reply) else value[:20],
 )
-def test_broken_authorizer_is_found(doctor: Doctor, gateway: Gateway, api: str, reply: Reply, advice: str) -> None:
-    gateway.answer = lambda asked, authorization: (
-        reply if asked == api and WELL_FORMED.fullmatch(authorization or "") else REFUSALS[asked]
+def test_unexpected_answer_is_found(doctor: Doctor, api: str, sent: str, reply: Reply, advice: str) -> None:
+    names = {None: "no token", "Token malformed": "a malformed token"}
+    doctor.gateway.answer = lambda asked, authorization: (
+        reply if (asked, names.get(authorization, "an unknown key")) == (api, sent) else REFUSALS[asked]
     )
 
-    code, state, texts = doctor.only_problem("authorizer")
-
-    assert (code, state) == (5, "failure")
-    difference = f"{reply.status} {json.loads(reply.body)} instead of {REFUSALS[api].status}"
-    assert f"request with an unknown key: {difference}" in texts
-    assert advice in texts
-
-
-def test_throttled_api_is_a_warning(doctor: Doctor, gateway: Gateway) -> None:
-    gateway.answer = lambda api, _authorization: Reply(429, "{}") if api == "search" else REFUSALS[api]
-
-    code, findings = doctor.findings()
-
-    assert code == 0
-    assert [name for name in findings if findings[name]["state"] == "warning"] == ["Search API", "authorizer"]
-
-
-def test_unreachable_api_fails_its_checks(doctor: Doctor) -> None:
-    doctor.change(search_url="http://127.0.0.1:1/live")
-
-    code, findings = doctor.findings()
-
-    assert (code, list(findings), problems(findings)) == (5, CHECKS, ["Search API", "authorizer"])
-    assert findings["Search API"]["seen"].startswith("No answer from http://127.0.0.1:1/live/6/")
-
-
-@pytest.mark.parametrize(
-    ("late", "state", "seen"),
-    [
-        (-4, "ok", "right within 5 s"),
-        (4, "ok", "right within 5 s"),
-        (-20, "warning", " s fast"),
-        (20, "warning", " s slow"),
-        (-400, "failure", " s fast; AWS rejects"),
-        (400, "failure", " s slow; AWS rejects"),
-    ],
-)
-def test_wrong_clock_is_found(doctor: Doctor, gateway: Gateway, late: float, state: str, seen: str) -> None:
-    gateway.answer = lambda api, _authorization: REFUSALS[api]._replace(late=late)
-
-    code, findings = doctor.findings()
-
-    assert (code, findings["clock"]["state"]) == (5 if state == "failure" else 0, state)
-    assert seen in findings["clock"]["seen"]
+    check = "authorizer" if sent == "an unknown key" else {"search": "Search API", "shop": "Shop API"}[api]
+    body = json.loads(reply.body) if reply.body.startswith("{") else reply.body
+    difference = f"equest with {sent}: {reply.status} {body} instead of {REFUSALS[api].status}"
+    doctor.check_problems("failure", {check: f"{difference} -> {advice}"})
