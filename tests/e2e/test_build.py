@@ -2,7 +2,6 @@
 
 import io
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -14,11 +13,11 @@ import pytest
 
 from cartctl import checks
 from cartctl.checks import State
-from cartctl.connection import Deployment
 from local import deploy, environment, settings
 from local.errors import LocalCloudError
 from local.stack import Stack
 from tests.support.lambdas import Lambdas
+from tests.support.operator import deployment_of
 from tools.build import Target
 from tools.support.clients import unique
 
@@ -41,15 +40,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_build(checkout: Path, *variables: str, path: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `make build`, by default with the pinned SAM CLI."""
+def make_build(checkout: Path, *variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `make build` with the pinned SAM CLI."""
     own = environment.of_sam("http://127.0.0.1:1")
     for name in DEFAULT.variables:
         del own[name]
     return subprocess.run(  # noqa: S603 - our own Makefile
         ["make", "build", *variables],  # noqa: S607 - the system's
         cwd=checkout,
-        env={**own, "PATH": path or f"{settings.SAM.parent}{os.pathsep}{own['PATH']}"},
+        env={**own, "PATH": f"{settings.SAM.parent}{os.pathsep}{own['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
@@ -81,25 +80,6 @@ def test_two_builds_in_one_folder_differ(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
-    [("echo SAM CLI, version 1.148.0", "1.148.0 is too old: install SAM CLI 1.149 or later."), ("", "not on the PATH")],
-)
-def test_build_needs_a_new_sam_cli(checkout: Path, tmp_path: Path, version: str, said: str) -> None:
-    for program in ("make", "python3"):
-        found = shutil.which(program)
-        assert found
-        (tmp_path / program).symlink_to(Path(found).resolve())
-    if version:
-        (tmp_path / "sam").write_text(f"#!/bin/sh\n{version}\n")
-        (tmp_path / "sam").chmod(0o755)
-
-    ended = make_build(checkout, path=f"{tmp_path}{os.pathsep}/bin")
-
-    assert ended.returncode != 0
-    assert said in ended.stderr
-
-
-@pytest.mark.parametrize(
     ("parameter", "value"),
     [
         ("Runtime", "python3.14" if environment.RUNTIME != "python3.14" else "python3.13"),
@@ -111,19 +91,6 @@ def test_deployment_for_another_target_is_refused(stack: Stack, tmp_path: Path, 
 
     with pytest.raises(LocalCloudError, match=f"The layers were built for {parameter}={own}\\. Deploy with that"):
         deploy.deploy(stack.endpoint_url, tmp_path / "log", {parameter: value})
-
-
-def deployment_of(stack: Stack) -> Deployment:
-    """Return the local cloud's deployment as cartctl finds it."""
-    return Deployment(
-        session=environment.session(),
-        stack=settings.STACK_NAME,
-        table_name=stack.table_name,
-        search_url=stack.search_url,
-        shop_url=stack.shop_url,
-        parameters={"TableRetention": "Delete"},
-        endpoint_url=stack.endpoint_url,
-    )
 
 
 def wrong_layer(checkout: Path, lambdas: Lambdas) -> str:
@@ -153,11 +120,3 @@ def test_doctor_reports_a_layer_of_another_target(checkout: Path, lambdas: Lambd
     message = f"The layers are built for {' '.join(target)}, and this function runs on {running}."
     assert re.match(rf"CartFunction fails: .*{re.escape(message)}.* make build RUNTIME=", finding.seen)
     assert all(finding.state is State.OK for finding in checks.examine(deployment_of(stack)))
-
-
-def test_layers_of_the_local_cloud_fit_this_host(stack: Stack) -> None:
-    assert stack
-    target = (settings.BUILD / "DependenciesLayer" / "python" / "serverless_cart_target.py").read_text()
-
-    assert target == f'RUNTIME = "{environment.RUNTIME}"\nARCHITECTURE = "{environment.ARCHITECTURE}"\n'
-    assert environment.ARCHITECTURE in {platform.machine(), "arm64"}

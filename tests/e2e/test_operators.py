@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from serverless_cart.domain.cart import Owner
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import key_attributes
 from tests.support import guide
-from tests.support.lambdas import Lambdas
+from tests.support.operator import deployment_of, shell_environment
 from tests.support.policies import asked_by, judge, listed
 from tools.support.clients import Customer, Http, Visitor, sensitive, unique
 from tools.support.paths import ROOT
@@ -40,23 +40,10 @@ ACCOUNT = "000000000000"
 CELLS = [(policy, command) for command in guide.SERVED for policy in guide.POLICIES]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Operators
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def administrator(stack: Stack) -> Deployment:
     """Return the deployment of an operator with all permissions."""
-    return Deployment(
-        session=environment.session(),
-        stack=STACK,
-        table_name=stack.table_name,
-        search_url=stack.search_url,
-        shop_url=stack.shop_url,
-        parameters={"AuthorizerCacheSeconds": "0", "TableRetention": "Delete"},
-        endpoint_url=stack.endpoint_url,
-    )
+    return deployment_of(stack)
 
 
 @pytest.fixture(scope="module")
@@ -98,24 +85,29 @@ def deny_other_keys(statements: list[dict[str, Any]]) -> Callable[..., None]:
     return check
 
 
-@dataclass(frozen=True)
-class Operators:
-    """An operator with each policy."""
+Run = Callable[[str, list[str]], tuple[int, Any]]
 
-    deployments: dict[str, Deployment]
 
-    def run(self, policy: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
-        """Run a command as an operator with this policy; return its exit code and JSON."""
-        invocation = Invocation(given=self.deployments[policy])
+@pytest.fixture
+def run(operators: dict[str, Deployment], capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs a command as an operator with a policy; it returns the exit code and the JSON."""
+
+    def run(policy: str, arguments: list[str]) -> tuple[int, Any]:
         capsys.readouterr()
         code = typer.main.get_command(app.app).main(
-            [*arguments, "--json"], prog_name="cartctl", standalone_mode=False, obj=invocation
+            [*arguments, "--json"],
+            prog_name="cartctl",
+            standalone_mode=False,
+            obj=Invocation(given=operators[policy]),
         )
         return code or 0, json.loads(capsys.readouterr().out)
 
+    return run
+
 
 @pytest.fixture(scope="module")
-def operators(iam: "IAMClient", administrator: Deployment, stack: Stack) -> Iterator[Operators]:
+def operators(iam: "IAMClient", administrator: Deployment, stack: Stack) -> Iterator[dict[str, Deployment]]:
+    """Return the deployment of an operator with each policy."""
     deployments = {}
     with ExitStack() as users:
         for policy in guide.POLICIES:
@@ -123,12 +115,7 @@ def operators(iam: "IAMClient", administrator: Deployment, stack: Stack) -> Iter
             session = users.enter_context(user(iam, stack.region, statements))
             session.events.register("provide-client-params.dynamodb", deny_other_keys(statements))
             deployments[policy] = replace(administrator, session=session)
-        yield Operators(deployments)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Permissions of the policies
-# ----------------------------------------------------------------------------------------------------------------------
+        yield deployments
 
 
 class Operated:
@@ -206,28 +193,22 @@ def operated(
     return Operated(administrator, shop_http, search_http, tmp_path_factory.mktemp("operated"))
 
 
-@pytest.fixture
-def _no_running_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the deletion of a shop not wait."""
-    monkeypatch.setattr(shops, "LONGEST_REQUEST", 0)
-
-
 @pytest.mark.parametrize(("policy", "command"), CELLS)
-@pytest.mark.usefixtures("_no_running_requests")
 def test_policy_allows_exactly_its_commands(
-    operators: Operators, operated: Operated, policy: str, command: str, capsys: pytest.CaptureFixture[str]
+    run: Run, operated: Operated, policy: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shops, "LONGEST_REQUEST", 0)  # the deletion of a shop does not wait
     words = operated.words(command)
 
     if policy in guide.SERVED[command]:
-        assert operators.run(policy, words, capsys)[0] == 0
+        assert run(policy, words)[0] == 0
     elif command == "doctor":
-        code, findings = operators.run(policy, words, capsys)
+        code, findings = run(policy, words)
         assert code == 5
         assert any("You are not allowed to call dynamodb:" in finding["seen"] for finding in findings)
     else:
         with pytest.raises(CartctlError) as refused:
-            operators.run(policy, words, capsys)
+            run(policy, words)
         assert refused.value.exit_code == ExitCode.FAILED
         assert re.match(r"You are not allowed to call \w+: see the policies in docs/operate\.md\.", str(refused.value))
         assert "\n" not in str(refused.value)
@@ -248,11 +229,13 @@ def test_shops_policy_reads_only_keys_of_carts(iam: "IAMClient", operated: Opera
     assert key_attributes(keys.cart(operated.customer.owner)) in found
 
 
-def test_every_policy_finds_only_its_stack(operators: Operators, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_policy_finds_only_its_stack(
+    operators: dict[str, Deployment], stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", stack.endpoint_url)
-    for deployment in operators.deployments.values():
+    for deployment in operators.values():
         credentials = deployment.session.get_credentials()
         assert credentials
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key)
@@ -261,11 +244,6 @@ def test_every_policy_finds_only_its_stack(operators: Operators, stack: Stack, m
         assert on_aws(STACK, None, stack.region).table_name == stack.table_name
         with pytest.raises(ClientError, match="AccessDenied"):
             on_aws("another", None, stack.region)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The doctor
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_doctor_finds_the_local_cloud_healthy(administrator: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,39 +258,8 @@ def test_doctor_finds_the_local_cloud_healthy(administrator: Deployment, monkeyp
     assert [finding for finding in findings if finding["state"] != "ok"] == []
 
 
-def test_doctor_finds_an_authorizer_without_table(
-    lambdas: Lambdas, operators: Operators, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with lambdas.with_database_at("http://127.0.0.1:1", "Authorizer"):
-        code, findings = operators.run("doctor", ["doctor"], capsys)
-
-    assert code == 5
-    authorizer, functions = (finding for finding in findings if finding["state"] != "ok")
-    assert (authorizer["check"], authorizer["state"]) == ("authorizer", "failure")
-    assert "503" in authorizer["seen"]
-    assert "aws logs tail" in authorizer["advice"]
-    assert (functions["check"], functions["state"]) == ("functions", "failure")
-    assert functions["seen"].startswith("AuthorizerFunction fails: ")
-
-
-def test_reading_policy_does_not_check_the_functions(operators: Operators, capsys: pytest.CaptureFixture[str]) -> None:
-    code, findings = operators.run("reading", ["doctor"], capsys)
-
-    assert code == 0
-    (functions,) = [finding for finding in findings if finding["state"] != "ok"]
-    assert (functions["check"], functions["state"]) == ("functions", "warning")
-    assert "You are not allowed to call cloudformation:ListStackResources." in functions["seen"]
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The guide's shell commands
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 def at_a_shell(script: str, stack: Stack, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a script with the local cloud instead of AWS."""
-    foreign = ("AWS_", "CARTCTL_", "HTTP_PROXY", "http_proxy", "PYTHON", "COVERAGE")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return subprocess.run(  # noqa: S603 - the guide's commands
         ["/bin/bash", "-e", "-o", "pipefail", "-c", script],
         check=False,
@@ -321,15 +268,7 @@ def at_a_shell(script: str, stack: Stack, folder: Path, **more: str) -> subproce
         text=True,
         timeout=120,
         env={
-            **own,
-            "AWS_ENDPOINT_URL": stack.endpoint_url,
-            "AWS_DEFAULT_REGION": stack.region,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
+            **shell_environment(stack),
             "PYTHONPYCACHEPREFIX": str(ROOT / ".local" / "pycache"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             **more,

@@ -103,12 +103,8 @@ def invoked(command: str, checkout: Path) -> Any:
 
 
 def test_every_function_is_invoked_by_the_readme() -> None:
-    assert [command.split()[3] for command in INVOCATIONS] == [
-        "AuthorizerFunction",
-        "StatsCartFunction",
-        "CartFunction",
-        "CartItemsFunction",
-    ]
+    names = [command.split()[3] for command in INVOCATIONS]
+    assert names == ["AuthorizerFunction", "StatsCartFunction", "CartFunction", "CartItemsFunction"]
     assert START_API.startswith("sam local start-api ")
 
 

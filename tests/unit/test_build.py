@@ -1,6 +1,8 @@
 """tools/build.py: the template of a target, and the version of the SAM CLI."""
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,15 +60,28 @@ def test_template_without_rule_is_refused() -> None:
         build.template_for(OTHER, SOURCE.replace("[!Ref Architecture, arm64]", "[]"))
 
 
-@pytest.mark.parametrize("said", ["SAM CLI, version 1.149.0", "SAM CLI, version 1.170.1", "SAM CLI, version 2.0.0"])
-def test_new_sam_cli_is_accepted(said: str) -> None:
-    build.check_version(said)
-
-
-@pytest.mark.parametrize("said", ["SAM CLI, version 1.148.9", "SAM CLI, version 0.200.0", "no version"])
-def test_old_sam_cli_is_refused(said: str) -> None:
-    with pytest.raises(BuildError, match=rf"{said} is too old: install SAM CLI 1\.149 or later\."):
+def test_least_sam_cli_is_1_149() -> None:
+    for said in ("SAM CLI, version 1.149.0", "SAM CLI, version 1.170.1", "SAM CLI, version 2.0.0"):
         build.check_version(said)
+    for said in ("SAM CLI, version 0.200.0", "no version"):
+        with pytest.raises(BuildError, match=rf"{said} is too old: install SAM CLI 1\.149 or later\."):
+            build.check_version(said)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo SAM CLI, version 1.148.9", "1.148.9 is too old: install SAM CLI 1.149"), ("", "not on the PATH")],
+)
+def test_build_needs_a_new_sam_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str) -> None:
+    if script:
+        (tmp_path / "sam").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "sam").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(build, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["build.py"])
+
+    with pytest.raises(SystemExit, match=said):
+        build.main()
 
 
 def test_documents_name_the_least_sam_cli() -> None:
