@@ -1,7 +1,10 @@
 """Common to all commands: the options that are accepted before and after a command, and the handling of errors."""
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -73,6 +76,26 @@ def confirm(question: str, *, yes: bool) -> None:
         raise CartctlError(f"{question} Cannot ask without a terminal: pass --yes to confirm.", ExitCode.USAGE)
     if not typer.confirm(question, err=True):
         raise CartctlError("Cancelled; nothing was changed.")
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, in order. A signal that is ignored stays ignored."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signals = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
+        signals = []
+    changed = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class Command(TyperCommand):

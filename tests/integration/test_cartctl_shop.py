@@ -12,6 +12,7 @@ from serverless_cart.clock import clock
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
 from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.leases import Lease, LeaseStore
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.shops import ShopStore
 from serverless_cart.dynamodb.tokens import TokenStore
@@ -141,6 +142,7 @@ def two_shops(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatc
             cart = keys.cart(Owner(name, customer))
             bundle.put({"pk": {"S": cart.pk}, "sk": {"S": cart.sk}})
         bundle.sell(*(product(number) for number in range(27)), shop=name)
+        LeaseStore(operator.deployment.table, name, clock).take(Lease("owner", "killed@host", clock()))
         for number in range(3):
             sessions.add(Session(hashid, "s"), SessionItemAddition(ItemKey("product", str(number)), "title", 1, None))
     monkeypatch.setattr(shops, "LONGEST_REQUEST", -60)

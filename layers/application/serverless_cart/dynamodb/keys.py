@@ -85,6 +85,11 @@ def product_id(key_: Key) -> int:
     return int(key_.sk.rpartition("#")[2])
 
 
+def catalogue_lease(shop_name: str) -> Key:
+    """Return the key of the lease on a shop's catalogue. A policy for the shop's products includes it."""
+    return Key(f"PRODUCT#{_part(shop_name)}#LEASE", "LEASE")
+
+
 def carts(shop_name: str) -> str:
     """Return the beginning of the partitions of a shop's carts."""
     return f"CART#{_part(shop_name)}#"

@@ -141,7 +141,8 @@ class ShopStore:
     def remove(self, shop_record: ShopRecord) -> None:
         """Delete a closed shop after all its items. May be repeated: the settings are deleted last."""
         name = shop_record.shop.name
-        self.remove_items(keys.search_engine(hashid) for hashid in shop_record.engines)
+        engines = [keys.search_engine(hashid) for hashid in shop_record.engines]
+        self.remove_items([keys.catalogue_lease(name), *engines])
         self._table.transact([
             ("Delete", {"Key": key_attributes(keys.shop_entry(name))}),
             ("Delete", {"Key": key_attributes(keys.shop(name))}),

@@ -1,0 +1,3 @@
+"""tests/store/test_leases.py on moto."""
+
+from tests.store.test_leases import *  # noqa: F403
