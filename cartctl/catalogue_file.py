@@ -18,9 +18,6 @@ from cartctl.errors import CartctlError
 from serverless_cart.domain.product import Product
 
 COLUMNS: Final = Product._fields
-OPTIONAL: Final[Mapping[str, Any]] = {"image": None, "discount": 0, "active": True}
-"""Optional columns and their defaults. The stock is required: without it, all products would sell without limit."""
-REQUIRED: Final = tuple(name for name in COLUMNS if name not in OPTIONAL)
 MONEY: Final = frozenset({"price", "discount"})
 ROW_BYTES: Final = 2**20
 """The most bytes of one row. A product has about 1,500; the remainder is room for ignored columns."""
@@ -39,10 +36,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GoodRow:
-    """A product, and the number of the line where its row begins; the first line is 1."""
+    """The values that a row gives, by column, and the number of the line where it begins; the first line is 1."""
 
     line: int
-    product: Product
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +177,10 @@ def _check_columns(columns: list[str], *, ignore_unknown: bool) -> None:
     if unknown and not ignore_unknown:
         names = ", ".join(map(_quoted, unknown[:5]))
         raise CartctlError(f"Unknown columns: {names}. {rule} Fix the header, or pass --ignore-unknown to skip them.")
-    if missing := [name for name in REQUIRED if name not in columns]:
-        hint = " An empty stock means no limit." if "stock" in missing else ""
-        raise CartctlError(f"Missing columns: {', '.join(missing)}. {rule}{hint}")
+    if "id" not in columns:
+        raise CartctlError(f"Missing column: id. {rule}")
+    if not {*COLUMNS[1:]}.intersection(columns):
+        raise CartctlError(f"There is no column besides id. {rule}")
     if repeated := [name for name in COLUMNS if columns.count(name) > 1]:
         raise CartctlError(f"Repeated columns: {', '.join(repeated)}. Nothing was imported.")
 
@@ -291,7 +289,7 @@ def _json_row(line: _Line, *, ignore_unknown: bool) -> Row:
         return BadRow(line.number, ["the line cannot be read as JSON: a number is too large or a value too deep"])
     if not isinstance(values, dict):
         return BadRow(line.number, ["the line is not a JSON object"])
-    reasons = [f"{name} is missing" for name in REQUIRED if name not in values]
+    reasons = [] if "id" in values else ["id is missing"]
     if not ignore_unknown:
         reasons += [f"unknown field {_quoted(name)}" for name in values if name not in COLUMNS]
     if reasons:
@@ -318,19 +316,15 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _row(line: int, values: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> Row:
-    read, reasons = dict(OPTIONAL), []
+    read: dict[str, Any] = {}
+    reasons = []
     for name, value in values.items():
         try:
             read[name] = readers[name](value)
         except ValueError as error:
             hint = ": amounts are in minor units, 1250 means 12.50" if name in MONEY else ""
             reasons.append(f"{name} {error}{hint}")
-    if not reasons:
-        product = Product(**read)
-        reasons = product.faults()
-        if not reasons:
-            return GoodRow(line, product)
-    return BadRow(line, reasons)
+    return BadRow(line, reasons) if reasons else GoodRow(line, read)
 
 
 def _integer_cell(text: str) -> int:

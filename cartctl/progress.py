@@ -27,23 +27,27 @@ def progress_bar(out: Output, *columns: ProgressColumn, shown: bool = True) -> P
 
 @contextmanager
 def tally_progress(
-    out: Output, description: str, tally: Tally, file: BinaryIO | None = None, *, shown: bool = True
+    out: Output, description: str, tally: Tally, end: BinaryIO | int | None = None, *, shown: bool = True
 ) -> Iterator[Callable[[], None]]:
     """Show the progress of a tally; yield a function to call after each step, which threads may call too.
 
-    The bar is the position in ``file``, if its size is known.
+    ``end`` is the file that is read, whose position is the progress if its size is known, or the number of products to
+    prune.
     """
-    size = _size(file)
+    pruning = isinstance(end, int)
+    total = end if isinstance(end, int) else _size(end)
 
     def update() -> None:
-        position: dict[str, Any] = {"completed": file.tell()} if file and size else {}
-        count = tally.pruned or tally.rows
+        count = tally.pruned if pruning else tally.rows
+        position: dict[str, Any] = {}
+        if total:
+            position["completed"] = end.tell() if end and not isinstance(end, int) else count
         seconds = progress.tasks[task].elapsed or 1
         progress.update(task, **position, count=count, rate=count / seconds)
 
     columns = (TextColumn("{task.fields[count]:,}"), TextColumn("{task.fields[rate]:,.0f} a second"))
     with progress_bar(out, *columns, shown=shown) as progress:
-        task = progress.add_task(description, total=size, count=0, rate=0.0)
+        task = progress.add_task(description, total=total, count=0, rate=0.0)
         yield update
 
 

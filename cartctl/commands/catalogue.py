@@ -6,30 +6,38 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from math import ceil
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 
 from cartctl import catalogue_file
 from cartctl.arguments import ShopName, Yes
 from cartctl.catalogue_file import BadRow, Format, Row, format_of
-from cartctl.catalogue_import import Import, Tally
+from cartctl.catalogue_import import Change, Import, Tally
 from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from cartctl.files import STDIN, open_input, replace_file, standard_output
+from cartctl.lease import LeaseLostError, catalogue_lease
 from cartctl.output import Output
-from cartctl.progress import tally_progress
-from cartctl.shell import App, Invocation, invocation
+from cartctl.progress import progress_bar, tally_progress
+from cartctl.shell import App, Invocation, interrupted_by_signals, invocation
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import Catalogue
+from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS
 from serverless_cart.service.errors import Unavailable
 
 app = App("Import, export and show the products of a shop, as CSV or JSON Lines.")
 
 LISTED_ROWS: Final = 100
 """The most bad rows that are listed one by one."""
+LISTED_CHANGES: Final = 20
+"""The most changes that a dry run lists, and the most products that it would delete."""
+PRUNE_LIMIT: Final = 20
+"""The share of a catalogue, in percent, that an import deletes without a question if it has ``--yes``."""
 
 
 @app.command("import")
@@ -47,6 +55,20 @@ def import_(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete the products that are not in the file, unless it has bad rows.")
     ] = False,
+    prune_limit: Annotated[
+        int | None,
+        typer.Option(
+            "--prune-limit",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help=f"Share of the catalogue that --prune --yes may delete. Default: {PRUNE_LIMIT}.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Stop another import into this shop, and wait until it has stopped.")
+    ] = False,
     ignore_unknown: Annotated[bool, typer.Option("--ignore-unknown", help="Skip unknown columns.")] = False,
     errors: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all bad rows to a JSON Lines file.", show_default=False)
@@ -55,7 +77,7 @@ def import_(
 ) -> None:
     """Import products: add the new ones and update the changed ones. Unchanged products are not written.
 
-    CSV begins with a header that names the columns, in any order; the last three are optional:
+    CSV begins with a header that names the columns, in any order:
 
         id,ref,name,price,stock,image,discount,active
         123,MUG-WH,"Mug, white",1490,50,https://shop.example/mug.jpg,250,true
@@ -63,41 +85,55 @@ def import_(
     JSON Lines has one object per line with the same names; null means no image, or no limit of stock. Price and
     discount are minor units (1490 is 14.90) for one piece. An empty stock means no limit; active is true or false.
 
+    Only id is required. A product keeps the values of columns that the file does not have. A new product needs ref,
+    name, price and stock. Change prices only, with a file that has the columns id and price:
+
+        cartctl catalogue import my-shop prices.csv
+
         cartctl catalogue import my-shop products.csv --dry-run
 
         cartctl catalogue import my-shop products.csv --prune
 
         zcat products.jsonl.gz | cartctl catalogue import my-shop -
 
-    Add or change a single product:
-
-        echo '{"id": 7, "ref": "CUP", "name": "Cup", "price": 990, "stock": 12}' | cartctl catalogue import my-shop -
-
     Bad rows are reported with their line and reason, and all other rows are imported; the exit code is then 4. After an
     interruption, run the same command again to continue. Carts show a change within a minute.
+
+    Only one import at a time can change a catalogue. --force stops the other one. An import that was killed does not
+    block the next one for longer than a minute.
+
+    If --prune would delete more than 20 percent of the catalogue, it asks even with --yes; --prune-limit allows more.
     """
     run = invocation(context)
-    if prune and not (yes or dry_run) and (file == STDIN or not sys.stdin.isatty()):
+    asks = prune and file != STDIN and sys.stdin.isatty()
+    if prune and not (yes or dry_run or asks):
         raise CartctlError("Cannot ask without a terminal: pass --yes to prune.", ExitCode.USAGE)
+    if prune_limit is not None and not prune:
+        raise CartctlError("--prune-limit has no effect without --prune: add it.", ExitCode.USAGE)
     if errors and file != STDIN and errors.resolve() == Path(file).resolve():
         raise CartctlError("--errors names the catalogue file itself: name another file.", ExitCode.USAGE)
-    _check_shop(run, shop)
+    check_shop = partial(_check_shop, run, shop)
     start = time.monotonic()
+    tally = Tally()
     with ExitStack() as opened:
+        opened.enter_context(_interruptible(tally))
         source = opened.enter_context(open_input(file))
         rows = _rows(source, file, form or format_of(file), ignore_unknown=ignore_unknown)
-        report = _BadRows(run.out, opened.enter_context(replace_file(errors)) if errors else None)
+        report = _Report(run.out, opened.enter_context(replace_file(errors)) if errors else None, changes=dry_run)
+        if dry_run:
+            check_shop()
+        lease = None if dry_run else opened.enter_context(catalogue_lease(run, shop, check_shop, force=force))
         catalogue = Catalogue(run.deployment.table, shop)
-        work = opened.enter_context(closing(Import(catalogue, lambda: _check_shop(run, shop), dry=dry_run)))
-        with _interruptible(work.tally):
-            with tally_progress(run.out, "Importing", work.tally, source) as update:
-                work.load(rows, report.add, update)
-            missing = _prune(run, work, yes=yes, dry=dry_run) if prune else None
+        work = opened.enter_context(closing(Import(catalogue, tally, check_shop, lease.writing if lease else None)))
+        with tally_progress(run.out, "Importing", tally, source) as update:
+            work.load(rows, report.add, update)
+        pruning = _Pruning(run.out, yes=yes, asks=asks, limit=PRUNE_LIMIT if prune_limit is None else prune_limit)
+        missing = _prune(work, pruning, report, dry=dry_run) if prune else None
     report.end()
     if dry_run:
         run.out.status("Dry run: nothing was written.")
-    _summarize(run.out, shop, work.tally, missing, report.listed, seconds=time.monotonic() - start, dry=dry_run)
-    if work.tally.bad or (prune and not dry_run and work.tally.pruned != missing):
+    _summarize(run.out, shop, tally, missing, report, seconds=time.monotonic() - start, dry=dry_run)
+    if tally.bad or (prune and not dry_run and tally.pruned != missing):
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
@@ -185,51 +221,139 @@ def _rows(file: BinaryIO, name: str, form: Format | None, *, ignore_unknown: boo
 
 
 @dataclass
-class _BadRows:
-    """Reports bad rows: the first ones to people and in the result, all of them to a file."""
+class _Report:
+    """Reports bad rows: the first ones to people and in the result, all of them to a file; a dry run's changes too."""
 
     out: Output
     file: BinaryIO | None
-    listed: list[BadRow] = field(default_factory=list)
-    unlisted: int = 0
+    changes: bool
+    bad_rows: list[BadRow] = field(default_factory=list)
+    listed_changes: list[dict[str, Any]] = field(default_factory=list)
+    listed_missing: list[int] = field(default_factory=list)
+    unlisted_rows: int = 0
+    unlisted_changes: int = 0
 
-    def add(self, row: BadRow) -> None:
+    def add(self, outcome: BadRow | Change) -> None:
+        if isinstance(outcome, BadRow):
+            self._add_bad_row(outcome)
+        elif self.changes:
+            self._add_change(outcome)
+
+    def add_missing(self, ids: list[int], count: int) -> None:
+        """Report the products that a dry run would delete."""
+        self.listed_missing = ids
+        if not self.out.as_json:
+            for id_ in ids:
+                self.out.status(f"id {id_}: not in the file, would be deleted")
+            if count > len(ids):
+                self.out.status(f"and {count - len(ids)} more that would be deleted.")
+
+    def end(self) -> None:
+        if self.out.as_json:
+            return
+        if self.unlisted_changes:
+            self.out.status(f"and {self.unlisted_changes} more new or changed products.")
+        if self.unlisted_rows:
+            where = "see the file of --errors" if self.file else "pass --errors FILE to get all of them"
+            self.out.status(f"and {self.unlisted_rows} more bad rows: {where}.")
+
+    def _add_bad_row(self, row: BadRow) -> None:
         if self.file:
             self.file.write(json.dumps(asdict(row), ensure_ascii=False).encode() + b"\n")
-        if len(self.listed) == LISTED_ROWS:
-            self.unlisted += 1
+        if len(self.bad_rows) == LISTED_ROWS:
+            self.unlisted_rows += 1
             return
-        self.listed.append(row)
+        self.bad_rows.append(row)
         if not self.out.as_json:
             self.out.status(f"line {row.line}: {'; '.join(row.reasons)}")
 
-    def end(self) -> None:
-        if self.unlisted and not self.out.as_json:
-            where = "see the file of --errors" if self.file else "pass --errors FILE to get all of them"
-            self.out.status(f"and {self.unlisted} more bad rows: {where}.")
+    def _add_change(self, change: Change) -> None:
+        if len(self.listed_changes) == LISTED_CHANGES:
+            self.unlisted_changes += 1
+            return
+        columns = change.columns
+        self.listed_changes.append({
+            "id": change.after.id,
+            "new": change.before is None,
+            "changes": {column: {"old": old, "new": new} for column, (old, new) in columns.items()},
+        })  # fmt: skip
+        if not self.out.as_json:
+            parts = [
+                f"{column} {_shown(column, old)} -> {_shown(column, new)}" for column, (old, new) in columns.items()
+            ]
+            self.out.status(f"id {change.after.id}: {', '.join(parts) or 'new'}")
+
+
+def _shown(column: str, value: object) -> str:
+    """Format a value of a product for people, without ambiguity."""
+    if value is None:
+        return "no limit" if column == "stock" else "none"
+    return json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager
 def _interruptible(tally: Tally) -> Iterator[None]:
     """Report the number of finished rows after an interruption. Raises `CartctlError`."""
-    message = "{}: {} rows are done. Run the same command again to continue."
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise CartctlError(message.format("Interrupted", tally.rows), ExitCode.INTERRUPTED) from None
-    except Unavailable as error:
-        raise CartctlError(message.format("DynamoDB throttles or does not answer", tally.rows)) from error
+
+    def stopped(reason: str, code: ExitCode = ExitCode.FAILED) -> CartctlError:
+        pruned = f" and {tally.pruned} products are pruned" if tally.pruned else ""
+        return CartctlError(
+            f"{reason}: {tally.rows} rows are done{pruned}. Run the same command again to continue.", code
+        )
+
+    with interrupted_by_signals():
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise stopped("Interrupted", ExitCode.INTERRUPTED) from None
+        except LeaseLostError as error:
+            raise stopped(str(error)) from error
+        except Unavailable as error:
+            raise stopped("DynamoDB throttles or does not answer") from error
 
 
-def _prune(run: Invocation, work: Import, *, yes: bool, dry: bool) -> int | None:
+@dataclass(frozen=True)
+class _Pruning:
+    """Decides whether products may be deleted: by ``--yes`` and ``--prune-limit`` or, if it ``asks``, a person."""
+
+    out: Output
+    yes: bool
+    asks: bool
+    limit: int
+
+    def check(self, missing: int, before: int) -> bool:
+        percent = ceil(100 * missing / before)
+        exceeds = 100 * missing > self.limit * before
+        if self.yes and not exceeds:
+            return True
+        if self.asks:
+            share = f" They are {percent} % of the catalogue." if exceeds else ""
+            return _agreed(f"Delete {missing} products that are not in the file?{share}")
+        self.refuse(missing, before, percent)
+        return False
+
+    def refuse(self, missing: int, before: int, percent: int) -> None:
+        self.out.status(
+            f"Nothing was pruned: {missing} of {before} products ({percent} %) are not in the file, more than "
+            f"{self.limit} %. Check that the file is complete. To delete them, run the same command with "
+            f"--prune-limit {percent}."
+        )
+
+
+def _prune(work: Import, pruning: _Pruning, report: _Report, *, dry: bool) -> int | None:
     """Delete the products that are not in the file and return their number; ``None`` if the file may be incomplete."""
-    if work.tally.bad or not work.tally.rows:
-        reason = "the file has bad rows" if work.tally.bad else "the file has no products"
-        run.out.status(f"Nothing was pruned, because {reason}.")
+    out, tally = pruning.out, work.tally
+    if tally.bad or not tally.rows:
+        reason = "the file has bad rows" if tally.bad else "the file has no products"
+        out.status(f"Nothing was pruned, because {reason}.")
         return None
-    missing = work.find_missing()
-    if missing and not dry and (yes or _agreed(f"Delete {missing} products that are not in the file?")):
-        with tally_progress(run.out, "Pruning", work.tally) as update:
+    with progress_bar(out) as progress:
+        task = progress.add_task("Finding products that are not in the file", total=CATALOGUE_PARTITIONS)
+        missing, before = work.find_missing(lambda done: progress.update(task, completed=done))
+    if missing and dry:
+        report.add_missing(work.missing(LISTED_CHANGES), missing)
+    elif missing and pruning.check(missing, before):
+        with tally_progress(out, "Pruning", tally, missing) as update:
             work.prune(update)
     return missing
 
@@ -242,22 +366,27 @@ def _agreed(question: str) -> bool:
 
 
 def _summarize(
-    out: Output, shop: str, tally: Tally, missing: int | None, listed: list[BadRow], *, seconds: float, dry: bool
+    out: Output, shop: str, tally: Tally, missing: int | None, report: _Report, *, seconds: float, dry: bool
 ) -> None:
     counts = {name: getattr(tally, name) for name in ("rows", "new", "changed", "unchanged", "bad")}
+    columns = {name: tally.changed_columns[name] for name in Product._fields if tally.changed_columns[name]}
+    changed = f" ({', '.join(f'{name} {count}' for name, count in columns.items())})" if columns else ""
     out.fields(
         {
             "shop": shop,
             **counts,
+            "changed_columns": columns,
             "not_in_file": missing,
             "pruned": tally.pruned,
             "dry_run": dry,
             "seconds": round(seconds, 3),
-            "bad_rows": [asdict(row) for row in listed],
+            "bad_rows": [asdict(row) for row in report.bad_rows],
+            **({"changes": report.listed_changes, "would_be_pruned": report.listed_missing} if dry else {}),
         },
         {
             "Shop": shop,
             **{name.capitalize(): count for name, count in counts.items()},
+            "Changed": f"{tally.changed}{changed}",
             **({} if missing is None else {"Not in the file": missing, "Pruned": tally.pruned}),
             "Time": f"{seconds:.1f} s, {tally.rows / seconds:,.0f} rows a second",
         },

@@ -1,4 +1,4 @@
-"""cartctl as a process: Ctrl-C and a closed pipe end it in order."""
+"""cartctl as a process: Ctrl-C, SIGTERM and a closed pipe end it in order."""
 
 import signal
 import subprocess
@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+import pytest
+
 from local.stack import Stack
-from tests.support.operator import shell_environment
+from serverless_cart.dynamodb import keys
+from tests.support.operator import deployment_of, shell_environment
 from tools.support.paths import ROOT
 
 
@@ -34,19 +37,21 @@ def pipe(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-def test_ctrl_c_ends_an_import_and_reports_its_rows(stack: Stack, shop: str) -> None:
-    rows = "".join(f"{number},R,N,1,1\n" for number in range(100))
-    with cartctl(stack, "catalogue", "import", shop, "-", "--dry-run") as process:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_an_import_in_order(stack: Stack, shop: str, number: signal.Signals) -> None:
+    rows = "".join(f"{number},R,N,1,1\n" for number in range(99))
+    with cartctl(stack, "catalogue", "import", shop, "-") as process:
         pipe(process.stdin).write(f"id,ref,name,price,stock\n{rows}bad\n")
         pipe(process.stdin).flush()
-        assert pipe(process.stderr).readline() == "line 102: expected 5 fields, found 1\n"
+        assert pipe(process.stderr).readline() == "line 101: expected 5 fields, found 1\n"
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
 
         # Standard input is still open, so only the signal can end the import.
         assert process.wait(timeout=60) == 130
-        message = "Error: Interrupted: 101 rows are done. Run the same command again to continue.\n"
+        message = "Error: Interrupted: 100 rows are done. Run the same command again to continue.\n"
         assert (pipe(process.stderr).read(), pipe(process.stdout).read()) == (message, "")
+    assert deployment_of(stack).table.get(keys.catalogue_lease(shop)) is None
 
 
 def test_export_to_a_closed_pipe_fails(stack: Stack, shop: str) -> None:

@@ -290,11 +290,12 @@ def test_guide_leads_to_a_first_cart_and_a_new_price(administrator: Deployment, 
     assert "Total 2480" in result.stdout
 
     (prices,) = guide.blocks("sh", guide.section("### Prices must change at once"))
-    changed = at_a_shell("cp products.csv changed.csv\n" + prices, stack, tmp_path)
+    changed = at_a_shell("printf 'id,price\\n123,1290\\n124,4100\\n' > prices.csv\n" + prices, stack, tmp_path)
 
     assert changed.returncode == 0, changed.stderr
-    product = app.run(["catalogue", "show", "my-shop", "123"], administrator)[0]
-    assert (product["price"], product["stock"]) == (1290, 40)
+    mug, tray = app.run(["catalogue", "show", "my-shop", "123", "124"], administrator)
+    assert (mug["price"], mug["discount"], mug["stock"]) == (1290, 250, 40)
+    assert (tray["price"], tray["stock"], tray["active"]) == (4100, None, True)
 
 
 def test_restore_adds_only_deleted_items(administrator: Deployment, stack: Stack, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from cartctl import catalogue_import, connection
 from cartctl.catalogue_file import Format, written
@@ -25,6 +26,8 @@ from tests.support.bundle import TABLE, Bundle
 from tests.support.operator import Operator, Result
 
 HEADER = "id,ref,name,price,stock"
+LEASE = {"GetItem": 1, "PutItem": 1, "DeleteItem": 1}
+"""The calls that check the shop and hold the lease on its catalogue."""
 COUNTS = ("rows", "new", "changed", "unchanged", "bad", "not_in_file", "pruned")
 Save = Callable[..., str]
 
@@ -107,16 +110,16 @@ def test_new_products_are_stored(operator: Operator, save: Save, form: Format) -
 def test_only_differing_products_are_written(operator: Operator, bundle: Bundle, save: Save) -> None:
     file = save(*many(230))
     import_(operator, file)
-    assert Counter(bundle.database.calls) == {"GetItem": 1, "BatchGetItem": 3, "BatchWriteItem": 10}
+    assert Counter(bundle.database.calls) == {**LEASE, "BatchGetItem": 3, "BatchWriteItem": 10}
     bundle.database.calls.clear()
 
     assert import_(operator, file) == {"rows": 230, "unchanged": 230}
-    assert Counter(bundle.database.calls) == {"GetItem": 1, "BatchGetItem": 3}
+    assert Counter(bundle.database.calls) == {**LEASE, "BatchGetItem": 3}
     bundle.database.calls.clear()
 
     products = [*many(220), *(product(number, price=9_999) for number in range(221, 231)), product(231), product(232)]
     assert import_(operator, save(*products)) == {"rows": 232, "new": 2, "changed": 10, "unchanged": 220}
-    assert Counter(bundle.database.calls) == {"GetItem": 1, "BatchGetItem": 3, "BatchWriteItem": 1}
+    assert Counter(bundle.database.calls) == {**LEASE, "BatchGetItem": 3, "BatchWriteItem": 1, "UpdateItem": 10}
     assert stored(operator) == products
     assert [product.name for product in stored(operator, "two")] == ["Another shop's"]
 
@@ -154,8 +157,114 @@ def test_dry_run_counts_and_writes_nothing(operator: Operator, bundle: Bundle, s
     data = json.loads(result.out)
     assert counts(data) == {"rows": 3, "new": 1, "changed": 1, "unchanged": 1, "not_in_file": 3}
     assert (data["dry_run"], result.err) == (True, "Dry run: nothing was written.\n")
+    assert data["changes"] == [
+        {"id": 2, "new": False, "changes": {"price": {"old": 1250, "new": 9_999}}},
+        {"id": 6, "new": True, "changes": {}},
+    ]
+    assert data["would_be_pruned"] == [3, 4, 5]
     assert set(bundle.database.calls) == {"GetItem", "BatchGetItem", "Query"}
     assert stored(operator) == many(5)
+
+
+SOLD_OUT = product(7, image="https://img.example/7.jpg", price=1000, discount=250, stock=3, active=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "changes"),
+    [
+        ("id,ref,name,price,stock\n7,REF-7,Product 7,1490,5\n", {"price": 1490, "stock": 5}),
+        ("id,price\n7,1600\n", {"price": 1600}),
+        ("stock,id\n9,7\n", {"stock": 9}),
+        ("id,stock\n7,\n", {"stock": None}),
+        ("id,active,image\n7,true,\n", {"active": True, "image": None}),
+        ("id,discount\n7,\n", {"discount": 0}),
+        ("id,name\n7,Cup\n", {"name": "Cup"}),
+        ('{"id": 7, "price": 1600}\n', {"price": 1600}),
+        ('{"id": 7, "stock": null, "active": true}\n', {"stock": None, "active": True}),
+        ("id,price,active\n7,1000,false\n", {}),
+    ],
+)
+def test_import_changes_only_the_given_columns(
+    operator: Operator, bundle: Bundle, content: str, changes: dict[str, Any]
+) -> None:
+    bundle.sell(SOLD_OUT, shop="one")
+    written: list[Any] = []
+    events = operator.deployment.dynamodb.meta.events
+    events.register("provide-client-params.dynamodb.UpdateItem", lambda params, **_: written.append(params))
+
+    header, _, row = content.partition("\n")
+    result = json.loads(type_import(operator, row, "--json", header=header).out)
+
+    assert stored(operator) == [SOLD_OUT._replace(**changes)]
+    assert result["changed_columns"] == dict.fromkeys(sorted(changes, key=Product._fields.index), 1)
+    names = {name for it in written for name in it["ExpressionAttributeNames"].values()}
+    assert names - {"pk"} == set(changes), "no other attribute is written"
+
+
+@pytest.mark.parametrize(
+    ("content", "reasons"),
+    [
+        ("id,price\n7,249\n", "discount must be an integer from 0 to the price (the product has discount 250)"),
+        ("id,discount\n7,1001\n", "discount must be an integer from 0 to the price (the product has price 1000)"),
+        ("id,stock\n7,-1\n", "stock must be an integer from 0 to 2^53-1, or nothing"),
+        ("id,price\n8,100\n", "product 8 is new, and a new product needs ref, name, stock"),
+        ("id,stock,discount\n8,1,1\n", "product 8 is new, and a new product needs ref, name, price"),
+        ('{"id": 8, "ref": "R", "name": "N", "stock": 1}\n', "product 8 is new, and a new product needs price"),
+    ],
+)
+def test_row_without_a_valid_product_is_bad(operator: Operator, bundle: Bundle, content: str, reasons: str) -> None:
+    bundle.sell(SOLD_OUT, shop="one")
+    header, _, row = content.partition("\n")
+
+    result = type_import(operator, row, header=header)
+
+    assert (result.code, result.err) == (4, f"line {1 if header[0] == '{' else 2}: {reasons}\n")
+    assert stored(operator) == [SOLD_OUT]
+
+
+def test_bad_rows_are_reported_in_order(operator: Operator, bundle: Bundle, tmp_path: Path) -> None:
+    bundle.sell(*many(600), shop="one")
+    faulty = {line for line in range(2, 602) if line % 7 == 0 or line % 5 == 0}
+    prices = ("x" if line % 7 == 0 else "-1" if line % 5 == 0 else "1250" for line in range(2, 602))
+    rows = "".join(f"{number},{price}\n" for number, price in enumerate(prices, start=1))
+
+    errors = tmp_path / "errors.jsonl"
+
+    type_import(operator, rows, "--errors", str(errors), header="id,price")
+
+    assert [json.loads(line)["line"] for line in errors.read_text().splitlines()] == sorted(faulty)
+
+
+def test_product_deleted_during_an_import_is_reported(operator: Operator, bundle: Bundle) -> None:
+    bundle.sell(*many(3), shop="one")
+
+    def delete(operation: str, _answer: dict[str, Any]) -> None:
+        if operation == "BatchGetItem":
+            bundle.withdraw(product(2), shop="one")
+
+    bundle.database.alter = delete
+
+    result = type_import(operator, "1,9\n2,9\n3,9\n", header="id,stock")
+
+    message = "line 3: product 2 was deleted during the import: import the row again\n"
+    assert (result.code, result.err) == (4, message)
+    assert fields(result.out)["Changed"] == "2 (stock 2)"
+    assert stored(operator) == [product(1, stock=9), product(3, stock=9)]
+
+
+def test_lost_answer_of_a_change_is_repeated(operator: Operator, bundle: Bundle) -> None:
+    bundle.sell(product(7), shop="one")
+    lost: list[str] = []
+
+    def lose(operation: str) -> None:
+        if operation == "UpdateItem" and not lost:
+            lost.append(operation)
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.invalid")
+
+    bundle.database.after = lose
+
+    assert type_import(operator, "7,9\n", header="id,stock").code == 0
+    assert (lost, stored(operator)) == (["UpdateItem"], [product(7, stock=9)])
 
 
 BAD = "1,A,One,12.50,5\n2,B,Two,1250,5\n2,C,Again,1250,5\n3,D,Three,1250\n\n2,B,Two,1250,5\n4,E,Four,1250,\n"
@@ -344,7 +453,7 @@ def test_prune_deletes_products_not_in_the_file(operator: Operator, save: Save) 
 
     assert operator.run("catalogue", "import", "one", file)["not_in_file"] is None
     assert stored(operator) == many(121), "without --prune"
-    result = import_(operator, file, "--prune", "--yes")
+    result = import_(operator, file, "--prune", "--yes", "--prune-limit", "34")
 
     assert result == {"rows": 81, "unchanged": 81, "not_in_file": 40, "pruned": 40}
     assert stored(operator) == [*kept, product(121)]
@@ -368,6 +477,70 @@ def test_doubtful_file_prunes_nothing(operator: Operator, save: Save, rows: str,
     assert result.err.splitlines()[-1] == f"Nothing was pruned, because {reason}."
     assert "Pruned" not in fields(result.out)
     assert [product.id for product in stored(operator)] == [1, 2, 3]
+
+
+def test_dry_run_lists_the_first_changes(operator: Operator, save: Save) -> None:
+    import_(operator, save(product(1), *many(80)[20:]))
+    new = product(1, name="Cup", image=None, stock=None, active=False)
+    file = save(new, *(product(number) for number in range(100, 125)))
+
+    result = operator.type("catalogue", "import", "one", file, "--dry-run", "--prune")
+
+    image, stock = f'"{product(1).image}"', product(1).stock
+    assert result.err.splitlines() == [
+        f'id 1: name "Product 1" -> "Cup", image {image} -> none, stock {stock} -> no limit, active true -> false',
+        *(f"id {number}: new" for number in range(100, 119)),
+        *(f"id {number}: not in the file, would be deleted" for number in range(21, 41)),
+        "and 40 more that would be deleted.",
+        "and 6 more new or changed products.",
+        "Dry run: nothing was written.",
+    ]
+    assert stored(operator) == [product(1), *many(80)[20:]]
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "remaining"),
+    [
+        (("--yes",), 8, 8),
+        (("--yes",), 7, 10),
+        (("--yes", "--prune-limit", "29"), 7, 10),
+        (("--yes", "--prune-limit", "30"), 7, 7),
+        (("--yes", "--prune-limit", "100"), 1, 1),
+        (("--yes", "--prune-limit", "0"), 9, 10),
+    ],
+)
+def test_pruning_a_large_share_needs_permission(
+    operator: Operator, save: Save, options: tuple[str, ...], kept: int, remaining: int
+) -> None:
+    import_(operator, save(*many(10)))
+    # New products do not make the share smaller.
+    file = save(*many(kept), *(product(number) for number in range(100, 150)))
+
+    result = operator.type("catalogue", "import", "one", file, "--prune", *options)
+
+    assert len(stored(operator)) == remaining + 50
+    assert result.code == (4 if remaining == 10 else 0)
+    limit, percent = options[2] if len(options) > 2 else "20", 100 - 10 * kept
+    refusal = (
+        f"Nothing was pruned: {10 - kept} of 10 products ({percent} %) are not in the file, more than {limit} %. Check "
+        f"that the file is complete. To delete them, run the same command with --prune-limit {percent}.\n"
+    )
+    assert result.err == (refusal if remaining == 10 else "")
+
+
+def test_prune_limit_needs_prune(operator: Operator, save: Save) -> None:
+    message = "--prune-limit has no effect without --prune: add it."
+    assert operator.fails("catalogue", "import", "one", save(*many(2)), "--prune-limit", "50") == (2, message)
+
+
+def test_yes_does_not_answer_for_a_large_share(operator: Operator, save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_(operator, save(*many(10)))
+    use_terminal(monkeypatch)
+
+    result = operator.type("catalogue", "import", "one", save(*many(7)), "--prune", "--yes", stdin="n\n")
+
+    assert "Delete 3 products that are not in the file? They are 30 % of the catalogue." in result.err
+    assert (result.code, stored(operator)) == (4, many(10))
 
 
 @pytest.mark.parametrize(("answer", "remaining"), [("y\n", 1), ("n\n", 3), ("", 3)], ids=["yes", "no", "Ctrl-D"])

@@ -51,7 +51,10 @@ MAY: dict[str, dict[str, str]] = {
     "reading": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION"},
     "doctor": {"Query": "SHOPS"},
     "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "UpdateItem": "CART", "Query": "SESSION"},
-    "catalogue": {"GetItem": "SHOP", "BatchGetItem": "PRODUCT", "Query": "PRODUCT", "BatchWriteItem": "PRODUCT"},
+    "catalogue": {
+        "GetItem": "SHOP",
+        **dict.fromkeys(("BatchGetItem", "Query", "BatchWriteItem", "UpdateItem", "PutItem", "DeleteItem"), "PRODUCT"),
+    },
     "keys": {
         "GetItem": "SHOP TOKEN TOKENS",
         "ConditionCheckItem": "SHOP",
@@ -163,3 +166,4 @@ def test_catalogue_policy_can_be_limited_to_one_shop() -> None:
     for shop, permitted in (("my-shop", True), ("my-shop-2", False), ("demo", False)):
         assert permits(limited, "GetItem", keys.shop(shop).pk) is permitted
         assert permits(limited, "BatchWriteItem", keys.product(shop, 7).pk) is permitted
+        assert permits(limited, "PutItem", keys.catalogue_lease(shop).pk) is permitted

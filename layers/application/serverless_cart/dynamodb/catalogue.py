@@ -16,7 +16,13 @@ from serverless_cart.dynamodb.attributes import (
     read_text,
     text,
 )
-from serverless_cart.dynamodb.table import Table
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.table import ATTEMPTS, ConditionFailed, Table
+from serverless_cart.service.errors import Ambiguous
+
+
+class ProductGone(Exception):
+    """The product to change does not exist any more."""
 
 
 class Catalogue:
@@ -32,11 +38,11 @@ class Catalogue:
         partitions = [map(product_from_item, self._table.items_of(pk)) for pk in keys.catalogue(self._shop)]
         return heapq.merge(*partitions, key=lambda product: product.id)
 
-    def ids(self) -> Iterator[list[int]]:
-        """List the ids of all products, a page at a time."""
-        for partition in keys.catalogue(self._shop):
+    def ids(self) -> Iterator[tuple[int, list[int]]]:
+        """List the ids of all products, a page at a time, each with the number of partitions before it."""
+        for before, partition in enumerate(keys.catalogue(self._shop)):
             for page in self._table.keys_of(partition):
-                yield [keys.product_id(key) for key in page]
+                yield before, [keys.product_id(key) for key in page]
 
     def find(self, ids: Collection[int]) -> dict[int, Product]:
         """Read products, consistently: 100 per call. Absent ones are left out."""
@@ -46,6 +52,30 @@ class Catalogue:
     def put(self, products: Iterable[Product]) -> None:
         """Create or replace products: 25 per call. May be repeated."""
         self._table.write_many({"PutRequest": {"Item": product_to_item(self._shop, it)}} for it in products)
+
+    def change(self, before: Product, after: Product) -> None:
+        """Write the attributes that differ, in one call; all others stay as they are. May be repeated.
+
+        Raises `ProductGone` if the product was deleted after ``before`` was read.
+        """
+        old, new = product_to_item(self._shop, before), product_to_item(self._shop, after)
+        change = Expression()
+        change.require_present("pk")
+        for name in sorted(old.keys() | new.keys()):
+            if name not in new:
+                change.remove(name)
+            elif new[name] != old.get(name):
+                change.set(name, new[name])
+        for attempts_left in reversed(range(ATTEMPTS)):
+            try:
+                self._table.update(keys.product(self._shop, after.id), change)
+            except ConditionFailed:
+                raise ProductGone from None
+            except Ambiguous:  # the same values again are no second change
+                if not attempts_left:
+                    raise
+            else:
+                return
 
     def remove(self, ids: Iterable[int]) -> None:
         """Delete products: 25 per call. May be repeated."""
