@@ -1,4 +1,4 @@
-"""``cartctl catalogue``: importing, exporting and showing the products of a shop."""
+"""``cartctl catalogue``: importing, exporting, showing and changing the products of a shop."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ import typer
 from cartctl import catalogue_file
 from cartctl.arguments import ShopName, Yes
 from cartctl.catalogue_file import BadRow, Format, Row, format_of
-from cartctl.catalogue_import import Change, Import, Tally
+from cartctl.catalogue_import import Change, Import, Tally, merged
 from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from cartctl.files import STDIN, open_input, replace_file, standard_output
@@ -26,11 +26,11 @@ from cartctl.progress import progress_bar, tally_progress
 from cartctl.shell import App, Invocation, interrupted_by_signals, invocation
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
-from serverless_cart.dynamodb.catalogue import Catalogue
+from serverless_cart.dynamodb.catalogue import Catalogue, ProductGone
 from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS
 from serverless_cart.service.errors import Unavailable
 
-app = App("Import, export and show the products of a shop, as CSV or JSON Lines.")
+app = App("Import, export, show and change the products of a shop.")
 
 LISTED_ROWS: Final = 100
 """The most bad rows that are listed one by one."""
@@ -135,6 +135,101 @@ def import_(
     _summarize(run.out, shop, tally, missing, report, seconds=time.monotonic() - start, dry=dry_run)
     if tally.bad or (prune and not dry_run and tally.pruned != missing):
         raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _minor_units(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise typer.BadParameter(f"{text!r} is not an amount in minor units: 1250 means 12.50")
+    return int(text)
+
+
+def _pieces(text: str) -> str:
+    if text != "none" and not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise typer.BadParameter(f"{text!r} is not a number of pieces: write 12, or none for no limit")
+    return text
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    shop: ShopName,
+    product: Annotated[
+        int, typer.Argument(metavar="ID", min=0, max=limits.MAX_SAFE_INTEGER, help="Id of the product.")
+    ],
+    ref: Annotated[str | None, typer.Option(help="New reference.")] = None,
+    name: Annotated[str | None, typer.Option(help="New name.")] = None,
+    image: Annotated[str | None, typer.Option(metavar="URL", help="New image; none removes it.")] = None,
+    price: Annotated[
+        int | None, typer.Option(parser=_minor_units, metavar="AMOUNT", help="New price, in minor units.")
+    ] = None,
+    discount: Annotated[
+        int | None, typer.Option(parser=_minor_units, metavar="AMOUNT", help="New discount, in minor units.")
+    ] = None,
+    stock: Annotated[
+        str | None, typer.Option(parser=_pieces, metavar="N", help="New stock; none for no limit.")
+    ] = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Whether it is for sale.")] = None,
+) -> None:
+    """Change one product; all other values stay. Carts show the change within a minute.
+
+    cartctl catalogue set my-shop 123 --price 1290 --discount 0
+
+    cartctl catalogue set my-shop 123 --stock none --inactive
+    """
+    run = invocation(context)
+    given: dict[str, Any] = {
+        "ref": ref,
+        "name": name,
+        "image": image,
+        "price": price,
+        "discount": discount,
+        "active": active,
+    }
+    values: dict[str, Any] = {"id": product, **{column: it for column, it in given.items() if it is not None}}
+    if image in {"", "none"}:
+        values["image"] = None
+    if stock is not None:
+        values["stock"] = None if stock == "none" else int(stock)
+    if len(values) == 1:
+        raise CartctlError("Nothing to change: pass --price, --stock or another option.", ExitCode.USAGE)
+    check_shop = partial(_check_shop, run, shop)
+    catalogue = Catalogue(run.deployment.table, shop)
+    gone = NotFoundError(
+        f"Shop {shop} has no product {product}: check the id, or add the product with cartctl catalogue import."
+    )
+    try:
+        with interrupted_by_signals(), catalogue_lease(run, shop, check_shop) as lease:
+            before = catalogue.find([product]).get(product)
+            if before is None:
+                raise gone
+            after, faults = merged(before, values)
+            assert after  # noqa: S101 - the product is not new
+            if faults:
+                raise CartctlError(f"Product {product} was not changed: {'; '.join(faults)}.", ExitCode.USAGE)
+            change = Change(before, after)
+            if change.columns:
+                with lease.writing():
+                    catalogue.change(before, after)
+    except ProductGone:
+        raise gone from None
+    except LeaseLostError as error:
+        raise CartctlError(f"{error}: run the same command again.") from error
+    if not change.columns:
+        run.out.status(f"Product {product} has these values already.")
+    run.out.fields(
+        {
+            "shop": shop,
+            "id": product,
+            "changes": {column: {"old": old, "new": new} for column, (old, new) in change.columns.items()},
+        },
+        {
+            "Product": product,
+            **{
+                column.capitalize(): f"{_shown(column, old)} -> {_shown(column, new)}"
+                for column, (old, new) in change.columns.items()
+            },
+        },
+    )
 
 
 @app.command()

@@ -626,3 +626,74 @@ def test_show_prints_products_in_the_given_order(operator: Operator, bundle: Bun
         assert part in shown.out
     for id_ in ("-1", "x", "1.5", str(2**53)):
         assert operator.fails("catalogue", "show", "one", "--", id_)[0] == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        (("--price", "1490"), {"price": 1490}),
+        (("--price", "100", "--discount", "0", "--stock", "4"), {"price": 100, "discount": 0, "stock": 4}),
+        (("--stock", "none", "--active"), {"stock": None, "active": True}),
+        (("--image", "none", "--ref", "X"), {"ref": "X", "image": None}),
+        (("--image", "", "--name", "Cup"), {"name": "Cup", "image": None}),
+        (("--inactive", "--price", "1000"), {}),
+    ],
+)
+def test_set_changes_the_given_values(
+    operator: Operator, bundle: Bundle, options: tuple[str, ...], changes: dict[str, Any]
+) -> None:
+    bundle.sell(SOLD_OUT, shop="one")
+
+    result = operator.run("catalogue", "set", "one", "7", *options)
+
+    before = SOLD_OUT._asdict()
+    assert result == {
+        "shop": "one",
+        "id": 7,
+        "changes": {name: {"old": before[name], "new": new} for name, new in changes.items()},
+    }
+    assert stored(operator) == [SOLD_OUT._replace(**changes)]
+    assert bundle.database.calls.count("UpdateItem") == bool(changes)
+
+
+def test_set_shows_old_and_new_values(operator: Operator, bundle: Bundle) -> None:
+    bundle.sell(SOLD_OUT, shop="one")
+
+    shown = operator.type("catalogue", "set", "one", "7", "--price", "1490", "--stock", "none", "--name", "Cup")
+    again = operator.type("catalogue", "set", "one", "7", "--price", "1490")
+
+    assert fields(shown.out) == {
+        "Product": "7", "Name": '"Product 7" -> "Cup"', "Price": "1000 -> 1490", "Stock": "3 -> no limit"
+    }  # fmt: skip
+    assert (again.code, again.err) == (0, "Product 7 has these values already.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("7",), 2, "Nothing to change: pass --price, --stock or another option."),
+        (("8", "--price", "1"), 3, "Shop one has no product 8: check the id, or add the product with cartctl"),
+        (
+            ("7", "--price", "12.90"),
+            2,
+            "Invalid value for '--price': '12.90' is not an amount in minor units: 1250 means 12.50",
+        ),
+        (("7", "--discount", "-1"), 2, "Invalid value for '--discount': '-1' is not an amount in minor units"),
+        (
+            ("7", "--stock", "many"),
+            2,
+            "Invalid value for '--stock': 'many' is not a number of pieces: write 12, or",
+        ),
+        (("7", "--price", "249"), 2, "Product 7 was not changed: discount must be an integer from 0 to the price (the"),
+        (("7", "--name", ""), 2, "Product 7 was not changed: name must have 1 to 255 characters."),
+    ],
+)
+def test_unsuitable_set_changes_nothing(
+    operator: Operator, bundle: Bundle, words: tuple[str, ...], code: int, message: str
+) -> None:
+    bundle.sell(SOLD_OUT, shop="one")
+
+    failed, line = operator.fails("catalogue", "set", "one", *words)
+
+    assert (failed, line[: len(message)]) == (code, message)
+    assert stored(operator) == [SOLD_OUT]

@@ -160,15 +160,16 @@ def test_import_without_renewal_stops_before_the_next_begins(
 
 
 @pytest.mark.usefixtures("_short_lease")
-@pytest.mark.parametrize("command", [("import", "one", "-"), ("import", "one", "-", "--force")])
+@pytest.mark.parametrize("command", [("import", "one", "-"), ("import", "one", "-", "--force"), ("set", "one", "7")])
 def test_killed_import_blocks_only_for_a_while(
     operator: Operator, store: LeaseStore, bundle: Bundle, command: tuple[str, ...]
 ) -> None:
     bundle.sell(product(7), shop="one")
     store.take(KILLED)
     started = time.monotonic()
+    options = ("--price", "5000") if command[0] == "set" else ()
 
-    result = operator.type("catalogue", *command, stdin="id,price\n7,5000\n")
+    result = operator.type("catalogue", *command, *options, stdin="id,price\n7,5000\n")
 
     assert result.code == 0
     assert 2 <= time.monotonic() - started < 10
@@ -182,7 +183,7 @@ def test_lease_outlives_every_write_and_ends_soon() -> None:
     assert HOLD_SECONDS + config.connect_timeout + config.read_timeout < LEASE_SECONDS < 120
 
 
-@pytest.mark.parametrize("words", [("import", "one", "-")])
+@pytest.mark.parametrize("words", [("import", "one", "-"), ("set", "one", "7", "--price", "5000")])
 def test_renewed_lease_refuses_every_change(
     operator: Operator, store: LeaseStore, bundle: Bundle, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +207,7 @@ def test_dry_run_needs_no_lease(operator: Operator, store: LeaseStore, bundle: B
     assert bundle.rows() == before
 
 
-@pytest.mark.parametrize("words", [("import", "one", "-")])
+@pytest.mark.parametrize("words", [("import", "one", "-"), ("set", "one", "7", "--price", "5000")])
 def test_interrupted_command_releases_the_lease(
     operator: Operator, store: LeaseStore, bundle: Bundle, words: tuple[str, ...]
 ) -> None:
