@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serverless_cart.domain import limits
-from serverless_cart.domain.cart import Cart, IdempotencyRecord, price, stale_products
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, Price, price, stale_products
 from serverless_cart.domain.errors import CartFull, IdempotencyKeyReused, InsufficientStock, InvalidProduct, Refusal
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.domain.product import Product
@@ -221,6 +221,12 @@ def keyed(*used: int) -> Cart:
 )
 def test_key_repeats_its_request_for_24_hours(digest: str, fingerprint: str, age: int, *, replay: bool) -> None:
     assert Preconditions(IdempotencyKey(digest, fingerprint)).is_replay(keyed(NOW), NOW + age) is replay
+
+
+def test_price_that_returns_needs_no_other_shown_price() -> None:
+    aged = item(product(price=1300), shown=Price(1250, 250))
+
+    assert aged.showing(snapshot(product(price=1250), NOW + 1)).shown is None
 
 
 def test_key_of_another_request_is_refused() -> None:

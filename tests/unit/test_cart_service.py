@@ -258,12 +258,33 @@ def test_changed_price_is_reported_until_the_next_change(shop: Shop) -> None:
     assert shop.carts.read(OWNER).warnings == ()
 
 
+def test_report_of_a_cart_that_changes_meanwhile_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The read of the cart is stale when its answer is recorded."""
+    shop.store.catalogue[7] = product(7, price=1300)
+    shop.clock.now += 60 * SECOND
+    record = shop.store.record_shown
+
+    def after_another_change(*_: object) -> Cart:
+        monkeypatch.setattr(shop.store, "record_shown", record)
+        shop.cart = cart(item(product(7), 9), item(product(8)), version=8)
+        raise Conflict(shop.cart)
+
+    monkeypatch.setattr(shop.store, "record_shown", after_another_change)
+
+    shown = shop.carts.read(OWNER)
+
+    assert (shown.owner, shown.cart.version, shown.items[0].item.quantity) == (OWNER, 8, 9)
+    assert [it.code for it in shown.warnings] == ["price_changed"]
+    assert shop.cart.items[7].changed_from == Price(1250, 250)
+
+
 def test_peek_reports_a_changed_price_and_records_nothing(shop: Shop) -> None:
     before = shop.cart
     shop.store.catalogue[7] = product(7, price=1300)
     shop.clock.now += 60 * SECOND
 
-    assert [it.code for it in shop.carts.peek(OWNER).warnings] == ["price_changed"]
+    shown = shop.carts.peek(OWNER)
+    assert (shown.owner, [it.code for it in shown.warnings]) == (OWNER, ["price_changed"])
     assert shop.calls == ["read", "read products"]
     assert shop.cart is before
 

@@ -41,6 +41,7 @@ def test_normal_form_of_a_network_is_stable(network: str) -> None:
     [
         *((written, "203.0.113.7") for written in ("203.0.113.7", "::ffff:203.0.113.0/120", "::ffff:203.0.113.7")),
         *(("203.0.113.0/24", "::ffff:203.0.113.9"), ("2001:DB8::/32", "2001:db8:1::1"), ("0.0.0.0/0", "1.2.3.4")),
+        ("::ffff:0:0/96", "1.2.3.4"),
     ],
 )
 def test_network_blocks_its_addresses(written: str, address: str) -> None:

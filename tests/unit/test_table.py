@@ -299,6 +299,16 @@ def test_keys_are_listed_by_page(table: Table, wire: Wire) -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+def test_client_does_not_check_parameters(table: Table, wire: Wire) -> None:
+    """DynamoDB checks them too, and requests are parsed strictly."""
+    wire.answers = [OK]
+    unchecked: Any = table._client
+
+    unchecked.get_item(TableName="table", Key={"pk": {"S": "x"}}, ConsistentRead="yes")
+
+    assert wire.attempts == ["GetItem"]
+
+
 def test_values_of_every_type_are_read(table: Table, wire: Wire) -> None:
     item = {
         "pk": {"S": "pk ä🎁"},
