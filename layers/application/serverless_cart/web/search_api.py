@@ -87,17 +87,20 @@ _ID_SCHEMA: Final = {
     "exclusiveMinimum": -(10.0 ** (limits.SESSION_ITEM_NAME_LENGTH - 1)),
     "exclusiveMaximum": 10.0**limits.SESSION_ITEM_NAME_LENGTH,
 }
+_AMOUNTS: Final = "|".join(f"0{{0,{39 - more}}}[1-9][0-9]{{{more}}}" for more in range(6))
+"""Amounts of one to six digits, and 40 with their leading zeros."""
 _AMOUNT_SCHEMA: Final = {
     "type": ["integer", "string", "null"],
     "minimum": 1,
     "maximum": limits.SESSION_ITEM_AMOUNT,
-    "pattern": rf"^(0{{0,33}}([1-9][0-9]{{0,5}}|{limits.SESSION_ITEM_AMOUNT})(\.0{{1,40}})?)?$",
+    "pattern": rf"^(({_AMOUNTS}|0{{0,33}}{limits.SESSION_ITEM_AMOUNT})(\.0{{1,40}})?)?$",
 }
 _PRICE_SCHEMA: Final = {
     "type": ["number", "string", "null"],
     "minimum": 0,
     "maximum": limits.SESSION_ITEM_PRICE,
-    "pattern": rf"^(0{{0,27}}([0-9]{{1,12}}(\.[0-9]{{1,40}})?|{limits.SESSION_ITEM_PRICE}(\.0{{1,40}})?))?$",
+    "pattern": rf"^(([0-9]{{1,11}}|0{{0,28}}[0-9]{{12}})(\.[0-9]{{1,40}})?"
+    rf"|0{{0,27}}{limits.SESSION_ITEM_PRICE}(\.0{{1,40}})?)?$",
 }
 
 Name = Annotated[str, Field(min_length=1, max_length=limits.SESSION_ITEM_NAME_LENGTH)]
