@@ -128,9 +128,9 @@ class Cart:
         held = item.quantity if item else 0
         self.check_can_hold(product, held + quantity)
         if item is None and len(self.items) >= limits.cart_items:
-            raise CartFull({"product": [f"the cart holds at most {limits.cart_items} different products"]})
+            raise CartFull({"product": [f"at most {limits.cart_items} different products can be in a cart"]})
         if held + quantity > limits.item_quantity:
-            message = f"the cart holds at most {limits.item_quantity} of one product, {held} now"
+            message = f"at most {limits.item_quantity} of one product can be in a cart, {held} in the cart"
             raise CartFull({"quantity": [message]})
 
     def active_idempotency_records(self, now: int) -> dict[str, IdempotencyRecord]:
@@ -146,7 +146,7 @@ class Cart:
 
 
 def _stock_left(stock: int, held: int) -> str:
-    return f"only {stock} available" + (f", {held} of them in the cart" if held else "")
+    return f"only {stock} available" + (f", {held} in the cart" if held else "")
 
 
 class CartWarning(NamedTuple):
