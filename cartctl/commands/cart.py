@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cartctl import money
 from cartctl.arguments import Customer, ShopName, Yes
 from cartctl.commands import shop as shops
 from cartctl.output import moment, text
@@ -56,6 +57,8 @@ def _show(run: Invocation, priced: PricedCart, currency: str) -> None:
             console.print("The customer has no cart.")
             return
         unit = f"minor units of {currency}" if currency else "minor units"
+        if money.decimal(1, currency) not in {None, "1"}:
+            unit += f" ({currency} in brackets)"
         console.print(
             f"Version {cart.version}, created {text(moment(cart.created_at))}, "
             f"updated {text(moment(cart.updated_at))}; amounts in {escape(unit)}",
@@ -71,13 +74,13 @@ def _show(run: Invocation, priced: PricedCart, currency: str) -> None:
                 escape(product.ref),
                 escape(product.name + state),
                 str(item.quantity),
-                str(product.price),
-                str(product.discount),
-                str(priced_item.total),
+                money.amount_text(product.price, currency),
+                money.amount_text(product.discount, currency),
+                money.amount_text(priced_item.total, currency),
                 escape(item.notes),
             )
         console.print(table if priced.items else "The cart is empty.")
-        console.print(f"[bold]Total {priced.total}[/]")
+        console.print(f"[bold]Total {money.amount_text(priced.total, currency)}[/]")
         for warning in priced.warnings:
             console.print(f"[yellow]{escape(warning.message)}[/]", soft_wrap=True)
 

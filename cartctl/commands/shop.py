@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.progress import Progress, TextColumn
 
+from cartctl import money
 from cartctl.arguments import ShopName, Yes, check_settings, checked
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, NotFoundError
@@ -54,7 +55,9 @@ Origins = Annotated[
 ]
 Currency = Annotated[
     str,
-    typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="Currency of the prices, such as EUR."),
+    typer.Option(
+        parser=checked(money.parse_currency), metavar="CODE", help="ISO 4217 code of the prices' currency, such as EUR."
+    ),
 ]
 
 
@@ -165,10 +168,15 @@ def set_(
     ] = [],
     currency: Annotated[
         str | None,
-        typer.Option(parser=checked(rules.parse_currency), metavar="LABEL", help="New currency; empty for none."),
+        typer.Option(
+            parser=checked(money.parse_currency), metavar="CODE", help="New currency, such as EUR; empty for none."
+        ),
     ] = None,
+    yes: Yes = False,
 ) -> None:
     """Add, remove or change settings of a shop; all others stay. A change takes effect within a minute.
+
+    A new currency does not convert prices, so it needs a confirmation if the shop has products.
 
     cartctl shop set my-shop --block 203.0.113.7
 
@@ -187,6 +195,8 @@ def set_(
         currency=before.currency if currency is None else currency,
     )
     _check(shop, shop_record.engines)
+    if shop.currency != before.currency and any(_store(run).products_of(shop_record)):
+        confirm(_currency_question(name, before.currency, shop.currency), yes=yes)
     try:
         changed = shop_record if shop == before else _store(run).change(shop_record, shop)
     except ShopChanged:
@@ -271,6 +281,14 @@ def _changed(name: str, setting: str, values: frozenset[str], added: list[str], 
     if missing := sorted(set(removed) - values):
         raise NotFoundError(f"Shop {name} has no {setting} {missing[0]}: run cartctl shop show {name} to see them.")
     return (values - frozenset(removed)) | frozenset(added)
+
+
+def _currency_question(name: str, old: str, new: str) -> str:
+    was, becomes = (f"{money.decimal(1290, code) or 1290} {code or 'without a currency'}" for code in (old, new))
+    return (
+        f"Shop {name} has products. Its prices and carts keep their numbers: 1290, which was {was}, becomes {becomes}. "
+        f"Change the currency?"
+    )
 
 
 def _check(shop: Shop, engines: frozenset[str] = frozenset()) -> None:

@@ -148,7 +148,7 @@ class Operated:
             "doctor": list,
             "shop list": list,
             "shop create": lambda: [unique("created")],
-            "shop set": lambda: [self.shop, "--currency", secrets.token_hex(4), "--new-engine"],
+            "shop set": lambda: [self.shop, "--currency", secrets.choice(["EUR", "USD"]), "--yes", "--new-engine"],
             "shop delete": lambda: [self._shop_to_delete(), "--yes"],
             "key revoke": lambda: [self.shop, self.run("key", "issue", self.shop)["id"]],
             "customer list": lambda: [self.shop, customer],

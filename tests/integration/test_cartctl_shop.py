@@ -11,6 +11,7 @@ from serverless_cart import auth
 from serverless_cart.clock import clock
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
+from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.leases import Lease, LeaseStore
 from serverless_cart.dynamodb.sessions import SessionStore
@@ -37,7 +38,7 @@ def test_create_without_options_draws_an_engine(operator: Operator) -> None:
 
 def test_create_normalizes_settings(operator: Operator) -> None:
     created = operator.run(
-        *("shop", "create", "one", "--engine", HASHID.upper(), "--currency", "EUR"),
+        *("shop", "create", "one", "--engine", HASHID.upper(), "--currency", "eur"),
         *("--block", "203.0.113.7", "--block", "2001:DB8::/32", "--block", "::ffff:198.51.100.0/120"),
         *("--origin", "HTTPS://Shop.example:443/", "--origin", "http://localhost:3000"),
     )
@@ -104,6 +105,42 @@ def test_set_adds_and_removes_settings(operator: Operator, bundle: Bundle) -> No
         "allowed_origins": [],
         "updated_at": operator.run("shop", "show", "one")["updated_at"],
     }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "amounts"),
+    [
+        ("EUR", "JPY", "1290, which was 12.90 EUR, becomes 1290 JPY"),
+        ("EUR", "kwd", "1290, which was 12.90 EUR, becomes 1.290 KWD"),
+        ("EUR", "", "1290, which was 12.90 EUR, becomes 1290 without a currency"),
+        ("", "EUR", "1290, which was 1290 without a currency, becomes 12.90 EUR"),
+        ("Taler", "USD", "1290, which was 1290 Taler, becomes 12.90 USD"),
+    ],
+)
+def test_new_currency_of_products_is_confirmed(
+    operator: Operator, bundle: Bundle, old: str, new: str, amounts: str
+) -> None:
+    store = ShopStore(operator.deployment.table, bundle.clock)
+    store.create(Shop("one", frozenset({HASHID}), currency=old))  # a former version took any text
+    change = ("shop", "set", "one", "--currency", new)
+    bundle.sell(product(), shop="one")
+
+    code, line = operator.fails(*change)
+
+    assert code == 2
+    assert amounts in line
+    assert line.endswith("Change the currency? Cannot ask without a terminal: pass --yes to confirm.")
+    assert operator.run("shop", "show", "one")["currency"] == old
+    assert operator.run(*change, "--yes")["currency"] == new.upper()
+
+
+def test_currency_is_not_asked_for_in_vain(operator: Operator, bundle: Bundle) -> None:
+    operator.run("shop", "create", "one", "--currency", "EUR")
+    assert operator.run("shop", "set", "one", "--currency", "USD")["currency"] == "USD", "no products"
+    bundle.sell(product(), shop="one")
+
+    for unchanged in (("--currency", "usd"), ("--new-engine",)):
+        assert operator.run("shop", "set", "one", *unchanged)["currency"] == "USD"
 
 
 def test_removing_absent_or_last_setting_fails(operator: Operator) -> None:

@@ -59,7 +59,6 @@ def test_network_blocks_its_addresses(written: str, address: str) -> None:
         (rules.parse_allowed_origin, {"http://shop.example:80": "http://shop.example"}),
         (rules.parse_customer, {"Zoë #1/*": "Zoë #1/*", "x" * 256: "x" * 256}),
         (rules.parse_label, {"": "", "x" * 100: "x" * 100}),
-        (rules.parse_currency, {"": "", "EUR": "EUR"}),
     ],
 )
 def test_valid_value_is_normalized(rule: Callable[[str], str], values: dict[str, str]) -> None:
@@ -82,7 +81,6 @@ def test_valid_value_is_normalized(rule: Callable[[str], str], values: dict[str,
         (rules.parse_allowed_origin, "origin", [f"https://{text}" for text in ("ä.example", "a:", "[x]", "u:p@a")]),
         (rules.parse_customer, "customer", ["", " a", "a ", "a\x00", "a\u2028b", "\ud800", "ä" * 129]),
         (rules.parse_label, "label", ["x" * 101, "a\nb", "\x1b[2J", "\ud800"]),
-        (rules.parse_currency, "currency", ["x" * 17, " EUR", "E\nR"]),
     ],
 )
 def test_invalid_value_is_refused(rule: Callable[[str], str], message: str, values: list[str]) -> None:

@@ -24,8 +24,6 @@ CUSTOMER_BYTES: Final = 256
 """Bytes of a customer's id in UTF-8: percent-encoded, it must fit a sort key."""
 LABEL_LENGTH: Final = 100
 """Characters of a token's label."""
-CURRENCY_LENGTH: Final = 16
-"""Characters of a shop's currency label."""
 
 
 def parse_shop_name(text: str) -> str:
@@ -84,13 +82,6 @@ def parse_allowed_origin(text: str) -> str:
     if parts.scheme not in _DEFAULT_PORTS or not plain or not _HOST.fullmatch(host):
         raise ValueError(rule)
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, _DEFAULT_PORTS[parts.scheme]} else "")
-
-
-def parse_currency(text: str) -> str:
-    """Return the label of a shop's currency, which is shown beside amounts; empty for none."""
-    if len(text) > CURRENCY_LENGTH or _CONTROL.search(text) or not _encodes(text) or text != text.strip():
-        raise ValueError(f"a currency label has at most {CURRENCY_LENGTH} characters, as in EUR")
-    return text
 
 
 def parse_customer(text: str) -> str:
