@@ -10,8 +10,6 @@ from importlib import metadata
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
@@ -19,6 +17,7 @@ from cartctl.commands import cart, catalogue, customer, doctor, key, session, sh
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation
+from cartctl.terminal import Screen, guard, writing
 
 app = App(
     """Operate serverless-cart: create shops, issue keys, import catalogues and support customers.
@@ -43,7 +42,8 @@ app.command()(doctor.doctor)
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - an option's
     if value:
-        typer.echo(f"cartctl {metadata.version('serverless-cart')}")
+        with writing("the version"):
+            Screen().print_line(f"cartctl {metadata.version('serverless-cart')}")
         raise typer.Exit
 
 
@@ -66,20 +66,29 @@ def _commands() -> TyperGroup:
 
 def main() -> None:
     """Run the command line of the process and exit with the command's exit code."""
+    guard()
     try:
         sys.exit(_commands().main(prog_name="cartctl", standalone_mode=False))
     except CartctlError as error:
         _fail(str(error), error.exit_code)
     except TyperException as error:
-        _fail(error.format_message(), ExitCode.USAGE)
+        _fail(_with_advice(error), ExitCode.USAGE)
     except typer.Abort:
         _fail("Cancelled; nothing was changed.", ExitCode.INTERRUPTED)
 
 
+def _with_advice(error: TyperException) -> str:
+    message = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    if not message or not context:
+        return message
+    end = "" if message.endswith((".", "?")) else "."
+    return f"{message}{end} See {context.command_path} --help."
+
+
 def _fail(message: str, code: ExitCode) -> NoReturn:
     if message:  # a group without a command has printed its help instead
-        line = f"[bold red]Error:[/] {escape(' '.join(message.split()))}"
-        Console(stderr=True).print(line, highlight=False, soft_wrap=True)
+        Screen(stderr=True).print_line(("Error:", "bold red"), " ", message)
     sys.exit(code)
 
 
@@ -97,5 +106,7 @@ def run(arguments: Sequence[str], deployment: Deployment) -> Any:  # noqa: ANN40
             [*arguments, "--json"], prog_name="cartctl", standalone_mode=False, obj=Invocation(given=deployment)
         )
     if code:
-        raise CartctlError(f"cartctl {arguments[0]} failed with exit code {code}.", ExitCode(code))
+        raise CartctlError(
+            f"cartctl {arguments[0]} failed with exit code {code}: run it at a shell to see why.", ExitCode(code)
+        )
     return json.loads(output.getvalue())

@@ -45,7 +45,7 @@ def check_settings(*settings: frozenset[str]) -> None:
     try:
         rules.check_settings(*settings)
     except ValueError as error:
-        raise CartctlError(f"{error}.", ExitCode.USAGE) from None
+        raise CartctlError(f"{error}: remove some.", ExitCode.USAGE) from None
 
 
 ShopName = Annotated[

@@ -1,13 +1,15 @@
 """Files that commands read and write: whole files or none, and the standard streams."""
 
+import codecs
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from cartctl.errors import CartctlError, ExitCode
+from cartctl.terminal import encoding_of, visible_lines, writing
 
 STDIN: Final = "-"
 """The name of a file that stands for standard input."""
@@ -23,7 +25,7 @@ def open_input(name: str) -> Iterator[BinaryIO]:
         try:
             file = opened.enter_context(Path(name).open("rb"))
         except OSError as error:
-            raise CartctlError(f"Cannot read {name}: {error.strerror}.", ExitCode.USAGE) from error
+            raise CartctlError(f"Cannot read {name}: {error.strerror}. Name another file.", ExitCode.USAGE) from error
         yield file
 
 
@@ -42,18 +44,30 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
             yield file
         draft.replace(path)
     except OSError as error:
-        raise CartctlError(f"Cannot write {path}: {error.strerror}.") from error
+        raise CartctlError(f"Cannot write {path}: {error.strerror}. Name another file.") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
 @contextmanager
 def standard_output() -> Iterator[BinaryIO]:
-    """Write to standard output. Raises `CartctlError` if the reader closes it early."""
+    """Write to standard output: exactly to a file or a program, `visible` to a terminal.
+
+    Raises `CartctlError` if the reader closes it early.
+    """
     try:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with writing("the products"):
+            yield cast("BinaryIO", _Shown()) if sys.stdout.isatty() else sys.stdout.buffer
     except BrokenPipeError:
-        # Python flushes standard output once more when it ends; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise CartctlError("Standard output was closed before all products were written.") from None
+        raise CartctlError("Standard output was closed before all products were written: use --output.") from None
+
+
+class _Shown:
+    """A file whose text is shown on a terminal."""
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+
+    def write(self, data: bytes) -> int:
+        sys.stdout.write(visible_lines(self._decode(data), encoding_of(sys.stdout)))
+        return len(data)

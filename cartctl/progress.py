@@ -14,8 +14,8 @@ from cartctl.output import Output
 def progress_bar(out: Output, *columns: ProgressColumn, shown: bool = True) -> Progress:
     """Return a progress bar with these columns between the bar and the remaining time."""
     return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
+        SpinnerColumn("line" if out.stderr.options.ascii_only else "dots"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
         TimeRemainingColumn(),

@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -24,6 +24,7 @@ from cartctl import connection
 from cartctl.connection import STACK, Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.output import Output
+from cartctl.terminal import ask, unguarded, writing
 from serverless_cart.service.errors import Unavailable
 
 PANEL: Final = "Deployment and output"
@@ -74,7 +75,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise CartctlError(f"{question} Cannot ask without a terminal: pass --yes to confirm.", ExitCode.USAGE)
-    if not typer.confirm(question, err=True):
+    if not ask(question):
         raise CartctlError("Cancelled; nothing was changed.")
 
 
@@ -98,7 +99,16 @@ def interrupted_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-class Command(TyperCommand):
+class Helpful:
+    """Prints help with the colours of Typer; it contains no text from outside."""
+
+    def format_help(self, *args: Any) -> None:  # noqa: ANN401 - Typer's own
+        """Print the help."""
+        with writing("the help"), redirect_stdout(unguarded(sys.stdout)):
+            super().format_help(*args)  # type: ignore[misc] # of the Typer class that it is combined with
+
+
+class Command(Helpful, TyperCommand):
     """A command with the common options, whose failures are one line each."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
@@ -119,7 +129,7 @@ class Command(TyperCommand):
             raise CartctlError(explain(error)) from error
 
 
-class Group(TyperGroup):
+class Group(Helpful, TyperGroup):
     """A group of commands that accepts the common options before the command."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 - Typer's own

@@ -10,6 +10,7 @@ import typer
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from cartctl.output import iso, moment
 from cartctl.shell import Invocation
+from cartctl.terminal import ask_secret
 from serverless_cart.auth import Kind, Token, key_of
 from serverless_cart.clock import clock
 from serverless_cart.dynamodb.token_registry import ShopNotOpen, TokenGone, TokenRecord, TokenRegistry
@@ -58,6 +59,7 @@ def show_list(run: Invocation, records: Iterable[TokenRecord], nothing: str) -> 
             for record in found
         ),
         nothing,
+        long=("Customer", "Label"),
     )
 
 
@@ -84,17 +86,17 @@ def by_ids(records: Iterable[TokenRecord], ids: Sequence[str]) -> list[TokenReco
                     raise CartctlError(f"More than one token id begins with {id_}: write more characters of it.")
                 found[id_] = record
     if missing := [id_ for id_ in ids if id_ not in found]:
-        raise NotFoundError(f"There is no token {missing[0]}: the list command shows the ids.")
+        raise NotFoundError(f"There is no token {missing[0]}: run the list command to see the ids.")
     return [found[id_] for id_ in dict.fromkeys(ids)]
 
 
 def from_stdin(run: Invocation, shop: str, kind: Kind) -> list[TokenRecord]:
     """Read a key and return its token. Raises `CartctlError` if it is not a key of this shop and kind."""
-    text = typer.prompt("Key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    text = ask_secret("Key") if sys.stdin.isatty() else sys.stdin.readline()
     key = key_of(f"Token {text.strip()}")
     if key is None:
         raise CartctlError(
-            "This is not a key: expected 40 hexadecimal characters, with or without a zone.", ExitCode.USAGE
+            "This is not a key: write its 40 hexadecimal characters, with or without a zone.", ExitCode.USAGE
         )
     record = token_registry(run).find(key)
     if record is None or record.token.shop != shop:

@@ -1,15 +1,13 @@
 """``cartctl cart``: customers' carts, for support staff."""
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from cartctl import money
 from cartctl.arguments import Customer, ShopName, Yes
 from cartctl.commands import shop as shops
 from cartctl.output import moment, text
 from cartctl.shell import App, Invocation, confirm, invocation
+from cartctl.terminal import Screen
 from serverless_cart.clock import clock
 from serverless_cart.domain.cart import Owner, PricedCart
 from serverless_cart.dynamodb.carts import DynamoDBCartStore
@@ -51,37 +49,42 @@ def _carts(run: Invocation) -> CartService:
 def _show(run: Invocation, priced: PricedCart, currency: str) -> None:
     data = cart_json(priced, currency)
 
-    def for_people(console: Console) -> None:
+    def amount(minor_units: int) -> str:
+        return money.amount_text(minor_units, currency)
+
+    def for_people(screen: Screen) -> None:
         cart = priced.cart
         if not cart.version:
-            console.print("The customer has no cart.")
+            screen.print_line("The customer has no cart.")
             return
         unit = f"minor units of {currency}" if currency else "minor units"
         if money.decimal(1, currency) not in {None, "1"}:
             unit += f" ({currency} in brackets)"
-        console.print(
+        screen.print_line(
             f"Version {cart.version}, created {text(moment(cart.created_at))}, "
-            f"updated {text(moment(cart.updated_at))}; amounts in {escape(unit)}",
-            soft_wrap=True,
+            f"updated {text(moment(cart.updated_at))}; amounts in {unit}"
         )
-        table = Table("Item", "Product", "SKU", "Name", "Quantity", "Unit", "Discount", "Total", "Notes", box=None)
-        for item_data, priced_item in zip(data["items"], priced.items, strict=True):
-            product, item = priced_item.product, priced_item.item
-            state = "" if product.active else " (not for sale)"
-            table.add_row(
-                str(item_data["id"]),
-                str(product.id),
-                escape(product.ref),
-                escape(product.name + state),
-                str(item.quantity),
-                money.amount_text(product.price, currency),
-                money.amount_text(product.discount, currency),
-                money.amount_text(priced_item.total, currency),
-                escape(item.notes),
-            )
-        console.print(table if priced.items else "The cart is empty.")
-        console.print(f"[bold]Total {money.amount_text(priced.total, currency)}[/]")
+        run.out.table(
+            ("Item", "Product", "SKU", "Name", "Quantity", "Unit", "Discount", "Total", "Notes"),
+            (
+                (
+                    item_data["id"],
+                    priced_item.product.id,
+                    priced_item.product.ref,
+                    priced_item.product.name + ("" if priced_item.product.active else " (not for sale)"),
+                    priced_item.item.quantity,
+                    amount(priced_item.product.price),
+                    amount(priced_item.product.discount),
+                    amount(priced_item.total),
+                    priced_item.item.notes,
+                )
+                for item_data, priced_item in zip(data["items"], priced.items, strict=True)
+            ),
+            nothing="The cart is empty.",
+            long=("SKU", "Name", "Notes"),
+        )
+        screen.print_line((f"Total {amount(priced.total)}", "bold"))
         for warning in priced.warnings:
-            console.print(f"[yellow]{escape(warning.message)}[/]", soft_wrap=True)
+            screen.print_line((warning.message, "yellow"))
 
     run.out.show(data, for_people)

@@ -24,6 +24,7 @@ from cartctl.lease import LeaseLostError, catalogue_lease
 from cartctl.output import Output
 from cartctl.progress import progress_bar, tally_progress
 from cartctl.shell import App, Invocation, interrupted_by_signals, invocation
+from cartctl.terminal import ask
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import Catalogue, ProductGone
@@ -289,6 +290,7 @@ def show(
         ("Id", "Ref", "Name", "Price", "Discount", "Stock", "For sale", "Image"),
         (_table_row(found[id_]) for id_ in ids if id_ in found),
         nothing="None of these products exists.",
+        long=("Ref", "Name", "Image"),
     )
     if missing := [str(id_) for id_ in ids if id_ not in found]:
         raise NotFoundError(f"Shop {shop} has no product {', '.join(missing)}.")
@@ -455,7 +457,7 @@ def _prune(work: Import, pruning: _Pruning, report: _Report, *, dry: bool) -> in
 
 def _agreed(question: str) -> bool:
     try:
-        return typer.confirm(question, err=True)
+        return ask(question)
     except typer.Abort:  # the import itself is complete
         return False
 

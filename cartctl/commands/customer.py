@@ -157,13 +157,16 @@ def _read_customers(lines: Iterable[str], done: set[str]) -> tuple[list[str], in
             try:
                 customer = rules.parse_customer(line.strip())
             except ValueError as error:
-                raise CartctlError(f"Line {number}: {error}. Nothing was issued.", ExitCode.USAGE) from None
+                raise CartctlError(
+                    f"Line {number}: {error}: fix this line. Nothing was issued.", ExitCode.USAGE
+                ) from None
             if customer in done:
                 skipped += 1
             customers[customer] = None
     except UnicodeDecodeError as error:
         raise CartctlError(
-            f"The file of customers is not UTF-8 ({error.reason}). Nothing was issued.", ExitCode.USAGE
+            f"The file of customers is not UTF-8 ({error.reason}): save it as UTF-8. Nothing was issued.",
+            ExitCode.USAGE,
         ) from None
     return [customer for customer in customers if customer not in done], skipped
 
@@ -177,7 +180,7 @@ def _open_token_file(path: Path) -> Iterator[tuple[set[str], Any]]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
-        raise CartctlError(f"Cannot write {path}: {error.strerror}.", ExitCode.USAGE) from None
+        raise CartctlError(f"Cannot write {path}: {error.strerror}. Name another file.", ExitCode.USAGE) from None
     with os.fdopen(descriptor, "r+", encoding="utf-8", newline="") as file:
         if os.fstat(descriptor).st_mode & 0o077:
             raise CartctlError(f"Others may read {path}: run chmod 600 {path}, or name a new file.", ExitCode.USAGE)

@@ -5,13 +5,12 @@ from dataclasses import asdict
 from typing import Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from cartctl import checks
 from cartctl.checks import Finding, State
 from cartctl.errors import ExitCode
 from cartctl.shell import Invocation, invocation
+from cartctl.terminal import Screen
 
 COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAILURE: "bold red"}
 
@@ -40,13 +39,13 @@ def _findings(run: Invocation) -> list[Finding]:
     return list(checks.examine(deployment))
 
 
-def _print(console: Console, findings: list[Finding]) -> None:
+def _print(console: Screen, findings: list[Finding]) -> None:
     width = max(len(finding.check) for finding in findings)
     for finding in findings:
-        state, check = f"[{COLOURS[finding.state]}]{finding.state:<8}[/]", f"[bold]{finding.check:<{width}}[/]"
-        console.print(f"{state} {check}  {escape(finding.seen)}", soft_wrap=True)
+        state, check = (f"{finding.state:<8}", COLOURS[finding.state]), (f"{finding.check:<{width}}", "bold")
+        console.print_line(state, " ", check, "  ", finding.seen)
         if finding.advice:
-            console.print(f"{' ' * (width + 11)}{escape(finding.advice)}", soft_wrap=True)
+            console.print_line(" " * (width + 11), finding.advice)
     count = Counter(finding.state for finding in findings)
     warnings = "1 warning" if count[State.WARNING] == 1 else f"{count[State.WARNING]} warnings"
-    console.print(f"{count[State.OK]} ok, {warnings}, {count[State.FAILURE]} failed")
+    console.print_line(f"{count[State.OK]} ok, {warnings}, {count[State.FAILURE]} failed")

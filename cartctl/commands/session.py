@@ -47,6 +47,7 @@ def show(
             for item in items
         ),
         nothing="The session has no items. Items expire by themselves some time after their last event.",
+        long=("Index", "Id", "Title"),
     )
 
 

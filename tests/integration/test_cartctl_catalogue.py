@@ -328,7 +328,10 @@ def test_unsuitable_file_is_refused(operator: Operator, save: Save, tmp_path: Pa
     code, line = operator.fails("catalogue", "import", "one", str(wrong))
     assert (code, line.partition(".")[0]) == (1, "Unknown columns: 'stok'")
     for path, reason in ((missing, "No such file or directory"), (tmp_path, "Is a directory")):
-        assert operator.fails("catalogue", "import", "one", str(path)) == (2, f"Cannot read {path}: {reason}.")
+        assert operator.fails("catalogue", "import", "one", str(path)) == (
+            2,
+            f"Cannot read {path}: {reason}. Name another file.",
+        )
     assert stored(operator) == []
     assert Path(file).read_bytes() == content(many(2))
 
@@ -610,7 +613,10 @@ def test_export_needs_a_regular_file(operator: Operator, tmp_path: Path) -> None
         message = f"{name} is not a regular file: name another file."
         assert operator.fails(*export, "--output", str(name)) == (2, message)
     file = tmp_path / "none" / "out.csv"
-    assert operator.fails(*export, "--output", str(file)) == (1, f"Cannot write {file}: No such file or directory.")
+    assert operator.fails(*export, "--output", str(file)) == (
+        1,
+        f"Cannot write {file}: No such file or directory. Name another file.",
+    )
     assert operator.fails(*export, "--json") == (2, "--json needs --output: name the file of the products.")
 
 

@@ -166,8 +166,14 @@ def test_unsuitable_file_is_refused(operator: Operator, names: Path, output: Pat
     assert output.read_text() == "something else\n"
 
     folder, missing = output.parent, output.parent / "none.txt"
-    assert operator.fails(*issue_many(names, folder)) == (2, f"Cannot write {folder}: Is a directory.")
-    assert operator.fails(*issue_many(missing, output)) == (2, f"Cannot read {missing}: No such file or directory.")
+    assert operator.fails(*issue_many(names, folder)) == (
+        2,
+        f"Cannot write {folder}: Is a directory. Name another file.",
+    )
+    assert operator.fails(*issue_many(missing, output)) == (
+        2,
+        f"Cannot read {missing}: No such file or directory. Name another file.",
+    )
     assert operator.run("customer", "list", "one") == []
 
 
@@ -176,7 +182,10 @@ def test_unsuitable_file_is_refused(operator: Operator, names: Path, output: Pat
     [
         (b"anna\nb\x00ob\n", "Line 2: a customer"),
         (b"anna\n" + b"x" * 257, "Line 2: a customer"),
-        (b"anna\nZo\xeb\n", "The file of customers is not UTF-8 (invalid continuation byte). Nothing was issued."),
+        (
+            b"anna\nZo\xeb\n",
+            "The file of customers is not UTF-8 (invalid continuation byte): save it as UTF-8. Nothing was issued.",
+        ),
     ],
 )
 def test_bad_file_of_customers_issues_nothing(
@@ -232,7 +241,7 @@ def test_id_may_be_shortened_while_unique(operator: Operator, monkeypatch: pytes
 
     ambiguous = "More than one token id begins with ab: write more characters of it."
     assert operator.fails("key", "revoke", "one", "ab") == (1, ambiguous)
-    unknown = "There is no token cd: the list command shows the ids."
+    unknown = "There is no token cd: run the list command to see the ids."
     assert operator.fails("key", "revoke", "one", "ab1", "cd") == (3, unknown)
     assert {token["state"] for token in operator.run("key", "list", "one")} == {"valid"}
     assert [token["last4"] for token in operator.run("key", "revoke", "one", "AB1")] == ["1111"]
