@@ -1,6 +1,7 @@
 """Files that commands read and write: whole files or none, and the standard streams."""
 
 import codecs
+import gzip
 import os
 import sys
 from collections.abc import Iterator
@@ -47,6 +48,13 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
         raise CartctlError(f"Cannot write {path}: {error.strerror}. Name another file.") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def compressed(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Write to a file, compressed with gzip. The same content gives the same file."""
+    with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
+        yield packed  # type: ignore[misc] # a buffered file
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -14,13 +15,17 @@ from typing import Annotated, Any, BinaryIO, Final
 import typer
 
 from cartctl import catalogue_file
-from cartctl.arguments import ShopName, Yes
-from cartctl.catalogue_file import BadRow, Format, Row, format_of
+from cartctl.arguments import ShopName, Yes, checked
+from cartctl.catalogue_file import BadRow, CatalogueFile, Format, Reading, Row, format_of
 from cartctl.catalogue_import import Change, Import, Tally, merged
+from cartctl.catalogue_values import quoted
 from cartctl.commands import shop as shops
+from cartctl.csv_records import parse_delimiter
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
-from cartctl.files import STDIN, open_input, replace_file, standard_output
+from cartctl.file_content import parse_encoding
+from cartctl.files import STDIN, compressed, open_input, replace_file, standard_output
 from cartctl.lease import LeaseLostError, catalogue_lease
+from cartctl.money import currency_digits
 from cartctl.output import Output
 from cartctl.progress import progress_bar, tally_progress
 from cartctl.shell import App, Invocation, interrupted_by_signals, invocation
@@ -41,11 +46,23 @@ PRUNE_LIMIT: Final = 20
 """The share of a catalogue, in percent, that an import deletes without a question if it has ``--yes``."""
 
 
+class Prices(StrEnum):
+    """The unit of the amounts in a file."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+
+
+Unit = Annotated[
+    Prices, typer.Option("--prices", help="Unit of price and discount: minor (1490) or major (14.90, by the currency).")
+]
+
+
 @app.command("import")
 def import_(
     context: typer.Context,
     shop: ShopName,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV or JSON Lines; - reads standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON Lines or .xlsx; - reads standard input.")],
     form: Annotated[
         Format | None,
         typer.Option(
@@ -70,7 +87,35 @@ def import_(
     force: Annotated[
         bool, typer.Option("--force", help="Stop another import into this shop, and wait until it has stopped.")
     ] = False,
-    ignore_unknown: Annotated[bool, typer.Option("--ignore-unknown", help="Skip unknown columns.")] = False,
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Skip unknown columns; the summary lists them.")
+    ] = False,
+    prices: Unit = Prices.MINOR,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            parser=checked(parse_delimiter),
+            metavar="CHARACTER",
+            help="Delimiter of CSV, as in ';' or tab. Default: detected from the header.",
+            show_default=False,
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            parser=checked(parse_encoding),
+            metavar="NAME",
+            help="Encoding of the text, as in cp1252. Default: UTF-8, or UTF-16 by its byte order mark.",
+            show_default=False,
+        ),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Sheet of a workbook. Default: the first visible one.", show_default=False),
+    ] = None,
+    spreadsheet: Annotated[
+        bool, typer.Option("--spreadsheet", help="Remove the apostrophes that export --spreadsheet adds to texts.")
+    ] = False,
     errors: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all bad rows to a JSON Lines file.", show_default=False)
     ] = None,
@@ -84,7 +129,9 @@ def import_(
         123,MUG-WH,"Mug, white",1490,50,https://shop.example/mug.jpg,250,true
 
     JSON Lines has one object per line with the same names; null means no image, or no limit of stock. Price and
-    discount are minor units (1490 is 14.90) for one piece. An empty stock means no limit; active is true or false.
+    discount are minor units (1490 is 14.90) for one piece, or decimal numbers with --prices major. An empty stock means
+    no limit; active is true or false. A workbook (.xlsx) has the same columns, and .gz files are unpacked. Column names
+    match in any case. The last line must have a line ending, as a sign that the file is complete.
 
     Only id is required. A product keeps the values of columns that the file does not have. A new product needs ref,
     name, price and stock. Change prices only, with a file that has the columns id and price:
@@ -94,6 +141,8 @@ def import_(
         cartctl catalogue import my-shop products.csv --dry-run
 
         cartctl catalogue import my-shop products.csv --prune
+
+        cartctl catalogue import my-shop products.xlsx --sheet Products --prices major
 
         zcat products.jsonl.gz | cartctl catalogue import my-shop -
 
@@ -114,12 +163,21 @@ def import_(
     if errors and file != STDIN and errors.resolve() == Path(file).resolve():
         raise CartctlError("--errors names the catalogue file itself: name another file.", ExitCode.USAGE)
     check_shop = partial(_check_shop, run, shop)
+    reading = Reading(
+        form=form or format_of(file),
+        ignore_unknown=ignore_unknown,
+        delimiter=delimiter,
+        encoding=encoding,
+        sheet=sheet,
+        digits=_digits(run, shop, prices),
+        spreadsheet=spreadsheet,
+    )
     start = time.monotonic()
     tally = Tally()
     with ExitStack() as opened:
         opened.enter_context(_interruptible(tally))
         source = opened.enter_context(open_input(file))
-        rows = _rows(source, file, form or format_of(file), ignore_unknown=ignore_unknown)
+        content = CatalogueFile(source, reading)
         report = _Report(run.out, opened.enter_context(replace_file(errors)) if errors else None, changes=dry_run)
         if dry_run:
             check_shop()
@@ -127,13 +185,14 @@ def import_(
         catalogue = Catalogue(run.deployment.table, shop)
         work = opened.enter_context(closing(Import(catalogue, tally, check_shop, lease.writing if lease else None)))
         with tally_progress(run.out, "Importing", tally, source) as update:
-            work.load(rows, report.add, update)
+            work.load(_rows(content, file), report.add, update)
         pruning = _Pruning(run.out, yes=yes, asks=asks, limit=PRUNE_LIMIT if prune_limit is None else prune_limit)
         missing = _prune(work, pruning, report, dry=dry_run) if prune else None
     report.end()
     if dry_run:
         run.out.status("Dry run: nothing was written.")
-    _summarize(run.out, shop, tally, missing, report, seconds=time.monotonic() - start, dry=dry_run)
+    ignored, seconds = content.ignored_columns, time.monotonic() - start
+    _summarize(run.out, shop, tally, missing, report, ignored, seconds=seconds, dry=dry_run)
     if tally.bad or (prune and not dry_run and tally.pruned != missing):
         raise typer.Exit(ExitCode.INCOMPLETE)
 
@@ -245,24 +304,49 @@ def export(
         Format | None,
         typer.Option("--format", help="Default: detected from the extension, else CSV.", show_default=False),
     ] = None,
+    prices: Unit = Prices.MINOR,
+    spreadsheet: Annotated[
+        bool,
+        typer.Option(
+            "--spreadsheet", help="CSV that is safe to open in a spreadsheet: no text is taken for a formula."
+        ),
+    ] = False,
 ) -> None:
     """Export all products by ascending id, in a file that import can read.
 
     cartctl catalogue export my-shop --output products.csv
 
-    cartctl catalogue export my-shop --format jsonl | gzip > products.jsonl.gz
+    cartctl catalogue export my-shop --output products.jsonl.gz
+
+    A text that a spreadsheet could run as a formula, as in =HYPERLINK(…), is written as it is. For a file to be opened
+    in a spreadsheet, pass --spreadsheet: an apostrophe then precedes such texts. Import the file with --spreadsheet
+    too, which removes the apostrophes:
+
+        cartctl catalogue export my-shop --spreadsheet --prices major --output products.csv
+
+        cartctl catalogue import my-shop products.csv --spreadsheet --prices major
     """
     run = invocation(context)
     if run.out.as_json and not output:
         raise CartctlError("--json needs --output: name the file of the products.", ExitCode.USAGE)
-    shops.find(run, shop)
     form = form or (format_of(output.name) if output else None) or Format.CSV
+    if spreadsheet and form is not Format.CSV:
+        raise CartctlError("--spreadsheet writes CSV: pass --format csv, or leave it out.", ExitCode.USAGE)
+    if output and output.suffix.lower() in {".xlsx", ".xls", ".ods", ".zip"}:
+        message = f"Products are not exported as {output.suffix}: name a .csv or .jsonl file. Spreadsheets open CSV."
+        raise CartctlError(message, ExitCode.USAGE)
+    shops.find(run, shop)
+    digits = _digits(run, shop, prices)
     products = Catalogue(run.deployment.table, shop).products()
-    with replace_file(output) if output else standard_output() as file:
+    with ExitStack() as opened:
+        file = opened.enter_context(replace_file(output) if output else standard_output())
+        if output and output.suffix.lower() == ".gz":
+            file = opened.enter_context(compressed(file))
         tally = Tally()
         # No progress bar among products that are printed on the screen.
         with tally_progress(run.out, "Exporting", tally, shown=bool(output) or not sys.stdout.isatty()) as update:
-            for chunk in catalogue_file.written(_counted(products, tally, update), form):
+            counted = _counted(products, tally, update)
+            for chunk in catalogue_file.written(counted, form, digits=digits, spreadsheet=spreadsheet):
                 file.write(chunk)
     if output:
         result = {"shop": shop, "products": tally.rows, "output": str(output), "format": form}
@@ -310,9 +394,24 @@ def _check_shop(run: Invocation, shop: str) -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _rows(file: BinaryIO, name: str, form: Format | None, *, ignore_unknown: bool) -> Iterator[Row]:
+def _digits(run: Invocation, shop: str, prices: Prices) -> int | None:
+    """Return the decimals of amounts, ``None`` for minor units. Raises `CartctlError` for a shop without a currency."""
+    if prices is Prices.MINOR:
+        return None
+    currency = shops.find(run, shop).shop.currency
     try:
-        yield from catalogue_file.read(file, form, ignore_unknown=ignore_unknown)
+        return currency_digits(currency)
+    except ValueError as error:
+        raise CartctlError(
+            f"--prices major needs the shop's currency, which is {currency!r} instead of an ISO 4217 code: "
+            f"run cartctl shop set {shop} --currency with the code, as in EUR. Nothing was changed.",
+            ExitCode.USAGE,
+        ) from error
+
+
+def _rows(content: CatalogueFile, name: str) -> Iterator[Row]:
+    try:
+        yield from content
     except OSError as error:
         raise CartctlError(f"Cannot read {name}: {error.strerror}.") from error
 
@@ -463,7 +562,15 @@ def _agreed(question: str) -> bool:
 
 
 def _summarize(
-    out: Output, shop: str, tally: Tally, missing: int | None, report: _Report, *, seconds: float, dry: bool
+    out: Output,
+    shop: str,
+    tally: Tally,
+    missing: int | None,
+    report: _Report,
+    ignored: list[str],
+    *,
+    seconds: float,
+    dry: bool,
 ) -> None:
     counts = {name: getattr(tally, name) for name in ("rows", "new", "changed", "unchanged", "bad")}
     columns = {name: tally.changed_columns[name] for name in Product._fields if tally.changed_columns[name]}
@@ -477,6 +584,7 @@ def _summarize(
             "pruned": tally.pruned,
             "dry_run": dry,
             "seconds": round(seconds, 3),
+            "ignored_columns": ignored,
             "bad_rows": [asdict(row) for row in report.bad_rows],
             **({"changes": report.listed_changes, "would_be_pruned": report.listed_missing} if dry else {}),
         },
@@ -485,6 +593,7 @@ def _summarize(
             **{name.capitalize(): count for name, count in counts.items()},
             "Changed": f"{tally.changed}{changed}",
             **({} if missing is None else {"Not in the file": missing, "Pruned": tally.pruned}),
+            **({"Ignored columns": ", ".join(map(quoted, ignored))} if ignored else {}),
             "Time": f"{seconds:.1f} s, {tally.rows / seconds:,.0f} rows a second",
         },
     )

@@ -1,5 +1,7 @@
 """cartctl catalogue: importing, exporting and showing products."""
 
+import csv
+import gzip
 import json
 import sys
 from collections import Counter
@@ -140,7 +142,7 @@ def test_option_or_content_decides_the_format(operator: Operator, save: Save) ->
     file = save()  # products.csv
     Path(file).write_bytes(content([product(7)], Format.JSONL))
 
-    result = type_import(operator, "", header='{"id": 8, "ref": "CUP", "name": "Cup", "price": 990, "stock": 12}')
+    result = type_import(operator, "", header='{"id": 8, "ref": "CUP", "name": "Cup", "price": 990, "stock": 12}\n')
     import_(operator, file, "--format", "jsonl")
 
     assert (result.code, result.err, fields(result.out)["New"]) == (0, "", "1")
@@ -268,7 +270,9 @@ def test_lost_answer_of_a_change_is_repeated(operator: Operator, bundle: Bundle)
 
 
 BAD = "1,A,One,12.50,5\n2,B,Two,1250,5\n2,C,Again,1250,5\n3,D,Three,1250\n\n2,B,Two,1250,5\n4,E,Four,1250,\n"
-BAD_PRICE = "price must be an integer: amounts are in minor units, 1250 means 12.50"
+BAD_PRICE = (
+    "price must be an integer: amounts are in minor units, 1250 means 12.50; pass --prices major for decimal amounts"
+)
 MESSAGES = {
     2: BAD_PRICE,
     4: "id 2 is already used in line 3",
@@ -340,12 +344,12 @@ def use_input(monkeypatch: pytest.MonkeyPatch, lines: list[bytes], error: BaseEx
     """Let standard input raise an error after some lines."""
     remaining = iter(lines)
 
-    def readline(_size: int) -> bytes:
+    def read1(_size: int) -> bytes:
         if line := next(remaining, b""):
             return line
         raise error
 
-    file = SimpleNamespace(readline=readline, seekable=lambda: False)
+    file = SimpleNamespace(read1=read1, seekable=lambda: False)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
 
 
@@ -703,3 +707,66 @@ def test_unsuitable_set_changes_nothing(
 
     assert (failed, line[: len(message)]) == (code, message)
     assert stored(operator) == [SOLD_OUT]
+
+
+def test_ignored_columns_are_in_the_summary(operator: Operator) -> None:
+    rows = "1,A,One,Acme,1250,5,red\n"
+    header = "Id,REF, Name ,Brand,Price,Stock,Col\x1b[2Jour"
+
+    shown = type_import(operator, rows, "--ignore-unknown", header=header)
+    data = json.loads(type_import(operator, rows, "--ignore-unknown", "--json", header=header).out)
+
+    assert fields(shown.out)["Ignored columns"] == "'Brand', 'Col\\x1b[2Jour'"
+    assert data["ignored_columns"] == ["Brand", "Col\x1b[2Jour"]
+    assert "Ignored columns" not in fields(type_import(operator, "2,B,Two,1,1\n").out)
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "minor"), [("EUR", "12,9", 1290), ("JPY", "1290", 1290), ("KWD", "1.234", 1234)]
+)
+def test_major_prices_need_the_currency(
+    operator: Operator, tmp_path: Path, currency: str, price: str, minor: int
+) -> None:
+    file, rows, header = tmp_path / "out.csv", f"1;A;One;{price};5\n", HEADER.replace(",", ";")
+    major = ("--prices", "major")
+    for command in (("import", "one", "-"), ("export", "one")):
+        code, message = operator.fails("catalogue", *command, *major, stdin=f"{header}\n{rows}")
+        assert code == ExitCode.USAGE
+        assert "is '' instead of an ISO 4217 code: run cartctl shop set one --currency with the code" in message
+    operator.run("shop", "set", "one", "--currency", currency, "--new-engine")
+
+    assert type_import(operator, rows, *major, header=header).code == 0
+    assert [it.price for it in stored(operator)] == [minor]
+    operator.run("catalogue", "export", "one", *major, "--output", str(file))
+    assert import_(operator, str(file), *major) == {"rows": 1, "unchanged": 1}
+
+
+def test_export_for_spreadsheets_is_imported_again(operator: Operator, save: Save, tmp_path: Path) -> None:
+    products = [product(1, name="=HYPERLINK(1)"), product(2, ref="'@x", name="-")]
+    import_(operator, save(*products))
+    file = tmp_path / "sheet.csv.gz"
+
+    operator.run("catalogue", "export", "one", "--spreadsheet", "--output", str(file))
+
+    text = gzip.decompress(file.read_bytes()).decode("utf-8-sig")
+    assert [row["name"] for row in csv.DictReader(text.splitlines())] == ["'=HYPERLINK(1)", "'-"]
+    assert import_(operator, str(file), "--spreadsheet") == {"rows": 2, "unchanged": 2}
+    for options in (("--format", "jsonl", "--spreadsheet"), ("--output", str(tmp_path / "a.xlsx"))):
+        assert operator.fails("catalogue", "export", "one", *options)[0] == ExitCode.USAGE
+
+
+def test_compressed_file_is_damaged_after_good_rows(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "products.csv.gz"
+    file.write_bytes(gzip.compress(content(many(3_000)))[:-20])
+
+    code, message = operator.fails("catalogue", "import", "one", str(file), "--prune", "--yes")
+
+    assert (code, message.partition(":")[0]) == (1, "The gzip file is damaged (it ends too early)")
+
+
+@pytest.mark.parametrize("option", [("--delimiter", ";;"), ("--encoding", "klingon"), ("--prices", "cents")])
+def test_wrong_reading_option_is_refused(operator: Operator, save: Save, option: tuple[str, str]) -> None:
+    code, message = operator.fails("catalogue", "import", "one", save(*many(1)), *option)
+
+    assert code == ExitCode.USAGE
+    assert f"'{option[1]}'" in message

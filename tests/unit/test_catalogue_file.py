@@ -1,5 +1,6 @@
 """Catalogue files: good and bad rows of both formats, and writing."""
 
+import codecs
 import csv
 import io
 import json
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cartctl import catalogue_file
-from cartctl.catalogue_file import ROW_BYTES, BadRow, Format, GoodRow, Row
-from cartctl.catalogue_import import merged
+from cartctl.catalogue_file import BadRow, CatalogueFile, Format, GoodRow, Reading, Row, format_of, written
+from cartctl.csv_records import DELIMITERS, parse_delimiter
 from cartctl.errors import CartctlError
+from cartctl.file_content import parse_encoding
+from cartctl.file_lines import ROW_BYTES
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from tests.support.builders import product, without
@@ -23,15 +25,22 @@ HEADER = "id,ref,name,image,price,discount,stock,active"
 GOOD = "7,MUG-7,Mug,https://img.example/7.jpg,1250,250,3,true"
 MUG = Product(7, "MUG-7", "Mug", "https://img.example/7.jpg", 1250, 250, 3, active=True)
 OBJECT: dict[str, Any] = {"id": 7, "ref": "MUG-7", "name": "Mug", "price": 1250, "stock": 3}
-MONEY = "amounts are in minor units, 1250 means 12.50"
+MONEY = "amounts are in minor units, 1250 means 12.50; pass --prices major for decimal amounts"
 TOO_LONG = "the line is longer than 1,048,576 bytes"
-NOT_UTF_8 = "the line is not UTF-8"
+NOT_UTF_8 = (
+    "the line is not UTF-8: save the file as UTF-8, or name its encoding, as in --encoding cp1252 for Excel in Western "
+    "Europe"
+)
+NO_LIMIT = "leave it empty for no limit"
+COLUMNS = f"The columns of a catalogue are {HEADER.replace(',', ', ')}."
+CUT = "the last line has no line ending: the file may be cut off; get it again, or end the line if it is complete"
 NO_JSON = "the line cannot be read as JSON: "
 
 
-def read(content: str | bytes, form: Format | None = None, *, ignore_unknown: bool = False) -> list[Row]:
-    data = content if isinstance(content, bytes) else content.encode()
-    return list(catalogue_file.read(io.BytesIO(data), form, ignore_unknown=ignore_unknown))
+def read(content: str | bytes, form: Format | None = None, **options: Any) -> list[Row]:
+    """Read a file; a text gets a line ending at its end."""
+    data = content if isinstance(content, bytes) else content.encode() + b"\n"
+    return list(CatalogueFile(io.BytesIO(data), Reading(form, **options)))
 
 
 def file(*rows: str, header: str = HEADER) -> str:
@@ -43,19 +52,16 @@ def products(rows: Iterable[Row]) -> list[Product]:
     """Return the products of rows, which must be good."""
     rows = list(rows)
     assert [row for row in rows if isinstance(row, BadRow)] == []
-    return [new(row) for row in rows if isinstance(row, GoodRow)]
+    return [whole(row.values) for row in rows if isinstance(row, GoodRow)]
 
 
-def new(row: GoodRow) -> Product:
-    product, faults = merged(None, row.values)
-    assert product, faults
-    return product
+def whole(values: dict[str, Any]) -> Product:
+    return Product(**({"image": None, "discount": 0, "active": True} | values))
 
 
 def outcome(rows: Iterable[Row]) -> list[tuple[int, str]]:
-    """Return the line of each row, and its faults as a new product."""
-    reasons = ((row, merged(None, row.values)[1] if isinstance(row, GoodRow) else row.reasons) for row in rows)
-    return [(row.line, "; ".join(faults) or "good") for row, faults in reasons]
+    """Return the line of each row, and its faults."""
+    return [(row.line, "good" if isinstance(row, GoodRow) else "; ".join(row.reasons)) for row in rows]
 
 
 def cells(**changes: str) -> str:
@@ -78,7 +84,7 @@ def line(**changes: Any) -> str:
     [
         (cells(), {}),
         (cells(image=""), {"image": None}),
-        *((cells(stock=text), {"stock": stock}) for text, stock in (("", None), (" ", None), ("0", 0))),
+        *((cells(stock=text), {"stock": stock}) for text, stock in (("", None), ("0", 0))),
         (cells(discount=""), {"discount": 0}),
         *((cells(price=text), {"price": 1250}) for text in (" +1250 ", "0001250")),
         (cells(price=str(limits.PRODUCT_PRICE)), {"price": limits.PRODUCT_PRICE}),
@@ -86,6 +92,7 @@ def line(**changes: Any) -> str:
         (cells(active="FALSE"), {"active": False}),
         (cells(active=" True"), {"active": True}),
         (cells(name='TV 27"'), {"name": 'TV 27"'}),
+        (cells(ref=" MUG-7\u200b "), {}),
         (cells(name=" Käse\u2028🎁 "), {"name": " Käse\u2028🎁 "}),
         (cells(name='"Mug, ""white"""'), {"name": 'Mug, "white"'}),
     ],
@@ -101,6 +108,7 @@ def test_csv_field_is_parsed(row: str, expected: dict[str, Any]) -> None:
         ({"image": None}, {"image": None}),
         ({"image": ""}, {"image": None}),
         ({"price": 1250.0}, {"price": 1250}),
+        ({"ref": " MUG-7\u00a0"}, {}),
         *((same, same) for same in ({"stock": None}, {"active": False}, {"image": "x", "discount": 250})),
         ({"name": "a\u2028ä🎁"}, {"name": "a\u2028ä🎁"}),
     ],
@@ -144,19 +152,21 @@ def test_unknown_columns_may_be_ignored(content: str) -> None:
     [
         *((cells(id=id_), "id must be an integer") for id_ in ("", "seven", "7.0", "\u0667", "1_000", "7\t", "- 7")),
         *((cells(id=id_), "id must be an integer") for id_ in ("+", "7" * 5_000)),
-        *((cells(stock=stock), "stock must be an integer") for stock in ("many", "1.5")),
+        *((cells(stock=stock), f"stock must be an integer; {NO_LIMIT}") for stock in ("many", "1.5", "-", "n/a")),
         *((cells(price=text), f"price must be an integer: {MONEY}") for text in ("", "12.50", "1e3", "€ 12")),
+        *((cells(stock=stock), f"stock has only spaces: {NO_LIMIT}") for stock in (" ", "\u00a0", "\u200b \ufeff")),
+        (cells(discount="  "), "discount has only spaces: leave it empty for 0"),
         (cells(discount="2.50"), f"discount must be an integer: {MONEY}"),
         *((cells(active=active), "active must be true or false") for active in ("", "yes")),
         # Two bounds; tests/unit/test_catalogue.py has all of them.
         (cells(id="-1"), "id must be an integer from 0 to 2^53-1"),
-        (cells(name="a\0b"), "ref and name must have no control characters"),
+        (cells(name="a\0b"), "name must have no control characters"),
         # Two faults
         (cells(id="x", price="12.50"), f"id must be an integer; price must be an integer: {MONEY}"),
         (cells(ref="", name=""), "ref must have 1 to 64 bytes; name must have 1 to 255 characters"),
         # Other numbers of fields
         ("7,MUG-7,Mug", "expected 8 fields, found 3"),
-        (f"{GOOD},", "expected 8 fields, found 9"),
+        (f"{GOOD},,x", "expected 8 fields, found 10"),
         (cells(name="Mug, white"), "expected 8 fields, found 9"),
         # Invalid CSV
         (cells(name='"Mug" white'), "',' expected after '\"'"),
@@ -183,11 +193,15 @@ def test_bad_csv_row_is_reported_and_others_read(row: str, reason: str) -> None:
         (line(stock=False), "stock must be an integer"),
         *((line(active=active), "active must be true or false") for active in (1, "true", None)),
         # Bounds that CSV cannot exceed
-        (line(name="\ud800"), "name must have at most 512 bytes"),
-        (line(name="a\nb"), "ref and name must have no control characters"),
+        *(
+            (line(**{field: "a\ud83d"}), f"{field} must be valid Unicode text: it has half of a character, \\ud83d")
+            for field in ("ref", "name", "image")
+        ),
+        *((line(**{field: "a\0b"}), f"{field} must have no control characters") for field in ("ref", "name")),
         # Other fields
-        (json.dumps(without(OBJECT, "stock")), "product 7 is new, and a new product needs stock"),
-        ("{}", "id is missing"),
+        (json.dumps(without(OBJECT, "id")), "id is missing"),
+        ('{"id": 7}', f"nothing is given besides the id. {COLUMNS}"),
+        (line(Price=3), "two fields are the same column: 'price', 'Price'"),
         (line(stok=3), "unknown field 'stok'"),
         (line(**{"\ud800\n" + "x" * 99: 3}), f"unknown field '\\ud800\\n{'x' * 38}'"),
         (line()[:-1] + ', "price": 1}', f"{NO_JSON}'price' is repeated"),
@@ -217,7 +231,7 @@ def test_json_number_with_too_many_digits_is_bad() -> None:
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
 def test_row_in_another_encoding_is_bad(encoding: str) -> None:
     csv_file = file(GOOD, cells(name="Käse"), GOOD).encode(encoding)
-    json_file = f"{line()}\n".encode() + line(name="K_se").encode().replace(b"_", b"\xe4")
+    json_file = f"{line()}\n{line(name='K_se')}\n".encode().replace(b"_", b"\xe4")
 
     assert outcome(read(csv_file)) == [(2, "good"), (3, NOT_UTF_8), (4, "good")]
     assert outcome(read(json_file)) == [(1, "good"), (2, NOT_UTF_8)]
@@ -225,7 +239,7 @@ def test_row_in_another_encoding_is_bad(encoding: str) -> None:
 
 def test_quoted_field_may_span_lines() -> None:
     assert outcome(read(file(cells(name='"a\nb\r\nc"'), GOOD))) == [
-        (2, "ref and name must have no control characters"),
+        (2, "name must have no control characters; a quoted field spans lines 2 to 4"),
         (5, "good"),
     ]
 
@@ -294,7 +308,7 @@ def test_no_line_is_read_more_than_twice(rows: list[str], monkeypatch: pytest.Mo
     monkeypatch.setattr(csv, "reader", counting_reader)
     found = read(file(*rows, GOOD))
 
-    assert lines_read <= 2 * (len(rows) + 2)
+    assert lines_read <= 2 * (len(rows) + 2) + len(DELIMITERS)
     assert isinstance(found[-1], GoodRow)
 
 
@@ -306,7 +320,7 @@ def test_no_line_is_read_more_than_twice(rows: list[str], monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "content",
     [
-        *(end.join([HEADER, GOOD, *last]) for end in ("\n", "\r\n") for last in ([], [""])),
+        *(end.join([HEADER, GOOD, *last]) for end in ("\n", "\r\n") for last in ([""], ["", ""])),
         f"\ufeff{HEADER}\n{GOOD}",
         line(),
         f"\ufeff{line()}",
@@ -338,20 +352,25 @@ def test_file_without_rows_has_no_products() -> None:
     [
         *((content, "The file is empty") for content in (b"", b"\n\n", b"\xef\xbb\xbf")),
         *(
-            (f"{HEADER}\n{GOOD}".encode(encoding), "The file is in UTF-16: save it as UTF-8.")
-            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
+            (f"{HEADER}\n{GOOD}\n".encode(encoding), "pass --encoding utf-16-le")
+            for encoding in ("utf-16-le", "utf-16-be", "utf-32-le")
         ),
+        (f"{HEADER}\n{GOOD}\n".encode("utf-16")[:-1], "The file is not valid UTF-16"),
+        (HEADER.encode(), f"Cannot read the header: {CUT}"),
         (b"\xe9tat\n", f"Cannot read the header: {NOT_UTF_8}"),
         (f"{HEADER}\r{GOOD}\r".encode(), "Cannot read the header: a carriage return is not a line ending"),
         (b'"id,ref\n', "Cannot read the header: a quote is not closed"),
-        (f"{GOOD}\n".encode(), "Unknown columns: '7', 'MUG-7', 'Mug', 'https://img.example/7.jpg', '1250'."),
-        (HEADER.replace(",", ";").encode(), "separated by commas"),
-        (HEADER.replace("stock", "stok").encode(), "Unknown columns: 'stok'."),
-        (f"{HEADER},".encode(), "Unknown columns: ''."),
-        (f"{HEADER},\x1b[2J{'x' * 99}".encode(), f"Unknown columns: '\\x1b[2J{'x' * 36}'."),
-        (b"ref,name,price,stock\n", "Missing column: id."),
-        (b"id\n", "There is no column besides id."),
-        (f"{HEADER},id,price".encode(), "Repeated columns: id, price."),
+        (f"{GOOD}\n".encode(), "The header needs the column id, and has '7', 'MUG-7', 'Mug', 'https"),
+        (HEADER.replace(",", "~").encode() + b"\n", "The delimiter is detected, or named with --delimiter."),
+        (HEADER.replace("stock", "stok").encode() + b"\n", "Unknown columns: 'stok'."),
+        (f"id,,{HEADER[3:]}\n".encode(), "Unknown columns: 'column 2'."),
+        (f"{HEADER},\x1b[2J{'x' * 99}\n".encode(), f"Unknown columns: '\\x1b[2J{'x' * 36}'."),
+        (b"ref,name,price\n", "The header needs the column id"),
+        (b"id\n7\n", "The header needs a column besides id"),
+        *(
+            (f"{HEADER},{name}\n".encode(), f"Repeated columns: 'price', {name.strip()!r}.")
+            for name in ("price", "Price", " PRICE\u00a0")
+        ),
     ],
 )
 def test_file_that_is_no_catalogue_is_refused(content: bytes, message: str) -> None:
@@ -363,9 +382,215 @@ def test_file_that_is_no_catalogue_is_refused(content: bytes, message: str) -> N
 
 
 def test_extension_selects_the_format() -> None:
-    assert {catalogue_file.format_of(name) for name in ("a.csv", "/b/a.b.CSV")} == {Format.CSV}
-    assert {catalogue_file.format_of(name) for name in ("a.jsonl", "a.ndjson")} == {Format.JSONL}
-    assert {catalogue_file.format_of(name) for name in ("a.json", "csv", "-")} == {None}
+    assert {format_of(name) for name in ("a.csv", "/b/a.b.CSV", "a.csv.GZ")} == {Format.CSV}
+    assert {format_of(name) for name in ("a.jsonl", "a.ndjson")} == {Format.JSONL}
+    assert {format_of(name) for name in ("a.json", "csv", "-")} == {None}
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Spreadsheets and other programs
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "ID,Ref,NAME,Price,Stock",
+        ' id , Ref,\u00a0name\u00a0,"\ufeffPRICE ",stock\t',
+        "\ufeffId,REF,Name,price,STOCK\u200b",
+    ],
+)
+def test_column_names_match_in_any_case(header: str) -> None:
+    assert products(read(f"{header}\n7,MUG-7,Mug,1250,3")) == [whole(OBJECT)]
+    names = [name.strip('"') for name in header.removeprefix("\ufeff").split(",")]
+    assert products(read(json.dumps(dict(zip(names, OBJECT.values(), strict=True))))) == [whole(OBJECT)]
+
+
+@pytest.mark.parametrize(
+    ("content", "ignored"),
+    [
+        ("id,Brand,price,,Colour \n7,Acme,1250,?,red", ["Brand", "column 4", "Colour"]),
+        ('{"id": 7, "price": 1250, "Brand": 1}\n{"id": 8, "price": 1, "Brand": 2, " Colour": 3}', ["Brand", " Colour"]),
+        ("\n".join(f'{{"id": 7, "price": 1, "field {number}": 1}}' for number in range(500)), None),
+        ('{"id": 7, "price": 1, "\\ud800": 1}', ["?"]),
+        ("Id,Price\n7,1250", []),
+    ],
+    ids=["csv", "jsonl", "many", "not Unicode", "none"],
+)
+def test_ignored_columns_are_listed(content: str, ignored: list[str] | None) -> None:
+    file = CatalogueFile(io.BytesIO(f"{content}\n".encode()), Reading(ignore_unknown=True))
+
+    assert [row for row in file if isinstance(row, BadRow)] == []
+    assert file.ignored_columns == (ignored if ignored is not None else [f"field {number}" for number in range(100)])
+
+
+def test_row_has_only_the_columns_of_the_file() -> None:
+    assert read("stock,id\n,7") == [GoodRow(2, {"stock": None, "id": 7})]
+    assert read('{"id": 7, "active": false}') == [GoodRow(1, {"id": 7, "active": False})]
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+@pytest.mark.parametrize("first", ["", "sep={}\r\n", '"SEP={}"\n', "\ufeffsep={}{}{}\n"])
+def test_delimiter_is_detected(delimiter: str, first: str) -> None:
+    name = "a,b;c|d"
+    content = first.replace("{}", delimiter) + file(cells(name="NAME")).replace(",", delimiter)
+
+    assert products(read(content.replace("NAME", f'"{name}"'))) == [MUG._replace(name=name)]
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter"),
+    [
+        ('id,"ref;name;price;stock",price\n7,"a;b",1250', None),
+        ("sep=;\nid,price\n7,1250", ","),
+        ("id:price\n7:1250", ":"),
+        ("sep=^\nid^price\n7^1250", None),
+    ],
+    ids=["in quotes", "forced", "other", "sep"],
+)
+def test_delimiter_may_be_named(content: str, delimiter: str | None) -> None:
+    (found,) = read(content, delimiter=delimiter, ignore_unknown=True)
+
+    assert isinstance(found, GoodRow)
+    assert found.values == {"id": 7, "price": 1250}
+
+
+@pytest.mark.parametrize("text", ["", ";;", "a", "7", '"', "\n", " "])
+def test_no_delimiter_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a delimiter: pass one character"):
+        parse_delimiter(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        ("id,price,,", "7,1250,,", "good"),
+        ("id,price", "7,1250,, ,", "good"),
+        ("id;price;;", "7;1250", "good"),
+        ("id,price,,", "7,1250,,x", "expected 2 fields, found 4"),
+        ("id,price", "7,,,5", "expected 2 fields, found 4"),
+        ("id,price,stock", "7,1250", "expected 3 fields, found 2"),
+    ],
+)
+def test_empty_cells_at_the_end_are_ignored(header: str, row: str, expected: str) -> None:
+    assert outcome(read(f"{header}\n{row}\n\n{header[2] * 3}\n")) == [(2, expected)]
+
+
+@pytest.mark.parametrize("last", [GOOD, cells(price="12"), "x", " ", ",,", cells(name='"Mug'), "7,MUG-7,Mug"])
+def test_last_line_without_ending_is_bad(last: str) -> None:
+    assert outcome(read(file(GOOD).encode() + last.encode())) == [(2, "good"), (3, CUT)]
+    assert outcome(read(f"{line()}\n{last}".encode())) == [(1, "good"), (2, CUT)]
+
+
+def test_last_json_line_without_ending_is_bad() -> None:
+    assert outcome(read(line().encode())) == [(1, CUT)]
+    assert outcome(read(f"{file(GOOD)}{GOOD}\r".encode())) == [(2, "good"), (3, CUT)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "option"),
+    [("cp1252", "cp1252"), ("utf-16", None), ("utf-32", None), ("utf-16-be", "utf-16-be"), ("utf-8-sig", "cp1252"),
+     ("shift_jis", "shift_jis"), ("cp037", "cp037")],
+)  # fmt: skip
+def test_encoding_may_be_named(encoding: str, option: str | None) -> None:
+    name = "カップ" if encoding == "shift_jis" else "Käse"
+
+    assert products(read(file(cells(name=name)).encode(encoding), encoding=option)) == [MUG._replace(name=name)]
+
+
+def test_unknown_encoding_is_refused() -> None:
+    for name in ("klingon", "rot13", "a\0b"):
+        with pytest.raises(ValueError, match="is not an encoding: pass utf-8, cp1252"):
+            parse_encoding(name)
+
+
+AMBIGUOUS = "price '{}' may mean {} or {}: write the decimals after a point, and no separators of thousands"
+TOO_MANY = "price '{}' has too many decimals: the shop's currency has {}"
+NO_AMOUNT = "price {} is not a decimal amount: write it as {}, without a currency and without separators of thousands"
+
+
+@pytest.mark.parametrize(
+    ("digits", "text", "expected"),
+    [
+        *((2, text, 1290) for text in ("12.90", "12,90", "12.9", " 12,9 ", "+12.90", "0012.90")),
+        *((2, text, 1200) for text in ("12", "12.0")),
+        *((2, text, 5) for text in ("0.05", "0,05")),
+        *((0, text, 1290) for text in ("1290", "01290")),
+        *((3, text, amount) for text, amount in (("1.234", 1234), ("0,234", 234), ("1.2", 1200), ("1,23", 1230))),
+        *((digits, "1,234", AMBIGUOUS.format("1,234", "1234", "1.234")) for digits in (0, 2, 3)),
+        (2, "12.900", TOO_MANY.format("12.900", "at most 2 decimals")),
+        *((0, text, TOO_MANY.format(text, "no decimals")) for text in ("12.9", "1.290", "12,0")),
+        *(
+            (2, text, NO_AMOUNT.format(repr(text), "12.90"))
+            for text in (
+                "",
+                "x",
+                "1.290,00",
+                "1,290.00",
+                "1 290",
+                "1'290",
+                "€12.90",
+                "12.90 EUR",
+                "12.",
+                ".5",
+                "1e3",
+                "٣",
+            )
+        ),
+        (0, "¥1290", NO_AMOUNT.format(repr("¥1290"), "1290")),
+        (2, "-1", f"price must be an integer from 0 to {limits.PRODUCT_PRICE} minor units"),
+        (2, "9" * 18, f"price must be an integer from 0 to {limits.PRODUCT_PRICE} minor units"),
+    ],
+)
+def test_major_price_is_read(digits: int, text: str, expected: int | str) -> None:
+    (found,) = read(f"id;price\n7;{text}", digits=digits)
+    (in_json,) = read(json.dumps({"id": 7, "price": text}), digits=digits)
+
+    reasons = found.values["price"] if isinstance(found, GoodRow) else found.reasons[0]
+    assert reasons == expected
+    assert in_json == type(found)(1, *([found.values] if isinstance(found, GoodRow) else [found.reasons]))
+
+
+@pytest.mark.parametrize(
+    ("digits", "number", "expected"),
+    [(2, "12.9", 1290), (2, "12.900", 1290), (2, "12", 1200), (0, "1290.0", 1290), (3, "1.234", 1234),
+     (2, "12.899999999999999", None), (0, "12.9", None), (2, "1e99999", None), (2, "true", None), (2, "null", None)],
+)  # fmt: skip
+def test_major_price_is_a_json_number(digits: int, number: str, expected: int | None) -> None:
+    (found,) = read(f'{{"id": 7, "discount": {number}}}', digits=digits)
+
+    assert (found.values["discount"] if isinstance(found, GoodRow) else None) == expected
+
+
+FORMULAS = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "'=1", "''", "'", "＝1"]  # noqa: RUF001 - a formula in Japan
+
+
+def test_spreadsheet_has_no_formulas() -> None:
+    originals = [MUG._replace(ref=text, name=text, image=None) for text in [*FORMULAS, "a;=1", "a,'|=1"]]
+    content = b"".join(written([*originals, MUG], Format.CSV, spreadsheet=True))
+
+    assert content.startswith(codecs.BOM_UTF8)
+    shown = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert [row["name"] for row in shown] == [*(f"'{text}" for text in FORMULAS), "a;'=1", "a,''|'=1", "Mug"]
+    assert products(read(content, spreadsheet=True)) == [*originals, MUG]
+    assert products(read(content))[0].name == "'=HYPERLINK(1)"
+
+
+@pytest.mark.parametrize(
+    ("digits", "form", "text"),
+    [
+        (2, Format.CSV, b",12.50,2.50,"),
+        (0, Format.CSV, b",1250,250,"),
+        (3, Format.CSV, b",1.250,0.250,"),
+        (2, Format.JSONL, b'"price": 12.5, "discount": 2.5'),
+        (0, Format.JSONL, b'"price": 1250, "discount": 250'),
+    ],
+)
+def test_major_prices_are_written(digits: int, form: Format, text: bytes) -> None:
+    content = b"".join(written([MUG], form, digits=digits))
+
+    assert text in content
+    assert products(read(content, digits=digits)) == [MUG]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -373,8 +598,8 @@ def test_extension_selects_the_format() -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 plain = st.characters(exclude_categories=["Cs"], exclude_characters=[chr(code) for code in [*range(32), 127]])
-texts = st.text(plain | st.sampled_from([*',"; \\', "\u2028", "\x85", "\ufeff"]), min_size=1, max_size=16)
-addresses = st.text(st.sampled_from("abc:/?&=,;'#ä\u2028"), min_size=1, max_size=16)
+texts = st.text(plain | st.sampled_from([*",\"; \\'=+-@", "\u2028", "\x85", "\ufeff"]), max_size=16).map("x{}x".format)
+addresses = st.text(st.sampled_from("abc:/?&=,;'#ä"), max_size=16).map("/img".__add__)
 counts = st.integers(0, limits.MAX_SAFE_INTEGER)
 prices = st.tuples(st.integers(0, limits.PRODUCT_PRICE), st.integers(0, limits.PRODUCT_PRICE)).map(sorted)
 any_products = st.builds(
@@ -384,21 +609,30 @@ any_products = st.builds(
 )  # fmt: skip
 
 
-@given(st.lists(any_products, max_size=5), st.sampled_from(Format))
-def test_written_products_are_read_without_loss(written: list[Product], form: Format) -> None:
-    assert products(read(b"".join(catalogue_file.written(written, form)), form)) == written
+@given(
+    original=st.lists(any_products, max_size=5),
+    form=st.sampled_from(Format),
+    digits=st.sampled_from([None, 0, 2, 3]),
+    spreadsheet=st.booleans(),
+)
+def test_written_products_are_read_without_loss(
+    *, original: list[Product], form: Format, digits: int | None, spreadsheet: bool
+) -> None:
+    content = b"".join(written(original, form, digits=digits, spreadsheet=spreadsheet))
+
+    assert products(read(content, form, digits=digits, spreadsheet=spreadsheet)) == original
 
 
 unquoted = st.text(st.characters(exclude_characters='"\n'), max_size=40)
 
 
 @given(st.lists(any_products, max_size=5), st.sampled_from(Format), unquoted, st.data())
-def test_inserted_line_harms_no_other(written: list[Product], form: Format, line: str, data: st.DataObject) -> None:
-    lines = list(catalogue_file.written(written, form))
+def test_inserted_line_harms_no_other(original: list[Product], form: Format, line: str, data: st.DataObject) -> None:
+    lines = list(written(original, form))
     position = data.draw(st.integers(1 if form is Format.CSV else 0, len(lines)))
     lines.insert(position, line.encode(errors="surrogatepass") + b"\n")
 
-    assert [new(row) for row in read(b"".join(lines), form) if isinstance(row, GoodRow)] == written
+    assert [whole(row.values) for row in read(b"".join(lines), form) if isinstance(row, GoodRow)] == original
 
 
 @given(content=st.binary(max_size=200), form=st.sampled_from([None, *Format]), header=st.booleans())
@@ -415,14 +649,14 @@ def test_memory_does_not_grow_with_the_rows() -> None:
         def __init__(self, rows: int) -> None:
             self.lines: Iterator[bytes] = iter([f"{HEADER}\n".encode(), *[f"{GOOD}\n".encode()] * rows])
 
-        def readline(self, _size: int | None = -1, /) -> bytes:
+        def read1(self, _size: int) -> bytes:
             return next(self.lines, b"")
 
     def peak(rows: int) -> int:
         file = LongFile(rows)
         tracemalloc.start()
-        found = catalogue_file.read(file, None)  # type: ignore[arg-type] # only readline is called
-        lines = catalogue_file.written((new(row) for row in found if isinstance(row, GoodRow)), Format.JSONL)
+        found = CatalogueFile(file, Reading())  # type: ignore[arg-type] # only read1 is called
+        lines = written((whole(row.values) for row in found if isinstance(row, GoodRow)), Format.JSONL)
         assert sum(1 for _ in lines) == rows
         try:
             return tracemalloc.get_traced_memory()[1]
