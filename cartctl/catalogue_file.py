@@ -115,9 +115,9 @@ class CatalogueFile:
         records = (record for record in records if record.fault or record.cells)
         header = next(records, None)
         if header is None:
-            raise CartctlError(f"The file is empty: it must begin with the header {','.join(COLUMNS)}.")
+            raise CartctlError(f"The file is empty: add the header {','.join(COLUMNS)} and products.")
         if header.fault:
-            raise CartctlError(f"Cannot read the header: {header.fault}. Nothing was imported.")
+            raise CartctlError(f"Cannot read the header: {header.fault}. Fix the header. Nothing was imported.")
         columns = [column_of(name) for name in header.cells]
         self._check_columns(header.cells, columns)
         readers = cell_readers(self._reading.digits, spreadsheet=self._reading.spreadsheet)
@@ -140,8 +140,8 @@ class CatalogueFile:
         if "id" not in columns or len(unknown) == len(columns) - 1:
             missing = "a column besides id" if "id" in columns else "the column id"
             raise CartctlError(
-                f"The header needs {missing}, and has {_listed(header)}. {_RULE} The delimiter is detected, or named "
-                "with --delimiter. Nothing was imported."
+                f"The header needs {missing}, and has {_listed(header)}. {_RULE} Fix the header, or pass --delimiter "
+                "if another one was detected. Nothing was imported."
             )
         if unknown and not self._reading.ignore_unknown:
             raise CartctlError(

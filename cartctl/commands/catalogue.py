@@ -265,7 +265,9 @@ def set_(
             after, faults = merged(before, values)
             assert after  # noqa: S101 - the product is not new
             if faults:
-                raise CartctlError(f"Product {product} was not changed: {'; '.join(faults)}.", ExitCode.USAGE)
+                raise CartctlError(
+                    f"Product {product} was not changed: {'; '.join(faults)}. Pass other values.", ExitCode.USAGE
+                )
             change = Change(before, after)
             if change.columns:
                 with lease.writing():
@@ -333,8 +335,10 @@ def export(
     if spreadsheet and form is not Format.CSV:
         raise CartctlError("--spreadsheet writes CSV: pass --format csv, or leave it out.", ExitCode.USAGE)
     if output and output.suffix.lower() in {".xlsx", ".xls", ".ods", ".zip"}:
-        message = f"Products are not exported as {output.suffix}: name a .csv or .jsonl file. Spreadsheets open CSV."
-        raise CartctlError(message, ExitCode.USAGE)
+        raise CartctlError(
+            f"Products are not exported as {output.suffix}: name a .csv or .jsonl file. Spreadsheets open CSV.",
+            ExitCode.USAGE,
+        )
     shops.find(run, shop)
     digits = _digits(run, shop, prices)
     products = Catalogue(run.deployment.table, shop).products()
@@ -377,7 +381,7 @@ def show(
         long=("Ref", "Name", "Image"),
     )
     if missing := [str(id_) for id_ in ids if id_ not in found]:
-        raise NotFoundError(f"Shop {shop} has no product {', '.join(missing)}.")
+        raise NotFoundError(f"Shop {shop} has no product {', '.join(missing)}: check the ids.")
 
 
 def _table_row(product: Product) -> tuple[object, ...]:
@@ -413,7 +417,7 @@ def _rows(content: CatalogueFile, name: str) -> Iterator[Row]:
     try:
         yield from content
     except OSError as error:
-        raise CartctlError(f"Cannot read {name}: {error.strerror}.") from error
+        raise CartctlError(f"Cannot read {name}: {error.strerror}. Check it, and run the command again.") from error
 
 
 @dataclass

@@ -361,7 +361,7 @@ def test_file_without_rows_has_no_products() -> None:
         (f"{HEADER}\r{GOOD}\r".encode(), "Cannot read the header: a carriage return is not a line ending"),
         (b'"id,ref\n', "Cannot read the header: a quote is not closed"),
         (f"{GOOD}\n".encode(), "The header needs the column id, and has '7', 'MUG-7', 'Mug', 'https"),
-        (HEADER.replace(",", "~").encode() + b"\n", "The delimiter is detected, or named with --delimiter."),
+        (HEADER.replace(",", "~").encode() + b"\n", "or pass --delimiter if another one was detected."),
         (HEADER.replace("stock", "stok").encode() + b"\n", "Unknown columns: 'stok'."),
         (f"id,,{HEADER[3:]}\n".encode(), "Unknown columns: 'column 2'."),
         (f"{HEADER},\x1b[2J{'x' * 99}\n".encode(), f"Unknown columns: '\\x1b[2J{'x' * 36}'."),

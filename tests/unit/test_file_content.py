@@ -257,7 +257,7 @@ def test_first_visible_or_named_sheet_is_read() -> None:
 
 
 def test_empty_workbook_is_refused() -> None:
-    assert refusal(book()).startswith("The file is empty: it must begin with the header id,ref")
+    assert refusal(book()).startswith("The file is empty: add the header id,ref")
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, None], ids=["gz", "xlsx"])
