@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -19,6 +19,12 @@ Stdin = Annotated[
     bool, typer.Option("--stdin", help="Read the leaked key from standard input, so that no shell history keeps it.")
 ]
 
+NAMES: Final[dict[Kind, str]] = {
+    "api_key": "API key",
+    "management": "management key",
+    "customer": "customer token",
+}
+
 
 def token_registry(run: Invocation) -> TokenRegistry:
     """Return the token registry of the deployment."""
@@ -30,26 +36,27 @@ def expiry(lifetime: int) -> int | None:
     return int(time.time()) + lifetime if lifetime else None
 
 
-def issue(run: Invocation, shop: str, tokens: Sequence[Token], label: str) -> list[tuple[str, TokenRecord]]:
-    """Issue tokens and return them with their keys. Raises `NotFoundError` if the shop is not open."""
+def issue(by: Callable[[Token, str], tuple[str, TokenRecord]], token: Token, label: str) -> tuple[str, TokenRecord]:
+    """Issue a token by a method of the registry. Raises `NotFoundError` if the shop is not open."""
     try:
-        return token_registry(run).issue(shop, tokens, label)
+        return by(token, label)
     except ShopNotOpen:
         raise NotFoundError(
-            f"Shop {shop} does not exist or is being deleted: run cartctl shop list to see the shops."
+            f"Shop {token.shop} does not exist or is being deleted: run cartctl shop list to see the shops."
         ) from None
 
 
 def show_list(run: Invocation, records: Iterable[TokenRecord], nothing: str) -> None:
     """Print tokens, without their keys."""
     found = list(records)
+    of_customers = any(record.token.customer for record in found)
     run.out.rows(
         [describe(record) for record in found],
-        ("Id", "Customer", "Label", "Key ends with", "Issued", "Expires", "State"),
+        ("Id", "Customer" if of_customers else "Kind", "Label", "Key ends with", "Issued", "Expires", "State"),
         (
             (
                 record.id,
-                record.token.customer,
+                record.token.customer if of_customers else NAMES[record.token.kind],
                 record.label,
                 record.last4,
                 moment(record.issued_at),
@@ -70,6 +77,11 @@ def revoke(run: Invocation, records: Sequence[TokenRecord]) -> None:
         revoked = [registry.revoke(record) for record in records]
     except TokenGone:
         raise CartctlError("Someone else has just deleted a token: list the tokens and try again.") from None
+    show_revoked(run, revoked)
+
+
+def show_revoked(run: Invocation, revoked: Sequence[TokenRecord]) -> None:
+    """Print tokens that have been revoked."""
     show_list(run, revoked, "There are no valid tokens to revoke.")
     if revoked:
         cache = run.deployment.setting("AuthorizerCacheSeconds", 60)
@@ -90,8 +102,8 @@ def by_ids(records: Iterable[TokenRecord], ids: Sequence[str]) -> list[TokenReco
     return [found[id_] for id_ in dict.fromkeys(ids)]
 
 
-def from_stdin(run: Invocation, shop: str, kind: Kind) -> list[TokenRecord]:
-    """Read a key and return its token. Raises `CartctlError` if it is not a key of this shop and kind."""
+def from_stdin(run: Invocation, shop: str, *kinds: Kind) -> list[TokenRecord]:
+    """Read a key and return its token. Raises `CartctlError` if it is not a key of this shop and these kinds."""
     text = ask_secret("Key") if sys.stdin.isatty() else sys.stdin.readline()
     key = key_of(f"Token {text.strip()}")
     if key is None:
@@ -101,9 +113,10 @@ def from_stdin(run: Invocation, shop: str, kind: Kind) -> list[TokenRecord]:
     record = token_registry(run).find(key)
     if record is None or record.token.shop != shop:
         raise NotFoundError(f"Shop {shop} has no such key: check the name of the shop.")
-    if record.token.kind != kind:
-        name, noun = {"api_key": ("an API key", "key"), "customer": ("a customer token", "customer")}[record.token.kind]
-        raise NotFoundError(f"This is {name}: run cartctl {noun} revoke {shop} --stdin.")
+    kind = record.token.kind
+    if kind not in kinds:
+        article, noun = ("a", "customer") if kind == "customer" else ("an" if kind == "api_key" else "a", "key")
+        raise NotFoundError(f"This is {article} {NAMES[kind]}: run cartctl {noun} revoke {shop} --stdin.")
     return [record]
 
 
@@ -114,7 +127,7 @@ def expires(record: TokenRecord) -> object:
 
 
 def describe(record: TokenRecord) -> dict[str, Any]:
-    """Return a token as JSON; an API key has no customer."""
+    """Return a token as JSON; only a customer token has a customer."""
     token = record.token
     return {
         "id": record.id,

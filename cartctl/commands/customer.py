@@ -4,7 +4,9 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,18 +16,20 @@ from rich.progress import TaskProgressColumn
 from cartctl import tokens
 from cartctl.arguments import ExpiresIn, Label, OptionalCustomer, ShopName, Yes
 from cartctl.commands import shop as shops
+from cartctl.connection import THREADS
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.files import open_input
 from cartctl.progress import progress_bar
 from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.auth import Token, key_of
 from serverless_cart.domain import validation as rules
-from serverless_cart.dynamodb.token_registry import TOGETHER
 
 app = App("Issue, list and revoke customer tokens, each of which opens one customer's cart in the Shop API.")
 
 LIFETIME: Final = "90d"
 COLUMNS: Final = ("customer", "token")
+CHUNK: Final = 64
+"""Tokens that are issued between two writes of the output file."""
 
 
 @app.command()
@@ -45,6 +49,8 @@ def issue(
 ) -> None:
     """Issue a customer's token. It is shown only once: the table stores its digest.
 
+    A customer has at most 50 active tokens: a further one revokes the oldest.
+
         cartctl customer issue my-shop customer-1
 
         cartctl customer issue my-shop --from-file customers.txt --output tokens.csv
@@ -62,7 +68,7 @@ def issue(
     if not customer or output:
         raise CartctlError("Name one customer, or pass both --from-file and --output.", ExitCode.USAGE)
     token = Token("customer", shop, customer, expires_at)
-    ((key, record),) = tokens.issue(run, shop, [token], label)
+    key, record = tokens.issue(tokens.token_registry(run).sign_in, token, label)
     run.out.fields(
         {"token": key, **tokens.describe(record)},
         {"Token": key, "Id": record.id, "Customer": customer, "Label": label, "Expires": tokens.expires(record)},
@@ -114,7 +120,10 @@ def revoke(
         records = tokens.by_ids(listed, ids) if ids else [record for record in listed if not record.token.revoked]
     if len(records) > 1:
         confirm(f"Revoke all {len(records)} tokens of {customer}?", yes=yes)
-    tokens.revoke(run, records)
+    if customer and not ids:
+        tokens.show_revoked(run, tokens.token_registry(run).sign_out(shop, customer))
+    else:
+        tokens.revoke(run, records)
 
 
 def _issue_many(run: Invocation, template: Token, label: str, names: str, output: Path) -> None:
@@ -125,16 +134,19 @@ def _issue_many(run: Invocation, template: Token, label: str, names: str, output
         _open_token_file(output) as (done, write),
     ):
         customers, skipped = _read_customers(lines, done)
+        registry = tokens.token_registry(run)
+
+        def issue_one(customer: str) -> tuple[str, str]:
+            key, _ = tokens.issue(registry.sign_in, replace(template, customer=customer), label)
+            return customer, key
+
         issued = 0
-        with progress_bar(run.out, TaskProgressColumn()) as progress:
+        with progress_bar(run.out, TaskProgressColumn()) as progress, ThreadPoolExecutor(THREADS) as pool:
             task = progress.add_task("Issuing", total=len(customers))
-            for start in range(0, len(customers), TOGETHER):
-                chunk = [
-                    Token("customer", template.shop, customer, template.expires_at)
-                    for customer in customers[start : start + TOGETHER]
-                ]
+            for start in range(0, len(customers), CHUNK):
                 # Stored first, written second: an interruption in between leaves an unused token, and not a dead one.
-                write((record.token.customer, key) for key, record in tokens.issue(run, template.shop, chunk, label))
+                chunk = list(pool.map(issue_one, customers[start : start + CHUNK]))
+                write(iter(chunk))
                 issued += len(chunk)
                 progress.update(task, completed=issued)
     run.out.fields(

@@ -1,4 +1,4 @@
-"""``cartctl key``: the API keys with which a shop's storefronts call the Search API."""
+"""``cartctl key``: the keys with which a shop's pages call the Search API, and its servers the Management API."""
 
 from typing import Annotated, Final
 
@@ -9,11 +9,14 @@ from cartctl.arguments import ExpiresIn, Label, ShopName
 from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, invocation
-from serverless_cart.auth import Token
+from serverless_cart.auth import Kind, Token
 
-app = App("Issue, list and revoke API keys, which open the Search API of a shop.")
+app = App("Issue, list and revoke a shop's API keys, for its pages, and management keys, for its servers.")
 
 ZONES: Final = ("eu1", "us1", "ap1")
+
+
+KINDS: Final[dict[str, Kind]] = {"api": "api_key", "management": "management"}
 
 
 def _zone(text: str) -> str:
@@ -22,44 +25,69 @@ def _zone(text: str) -> str:
     return text
 
 
+def _kind(text: str) -> Kind:
+    if text not in KINDS:
+        raise typer.BadParameter(f"{text!r} is not a kind of key: choose from {' and '.join(KINDS)}")
+    return KINDS[text]
+
+
 @app.command()
 def issue(
     context: typer.Context,
     shop: ShopName,
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            parser=_kind,
+            metavar="|".join(KINDS),
+            help="api opens the Search API and is public; management opens the Management API and is secret.",
+        ),
+    ] = "api",  # type: ignore[assignment] # Typer parses defaults like typed values
     label: Label = "",
     expires_in: ExpiresIn = "never",  # type: ignore[assignment] # Typer parses defaults like typed values
     zone: Annotated[
-        str,
-        typer.Option(parser=_zone, metavar="|".join(ZONES), help="Prefix that search clients expect, or none."),
-    ] = "eu1",
+        str | None,
+        typer.Option(
+            parser=_zone,
+            metavar="|".join(ZONES),
+            help="Prefix that search clients expect, or none. Default: eu1 for an API key.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Issue an API key. It is shown only once: the table stores its digest.
+    """Issue an API key or a management key. It is shown only once: the table stores its digest.
 
-    cartctl key issue my-shop --label "search page"
+    A management key is secret. It opens the tokens and carts of all customers: keep it on the shop's servers.
 
-    cartctl key issue my-shop --label "migration" --expires-in 7d --json
+        cartctl key issue my-shop --label "search page"
+
+        cartctl key issue my-shop --kind management --label "sign-in server"
+
+        cartctl key issue my-shop --label "migration" --expires-in 7d --json
     """
     run = invocation(context)
-    token = Token("api_key", shop, expires_at=tokens.expiry(expires_in))
-    ((bare, record),) = tokens.issue(run, shop, [token], label)
+    token = Token(kind, shop, expires_at=tokens.expiry(expires_in))
+    bare, record = tokens.issue(tokens.token_registry(run).issue_key, token, label)
+    zone = zone or ("eu1" if kind == "api_key" else "none")
     key = bare if zone == "none" else f"{zone}-{bare}"
+    name = tokens.NAMES[token.kind]
     run.out.fields(
         {"key": key, **tokens.describe(record)},
-        {"API key": key, "Id": record.id, "Label": label, "Expires": tokens.expires(record)},
+        {name[0].upper() + name[1:]: key, "Id": record.id, "Label": label, "Expires": tokens.expires(record)},
     )
     run.out.status("Save the key now: it is not shown again.")
 
 
 @app.command("list")
 def list_(context: typer.Context, shop: ShopName) -> None:
-    """List a shop's API keys: ids, labels and last characters, never whole keys.
+    """List a shop's API keys and management keys: ids, labels and last characters, never whole keys.
 
     cartctl key list my-shop
     """
     run = invocation(context)
     shops.find(run, shop)
-    records = tokens.token_registry(run).api_keys(shop)
-    tokens.show_list(run, records, f"Shop {shop} has no API keys: run cartctl key issue {shop} to issue one.")
+    records = tokens.token_registry(run).keys(shop)
+    tokens.show_list(run, records, f"Shop {shop} has no keys: run cartctl key issue {shop} to issue one.")
 
 
 @app.command()
@@ -71,7 +99,7 @@ def revoke(
     ] = [],
     stdin: tokens.Stdin = False,
 ) -> None:
-    """Revoke API keys. They stop working within a minute, the default cache time of the authorizer.
+    """Revoke keys. They stop working within a minute, the default cache time of the authorizer.
 
     cartctl key revoke my-shop 3f1c92ab04de
 
@@ -82,7 +110,7 @@ def revoke(
         raise CartctlError("Name the ids of the keys, or pass the leaked key with --stdin.", ExitCode.USAGE)
     shops.find(run, shop)
     if stdin:
-        records = tokens.from_stdin(run, shop, "api_key")
+        records = tokens.from_stdin(run, shop, "api_key", "management")
     else:
-        records = tokens.by_ids(tokens.token_registry(run).api_keys(shop), ids)
+        records = tokens.by_ids(tokens.token_registry(run).keys(shop), ids)
     tokens.revoke(run, records)

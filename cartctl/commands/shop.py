@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final
 
 import typer
@@ -18,7 +18,7 @@ from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.clock import clock
 from serverless_cart.domain import validation as rules
 from serverless_cart.domain.shop import Shop
-from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.keys import Key, is_token
 from serverless_cart.dynamodb.shops import EngineTaken, ShopChanged, ShopExists, ShopRecord, ShopStore
 
 app = App("Create, change and delete shops: search engines, blocked networks, allowed origins, currency.")
@@ -226,8 +226,7 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
     removed = {}
     with progress_bar(run.out, TextColumn("{task.fields[count]}")) as progress:
         tokens = ((0, page) for page in store.tokens_of(shop_record))
-        # Each token is two items: itself and its entry in the shop's list.
-        removed["tokens"] = _remove(store, progress, "Tokens", tokens) // 2
+        removed["tokens"] = _remove(store, progress, "Tokens", tokens, counts=is_token)
         _wait(progress, "Waiting for running requests", shop_record, run.deployment)
         products = ((0, page) for page in store.products_of(shop_record))
         removed["products"] = _remove(store, progress, "Products", products)
@@ -248,13 +247,17 @@ def _remove(
     description: str,
     pages: Iterator[tuple[int, list[Key]]],
     total: int | None = None,
+    counts: Callable[[Key], bool] = lambda _key: True,
 ) -> int:
-    """Delete the items of each page and return their number; a page comes with the number of items read for it."""
+    """Delete the items of each page and return the number of those that count.
+
+    A page comes with the number of items that were read for it.
+    """
     task = progress.add_task(description, total=total, count="")
     removed = 0
     for items_read, page in pages:
         store.remove_items(page)
-        removed += len(page)
+        removed += sum(map(counts, page))
         progress.update(task, advance=items_read, count=f"{removed} deleted")
     progress.update(task, total=1, completed=1)
     return removed

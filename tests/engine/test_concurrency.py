@@ -1,5 +1,9 @@
-"""Thousands of parallel changes of shared carts on DynamoDB Local: each is applied once, and no limit is exceeded."""
+"""Thousands of parallel changes of shared carts, and parallel sign-ins, on DynamoDB Local.
 
+Each is applied once, and no limit is exceeded.
+"""
+
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +13,17 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from serverless_cart.auth import Token
 from serverless_cart.clock import clock
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
-from serverless_cart.dynamodb import keys
+from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb import keys, token_registry
 from serverless_cart.dynamodb.carts import DynamoDBCartStore
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import Table
+from serverless_cart.dynamodb.token_registry import TokenRegistry
+from serverless_cart.dynamodb.tokens import TokenStore, shop_to_item
 from serverless_cart.service.cart import CartService
 from tests.support import history
 from tests.support.builders import product
@@ -91,3 +99,34 @@ def test_parallel_session_events_count_once(table: Table) -> None:
     for number in range(960):
         expected[items[number % 4].id] += 5 if number % 3 else -1
     assert {item.key.id: item.amount for item in sessions.items(session)} == expected
+
+
+def test_parallel_sign_ins_and_sign_outs_keep_the_limit(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_registry, "CUSTOMER_TOKENS", 10)
+    table.write_many([{"PutRequest": {"Item": shop_to_item(Shop(SHOP))}}])
+    registry, tokens = TokenRegistry(table, clock), TokenStore(table)
+    token = Token("customer", SHOP, "c", int(time.time()) + 3600)
+
+    def active() -> set[str]:
+        return {it.digest for it in registry.customer_tokens(SHOP, "c") if tokens.principal(it.digest, time.time())}
+
+    def send(number: int) -> tuple[float, float, str | None]:
+        """Sign in, or out with every sixteenth request; return the times of both ends and the token."""
+        begin, digest = time.monotonic(), None
+        if number % 16:
+            digest = registry.sign_in(token)[1].digest
+        else:
+            registry.sign_out(SHOP, "c")
+        return begin, time.monotonic(), digest
+
+    with ThreadPoolExecutor(history.CLIENTS) as pool:
+        signed = list(pool.map(send, range(1, 65)))
+
+    remaining = active()
+    assert 0 < len(remaining) <= 10
+    last_out = max(begin for begin, _, digest in signed if digest is None)
+    assert not remaining & {digest for _, end, digest in signed if end < last_out}, "issued before the last sign-out"
+    with ThreadPoolExecutor(history.CLIENTS) as pool:
+        issued = list(pool.map(lambda _: registry.sign_in(token)[1].digest, range(32)))
+    assert len(active()) == 10
+    assert active() <= set(issued)

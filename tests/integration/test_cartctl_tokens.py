@@ -5,12 +5,14 @@ import json
 import re
 import stat
 import time
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cartctl import tokens
+from cartctl.commands import customer
 from serverless_cart import auth
 from serverless_cart.auth import Principal
 from serverless_cart.dynamodb.token_registry import TokenRegistry
@@ -26,8 +28,9 @@ CUSTOMERS = [f"customer-{number}" for number in range(120)]
 
 
 @pytest.fixture
-def operator(operator: Operator) -> Operator:
+def operator(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Operator:
     """Return an operator of a deployment with two shops."""
+    monkeypatch.setattr(customer, "THREADS", 1)  # moto's transactions are not atomic across threads
     operator.run("shop", "create", "one", "--engine", HASHID)
     operator.run("shop", "create", "two")
     return operator
@@ -94,6 +97,56 @@ def test_customer_token_opens_one_cart_until_it_ends(operator: Operator, words: 
     assert ("never" in words) is (principal_of(operator, issued["token"], time.time() + seconds) is not None)
 
 
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [((), "[0-9a-f]{40}"), (("--zone", "eu1"), "eu1-[0-9a-f]{40}"), (("--expires-in", "7d"), "[0-9a-f]{40}")],
+)
+def test_management_key_opens_the_management_api(operator: Operator, words: tuple[str, ...], form: str) -> None:
+    issued = operator.run("key", "issue", "one", "--kind", "management", "--label", "sign-in server", *words)
+
+    assert re.fullmatch(form, issued["key"])
+    principal = principal_of(operator, issued["key"])
+    assert principal
+    assert (principal.kind, principal.shop, principal.customer) == ("management", "one", "")
+    assert (issued["kind"], issued["label"], issued["state"]) == ("management", "sign-in server", "valid")
+    (listed,) = operator.run("key", "list", "one")
+    assert {**issued, "key": ""} == {**listed, "key": ""}
+
+
+def test_list_of_keys_shows_kinds(operator: Operator) -> None:
+    result = operator.type("key", "issue", "one", "--kind", "management")
+    assert result.out.startswith("Management key  ")
+    operator.run("key", "issue", "one")
+
+    header, api, management = operator.type("key", "list", "one").out.splitlines()
+
+    assert header.split()[:2] == ["Id", "Kind"]
+    assert " API key " in api
+    assert " management key " in management
+    code, message = operator.fails("key", "issue", "one", "--kind", "secret")
+    assert (code, message.endswith("'secret' is not a kind of key: choose from api and management")) == (2, True)
+
+
+def test_both_kinds_of_keys_are_revoked(operator: Operator) -> None:
+    by_id, leaked, api = (
+        operator.run("key", "issue", "one", "--kind", kind) for kind in ("management", "management", "api")
+    )
+
+    operator.run("key", "revoke", "one", by_id["id"], api["id"])
+    assert operator.type("key", "revoke", "one", "--stdin", stdin=leaked["key"]).code == 0
+
+    assert accepted(operator, by_id["key"], leaked["key"], api["key"]) == [False] * 3
+
+
+def test_customer_command_keeps_the_limit(operator: Operator, monkeypatch: pytest.MonkeyPatch, output: Path) -> None:
+    monkeypatch.setattr("serverless_cart.dynamodb.token_registry.CUSTOMER_TOKENS", 3)
+    issued = [operator.run("customer", "issue", "one", "anna")["token"] for _ in range(4)]
+
+    assert accepted(operator, *issued) == [False, True, True, True]
+    assert operator.type(*issue_many("-", output), stdin="anna\n").code == 0
+    assert accepted(operator, *issued) == [False, False, True, True]
+
+
 def test_key_is_shown_once_and_not_stored(operator: Operator, bundle: Bundle) -> None:
     keys = [
         operator.run("key", "issue", "one")["key"].removeprefix("eu1-"),
@@ -123,25 +176,26 @@ def read_tokens(file: Path) -> dict[str, str]:
 
 
 def test_file_of_customers_gets_a_token_each(operator: Operator, names: Path, output: Path) -> None:
-    calls = iter([None, KeyboardInterrupt])
+    calls = count()
 
     def stop(**_: object) -> None:
-        if interruption := next(calls, None):
-            raise interruption
+        if next(calls) == 70:  # in the second part
+            raise KeyboardInterrupt
 
     operator.deployment.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", stop)
     assert operator.type(*issue_many(names, output)).code == 130
     written = read_tokens(output)
-    assert list(written) == CUSTOMERS[:49]
+    assert list(written) == CUSTOMERS[: customer.CHUNK]
 
-    assert operator.run(*issue_many(names, output)) == {"issued": 71, "left_out": 50, "output": str(output)}
+    assert operator.run(*issue_many(names, output)) == {"issued": 120 - 64, "left_out": 64 + 1, "output": str(output)}
     tokens = read_tokens(output)
     assert list(tokens) == CUSTOMERS
     assert tokens.items() >= written.items()
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
     principals = [principal_of(operator, key) for key in tokens.values()]
     assert [principal and principal.customer for principal in principals] == CUSTOMERS
-    assert len(operator.run("customer", "list", "one")) == 120
+    unused = len(operator.run("customer", "list", "one")) - 120
+    assert 6 <= unused < customer.CHUNK, "of the interrupted part"
 
 
 def test_truncated_line_is_issued_again(operator: Operator, output: Path) -> None:
@@ -270,6 +324,9 @@ def test_leaked_key_of_another_shop_or_kind_is_refused(operator: Operator) -> No
     assert operator.fails("key", *revoke, stdin=token) == a_token
     a_key = (3, "This is an API key: run cartctl key revoke one --stdin.")
     assert operator.fails("customer", *revoke, stdin=own) == a_key
+    management = operator.run("key", "issue", "one", "--kind", "management")["key"]
+    another = (3, "This is a management key: run cartctl key revoke one --stdin.")
+    assert operator.fails("customer", *revoke, stdin=management) == another
     assert accepted(operator, key, own, token) == [True, True, True]
     assert operator.type("customer", *revoke, stdin=token).code == 0
     assert accepted(operator, token) == [False]
@@ -294,10 +351,10 @@ def test_deleted_token_is_not_recreated_by_revoke(
     operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued = operator.run("key", "issue", "one")
-    records = list(TokenRegistry(operator.deployment.table, bundle.clock).api_keys("one"))
+    records = list(TokenRegistry(operator.deployment.table, bundle.clock).keys("one"))
     for row in bundle.rows("TOKEN"):
         bundle.client.delete_item(TableName=TABLE, Key={"pk": {"S": row["pk"]}, "sk": {"S": row["sk"]}})
-    monkeypatch.setattr(TokenRegistry, "api_keys", lambda *_: iter(records))
+    monkeypatch.setattr(TokenRegistry, "keys", lambda *_: iter(records))
 
     message = "Someone else has just deleted a token: list the tokens and try again."
     assert operator.fails("key", "revoke", "one", issued["id"]) == (1, message)

@@ -29,7 +29,7 @@ item_keys = st.builds(ItemKey, texts, texts)
 SCHEMES: dict[str, tuple[Callable[..., Any], st.SearchStrategy[tuple[Any, ...]]]] = {
     "shop": (keys.shop, st.tuples(texts)),
     "shop_entry": (keys.shop_entry, st.tuples(texts)),
-    "token_entry": (keys.token_entry, st.tuples(texts, texts, hashids)),
+    "token_entry": (keys.token_entry, st.tuples(texts, st.just("customer"), texts, hashids)),
     "product": (keys.product, st.tuples(texts, numbers)),
     "cart": (keys.cart, st.tuples(owners)),
     "session": (keys.session, st.tuples(sessions)),
@@ -84,8 +84,10 @@ def test_plain_key_is_readable() -> None:
     assert keys.shop("demo") == ("SHOP#demo", "SHOP")
     assert keys.shop_entry("demo") == ("SHOPS", "SHOP#demo")
     assert keys.search_engine("e" * 32) == (f"ENGINE#{'e' * 32}", "ENGINE")
-    assert keys.token_entry("demo", "", "ab") == ("TOKENS#demo", "API_KEY#ab")
-    assert keys.token_entry("demo", "customer-1", "ab") == ("TOKENS#demo", "CUSTOMER#customer-1#ab")
+    assert keys.token_entry("demo", "api_key", "", "ab") == ("TOKENS#demo", "API_KEY#ab")
+    assert keys.token_entry("demo", "management", "", "ab") == ("TOKENS#demo", "MANAGEMENT#ab")
+    assert keys.token_entry("demo", "customer", "customer-1", "ab") == ("TOKENS#demo", "CUSTOMER#customer-1#ab")
+    assert keys.token_version("demo", "customer-1") == ("TOKENS#demo", "CUSTOMER#customer-1#")
     assert keys.product("demo", 7) == ("PRODUCT#demo#07", "PRODUCT#0000000000000007")
     assert keys.cart(Owner("demo", "customer-1")) == ("CART#demo#customer-1", "CART")
     assert keys.session(Session("e" * 32, "s#1/ä*%")) == f"SESSION#{'e' * 32}#s%231%2F%C3%A4%2A%25"
@@ -96,7 +98,7 @@ def test_plain_key_is_readable() -> None:
     [
         keys.session_item(Session("e" * 32, "🎁" * 32), ItemKey("🎁" * 256, "🎁" * 256)),
         keys.cart(Owner("a" * 63, customer("🎁" * 64))),
-        keys.token_entry("a" * 63, customer("🎁" * 64), "f" * 64),
+        keys.token_entry("a" * 63, "customer", customer("🎁" * 64), "f" * 64),
     ],
 )
 def test_longest_names_fit_a_key(longest: Key) -> None:

@@ -16,7 +16,8 @@ from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.keys import Key
-from serverless_cart.dynamodb.tokens import shop_to_item, token_from_item, token_to_items
+from serverless_cart.dynamodb.token_registry import TokenRecord, record_to_items
+from serverless_cart.dynamodb.tokens import shop_to_item, token_from_item
 from tools.support.clients import sensitive, unique
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Database:
 
     def reissue(self, key: str, token: Token) -> None:
         """Change what the table says of a token."""
-        self.put(token_to_items(auth.digest(key), token))
+        self.put(key_to_items(key, token))
 
     def open_shop(self, shop: Shop) -> Shop:
         """Write a shop's settings."""
@@ -214,6 +215,11 @@ class Database:
     def _get(self, key: Key) -> Item | None:
         """Read an item."""
         return self.client.get_item(TableName=self.name, Key=_key(key), ConsistentRead=True).get("Item")
+
+
+def key_to_items(key: str, token: Token) -> list[Item]:
+    """Write a token with this key as it is stored."""
+    return record_to_items(TokenRecord(token, auth.digest(key), "", key[-4:], 0))
 
 
 def _key(key: Key) -> Item:

@@ -8,9 +8,9 @@ from typing import Final, Literal, NamedTuple
 
 from serverless_cart.domain.shop import Shop
 
-Kind = Literal["api_key", "customer"]
+Kind = Literal["api_key", "customer", "management"]
 
-_KINDS: Final[dict[str, Kind]] = {"api_key": "api_key", "customer": "customer"}
+_KINDS: Final[dict[str, Kind]] = {"api_key": "api_key", "customer": "customer", "management": "management"}
 
 HEADER: Final = re.compile(r"[Tt][Oo][Kk][Ee][Nn] (?:(?:eu1|us1|ap1)-)?([0-9a-f]{40})")
 """A well-formed ``Authorization`` header; template.yaml gives the gateway the same expression."""
@@ -40,7 +40,7 @@ def digest(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as stored. ``expires_at`` is seconds since 1970; ``customer`` is empty for an API key."""
+    """A token as stored. ``expires_at`` is seconds since 1970; only a customer token has a ``customer``."""
 
     kind: Kind
     shop: str

@@ -51,6 +51,17 @@ IDEMPOTENCY_RECORD_LIFETIME: Final = 24 * 3600
 IDEMPOTENCY_KEY_LENGTH: Final = 255
 """Characters of an idempotency key."""
 
+CUSTOMER_TOKENS: Final = 50
+"""Active tokens of one customer; a further one revokes the oldest."""
+ENDED_CUSTOMER_TOKENS: Final = 50
+"""Revoked and expired tokens of one customer that stay listed; older ones are deleted when a token is issued."""
+CUSTOMER_TOKEN_LIFETIME: Final = 30 * 24 * 3600
+"""Seconds for which a customer token is valid if a request to the Management API names no others."""
+MIN_CUSTOMER_TOKEN_LIFETIME: Final = 60
+"""Fewest seconds that such a request may name."""
+MAX_CUSTOMER_TOKEN_LIFETIME: Final = 365 * 24 * 3600
+"""Most seconds that such a request may name."""
+
 SESSION_ID_LENGTH: Final = 32
 """Characters of a search session's id."""
 SESSION_ITEM_AMOUNT: Final = 10**6

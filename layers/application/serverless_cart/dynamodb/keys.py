@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 if TYPE_CHECKING:  # no function needs all of these classes, and each lengthens a cold start
+    from serverless_cart.auth import Kind
     from serverless_cart.domain.cart import Owner
     from serverless_cart.domain.session import ItemKey, Session
 
@@ -30,6 +31,11 @@ class Key(NamedTuple):
 def token(digest: str) -> Key:
     """Return the key of a token, by the digest of its key."""
     return Key(f"TOKEN#{digest}", "TOKEN")
+
+
+def is_token(key: Key) -> bool:
+    """Return whether this is the key of a token, and not of an entry in a list."""
+    return key.sk == "TOKEN"
 
 
 def shop(name: str) -> Key:
@@ -57,15 +63,30 @@ def api_keys() -> str:
     return "API_KEY#"
 
 
+def management_keys() -> str:
+    """Return the beginning of the sort keys of management keys in that list."""
+    return "MANAGEMENT#"
+
+
 def customer_tokens(customer: str | None = None) -> str:
     """Return the beginning of the sort keys of customer tokens in that list: of all, or of one customer."""
     return "CUSTOMER#" if customer is None else f"CUSTOMER#{_part(customer)}#"
 
 
-def token_entry(shop_name: str, customer: str, digest: str) -> Key:
-    """Return the key of an entry in a shop's list of its tokens; ``customer`` is empty for an API key."""
-    kind = customer_tokens(customer) if customer else api_keys()
-    return Key(tokens(shop_name), f"{kind}{digest}")
+def token_entry(shop_name: str, kind: "Kind", customer: str, digest: str) -> Key:
+    """Return the key of an entry in a shop's list of its tokens; only a customer token has a ``customer``."""
+    prefix = {"api_key": api_keys(), "management": management_keys(), "customer": customer_tokens(customer)}[kind]
+    return Key(tokens(shop_name), f"{prefix}{digest}")
+
+
+def token_version(shop_name: str, customer: str) -> Key:
+    """Return the key of the version of a customer's tokens: in the list, just before the customer's entries."""
+    return Key(tokens(shop_name), customer_tokens(customer))
+
+
+def listed_digest(entry: Key) -> str:
+    """Return the digest of the token that an entry of the list is for; empty for a version."""
+    return entry.sk.rpartition("#")[2]
 
 
 def catalogue(shop_name: str) -> list[str]:

@@ -1,6 +1,7 @@
-"""Which failed calls botocore may retry, and the randomness of its waits."""
+"""Which failed calls botocore may retry, and random waits."""
 
 import random
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
@@ -9,6 +10,9 @@ from serverless_cart.service.errors import Ambiguous
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+LONGEST_WAIT: Final = 0.4
+"""Maximum seconds between two attempts to change what other requests change too."""
 
 _WRITES: Final = ("UpdateItem", "PutItem", "DeleteItem")
 _NOT_SENT: Final = (ConnectTimeoutError, EndpointConnectionError)
@@ -19,6 +23,16 @@ def install(client: "DynamoDBClient") -> None:
     client.meta.events.register_first("needs-retry.dynamodb", _seed_random)
     for operation in _WRITES:
         client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", _check_not_applied)
+
+
+def wait_at_random(attempt: int) -> None:
+    """Wait before another attempt, so that requests that met do not meet again; not before the first, 0.
+
+    The longest wait doubles with each attempt, up to `LONGEST_WAIT`.
+    """
+    if attempt:
+        # From the system: copies of a snapshot (SnapStart) share the state of Python's own random numbers.
+        time.sleep(random.SystemRandom().uniform(0, min(0.01 * 2**attempt, LONGEST_WAIT)))
 
 
 def _check_not_applied(

@@ -149,10 +149,11 @@ class ShopStore:
         ])  # fmt: skip
 
     def tokens_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
-        """List the keys of a shop's tokens and of their entries in its list, a page at a time."""
+        """List the keys of a shop's tokens and of its list of them, a page at a time."""
         for page in self._table.keys_of(keys.tokens(shop_record.shop.name)):
             # The entry is deleted last, so that an interrupted deletion finds the token again.
-            yield [key for entry in page for key in (keys.token(entry.sk.rpartition("#")[2]), entry)]
+            tokens = [[keys.token(digest)] if (digest := keys.listed_digest(entry)) else [] for entry in page]
+            yield [key for token, entry in zip(tokens, page, strict=True) for key in (*token, entry)]
 
     def products_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
         """List the keys of a shop's products, a page at a time."""
@@ -170,14 +171,6 @@ class ShopStore:
     def remove_items(self, items: Collection[Key] | Iterator[Key]) -> None:
         """Delete items by their keys, in this order, 25 per call. May be repeated."""
         self._table.write_many({"DeleteRequest": {"Key": key_attributes(key)}} for key in items)
-
-
-def still_open(name: str) -> tuple[str, dict[str, Any]]:
-    """Return the part of a transaction that requires an existing shop that is not being deleted."""
-    check = Expression()
-    check.require_present("pk")
-    check.require_absent(DELETION_REQUESTED_AT)
-    return "ConditionCheck", {"Key": key_attributes(keys.shop(name)), **check.condition()}
 
 
 def _claim(name: str, hashid: str) -> tuple[str, dict[str, Any]]:

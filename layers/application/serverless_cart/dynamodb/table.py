@@ -60,6 +60,10 @@ class TransactionRefused(Exception):
         self.failed = tuple(failed)
 
 
+class TransactionContended(Unavailable):
+    """Other requests change or read too many of a transaction's items at this moment: nothing was written."""
+
+
 class Table:
     """The table. Every method sends one statement, or several if DynamoDB's limits require it.
 
@@ -220,14 +224,15 @@ class Table:
             else:
                 raise Unavailable
 
-    def transact(self, writes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    def transact(self, writes: Sequence[tuple[str, Mapping[str, Any]]], attempts: int | None = None) -> None:
         """Apply all of these writes or none; a write is its kind (``Put``, ``Update`` …) and its parameters.
 
         At most `TRANSACTION` writes. The SDK may repeat the call: it sends a token, by which DynamoDB recognizes an
-        applied transaction. Raises `TransactionRefused`.
+        applied transaction. After a conflict with another request, the transaction is sent ``attempts`` times in all.
+        Raises `TransactionRefused`, and `TransactionContended` after the last attempt.
         """
         items: Any = [{kind: {"TableName": self._name, **parameters}} for kind, parameters in writes]
-        for attempt in range(self._attempts):
+        for attempt in range(attempts or self._attempts):
             _back_off(attempt)
             try:
                 with self._call("TransactWriteItems"):
@@ -240,7 +245,7 @@ class Table:
                     raise
             else:
                 return
-        raise Unavailable
+        raise TransactionContended
 
     @contextmanager
     def _call(self, operation: str) -> Iterator[None]:

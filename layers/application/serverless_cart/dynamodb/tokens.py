@@ -1,6 +1,6 @@
 """Tokens and the shops that they belong to. No key is stored, only its digest."""
 
-from typing import Final
+from typing import Any, Final
 
 from serverless_cart.auth import Kind, Principal, Token
 from serverless_cart.domain.shop import Shop
@@ -16,6 +16,7 @@ from serverless_cart.dynamodb.attributes import (
     text,
     text_set,
 )
+from serverless_cart.dynamodb.expression import Expression
 from serverless_cart.dynamodb.table import Table
 
 DELETION_REQUESTED_AT: Final = "deletion_requested_at"
@@ -43,6 +44,14 @@ class TokenStore:
         return Principal.of(token, shop_from_item(settings))
 
 
+def still_open(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the part of a transaction that requires an existing shop that is not being deleted."""
+    check = Expression()
+    check.require_present("pk")
+    check.require_absent(DELETION_REQUESTED_AT)
+    return "ConditionCheck", {"Key": key_attributes(keys.shop(name)), **check.condition()}
+
+
 def token_to_items(digest: str, token: Token) -> list[Item]:
     """Write a token as two items of the table: the token itself, and its entry in the shop's list."""
     attributes: Item = {"kind": text(token.kind), "shop": text(token.shop)}
@@ -54,7 +63,7 @@ def token_to_items(digest: str, token: Token) -> list[Item]:
         attributes["revoked"] = {"BOOL": True}
     return [
         {**key_attributes(key), **attributes}
-        for key in (keys.token(digest), keys.token_entry(token.shop, token.customer, digest))
+        for key in (keys.token(digest), keys.token_entry(token.shop, token.kind, token.customer, digest))
     ]
 
 
