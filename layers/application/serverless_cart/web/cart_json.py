@@ -1,11 +1,10 @@
 """A cart and an item as JSON (contract: Shop API)."""
 
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from serverless_cart.domain.cart import Owner, PricedCart, PricedItem
 from serverless_cart.domain.public_ids import cart_id, item_id
+from serverless_cart.web.times import iso
 
 
 def cart_json(priced: PricedCart, currency: str) -> dict[str, Any]:
@@ -53,13 +52,4 @@ def item_json(owner: Owner, priced: PricedItem) -> dict[str, Any]:
 
 
 def _iso(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    days, rest = divmod(milliseconds, 86_400_000)
-    minutes, rest = divmod(rest, 60_000)
-    return f"{_date(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}Z"
-
-
-@lru_cache(maxsize=64)
-def _date(days: int) -> str:
-    return datetime.fromtimestamp(days * 86_400, UTC).date().isoformat()
+    return None if milliseconds is None else iso(milliseconds)

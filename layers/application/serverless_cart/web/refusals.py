@@ -1,4 +1,4 @@
-"""The refusals that both APIs share (contract: Errors of both APIs)."""
+"""The refusals that the APIs share (contract: Errors of Search API and Shop API)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,6 +8,10 @@ from serverless_cart.domain.errors import Refusal
 
 class Unauthenticated(Refusal):
     """The request has no credential that opens this API."""
+
+
+class OtherKind(Refusal):
+    """The request has a valid credential, but of a kind that opens another API."""
 
 
 class BannedAddress(Refusal):
@@ -27,7 +31,7 @@ class RequestTooLarge(Refusal):
 
 
 ErrorTable = Mapping[type[Refusal], tuple[int, str]]
-"""The status and the error text of each refusal. The texts are exactly those of the contract."""
+"""The status and the error text, or code, of each refusal: exactly that of the contract."""
 
 COMMON: Final[ErrorTable] = {
     BannedAddress: (403, "banned ip"),
@@ -35,5 +39,6 @@ COMMON: Final[ErrorTable] = {
     NotFound: (404, "not found"),
     RequestTooLarge: (413, "request too large"),
 }
+"""Those of the APIs for storefront pages."""
 UNAVAILABLE: Final = "temporarily unavailable"
 FAULT: Final = "internal server error"

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from serverless_cart.domain import limits
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
-from serverless_cart.web.api import Api
-from serverless_cart.web.refusals import COMMON, ErrorTable, Unauthenticated
+from serverless_cart.web.api import PAGE_CHECKS, Api
+from serverless_cart.web.refusals import COMMON, ErrorTable, OtherKind, Unauthenticated
 from serverless_cart.web.request import NotJson, Request
 from serverless_cart.web.response import json_response
 
@@ -44,6 +44,7 @@ class MissingSessionFields(Refusal):
 ERRORS: Final[ErrorTable] = {
     **COMMON,
     Unauthenticated: (403, "forbidden"),
+    OtherKind: (403, "forbidden"),
     SessionIdTooLong: (400, "session_id should have 32 characters or less"),
     MissingSessionFields: (400, "Following fields are missing"),
     InvalidSessionItem: (400, "Invalid cart item data"),
@@ -158,7 +159,7 @@ def _describe(refusal: Refusal, error: str, _request: Request | None) -> tuple[s
     return error, {}
 
 
-API: Final = Api(kind="api_key", errors=ERRORS, check=_check_search_engine, describe=_describe)
+API: Final = Api(kind="api_key", errors=ERRORS, checks=(_check_search_engine, *PAGE_CHECKS), describe=_describe)
 
 
 def registered() -> Response[str]:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Final, Self, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
@@ -33,18 +32,17 @@ from serverless_cart.domain.limits import (
 from serverless_cart.service.cart import CartChanged, Outcome, Preconditions
 from serverless_cart.service.ports import IdempotencyKey
 from serverless_cart.web.api import Api
+from serverless_cart.web.bodies import NOT_AN_OBJECT, NOTHING_TO_CHANGE, faults_of, integral
 from serverless_cart.web.cart_json import cart_json, item_json
-from serverless_cart.web.refusals import COMMON, ErrorTable, Unauthenticated
+from serverless_cart.web.refusals import COMMON, ErrorTable, OtherKind, Unauthenticated
 from serverless_cart.web.request import NotJson, Request
 from serverless_cart.web.response import json_response, to_json
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
-NOT_AN_OBJECT: Final = "must be a JSON object"
 NO_ITEM: Final = -1
 """An id that no item has."""
 
 _VISIBLE: Final = re.compile(rf"[!-~]{{1,{IDEMPOTENCY_KEY_LENGTH}}}")
-_DIGITS: Final = 20
 _QUOTED: Final = re.compile(r'"[^"]*"')
 _ITEM_ID: Final = re.compile(r"[0-9]{1,16}")
 _ENTITY_TAG: Final = re.compile(r'"([0-9]{1,16})-[0-9a-f]*"')
@@ -59,6 +57,7 @@ class InvalidRequest(Refusal):
 ERRORS: Final[ErrorTable] = {
     **COMMON,
     Unauthenticated: (401, "authentication required"),
+    OtherKind: (401, "authentication required"),
     InvalidRequest: (400, "validation error"),
     errors.InvalidProduct: (400, "invalid product"),
     errors.InsufficientStock: (400, "insufficient stock"),
@@ -110,7 +109,7 @@ class UpdateCartItem(BaseModel):
     @model_validator(mode="after")
     def _check_not_empty(self) -> Self:
         if not self.model_fields_set:
-            raise PydanticCustomError("nothing_to_change", "quantity or notes is required")
+            raise PydanticCustomError(NOTHING_TO_CHANGE, "quantity or notes is required")
         return self
 
 
@@ -213,31 +212,15 @@ def _parse(request: Request, model: type[Body], limits: Limits = CONTRACT_LIMITS
         faults[IDEMPOTENCY_KEY] = [f"must be 1 to {IDEMPOTENCY_KEY_LENGTH} visible ASCII characters"]
     body = None
     try:
-        body = model.model_validate({} if model is NoBody else _integral(request.json()), context=limits)
+        body = model.model_validate({} if model is NoBody else integral(request.json()), context=limits)
     except NotJson:
         faults["body"] = [NOT_AN_OBJECT]
     except ValidationError as invalid:
-        for fault in invalid.errors(include_url=False, include_context=False, include_input=False):
-            if fault["loc"]:
-                faults.setdefault(str(fault["loc"][0]), []).append(fault["msg"])
-            else:
-                faults["body"] = [fault["msg"] if fault["type"] == "nothing_to_change" else NOT_AN_OBJECT]
+        faults |= faults_of(invalid)
     if body is None or faults:
         raise InvalidRequest(faults)
     idempotency_key = IdempotencyKey(_digest(key, 12), _fingerprint(request, body)) if key else None
     return body, Preconditions(idempotency_key, _versions(request.headers.get("if-match", "")))
-
-
-def _integral(body: object) -> object:
-    """Turn 2.0 into 2, an integer in JSON Schema too; fractions and numbers beyond all limits stay as they are."""
-    if not isinstance(body, dict):
-        return body
-    return {
-        name: int(value)
-        if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < _DIGITS
-        else value
-        for name, value in body.items()
-    }
 
 
 def _fingerprint(request: Request, body: BaseModel) -> str:
