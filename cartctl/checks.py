@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError
-from cartctl.probes import ALIAS, PROBES
+from cartctl.probes import ALIAS, NOT_AUTHENTICATED, PROBES
 from cartctl.shell import DENIED, explain
 from serverless_cart.clock import clock
 from serverless_cart.dynamodb.shops import ShopStore
@@ -75,7 +75,7 @@ class Api(NamedTuple):
     method: str
     path: str
     status: int
-    body: Mapping[str, str]
+    body: Mapping[str, object]
 
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
@@ -275,9 +275,18 @@ def shop_api(deployment: Deployment) -> Iterator[Finding]:
     yield _gateway(deployment, _shop(deployment))
 
 
+def management_api(deployment: Deployment) -> Iterator[Finding]:
+    """Check the gateway's own refusals by the Management API."""
+    if deployment.management_url:
+        yield _gateway(deployment, _management(deployment))
+    else:
+        yield Finding("Management API", State.FAILURE, "The stack is older than this cartctl: it has none", REDEPLOY)
+
+
 def authorizer(deployment: Deployment) -> Iterator[Finding]:
     """Check that the authorizer refuses an unknown key. It must read the table to find that the key is unknown."""
-    for api in (_search(deployment), _shop(deployment)):
+    apis = [_search(deployment), _shop(deployment), *([_management(deployment)] if deployment.management_url else [])]
+    for api in apis:
         answer = _ask(deployment, api, f"Token {secrets.token_hex(20)}")
         if difference := _difference(answer, api):
             advice = REDEPLOY
@@ -318,6 +327,11 @@ def _search(deployment: Deployment) -> Api:
 
 def _shop(deployment: Deployment) -> Api:
     return Api("Shop API", deployment.shop_url, "GET", "/api/shop/cart", 401, {"error": "authentication required"})
+
+
+def _management(deployment: Deployment) -> Api:
+    path = "/api/v2/customers/doctor/cart"
+    return Api("Management API", deployment.management_url, "GET", path, 401, {"error": NOT_AUTHENTICATED})
 
 
 def _gateway(deployment: Deployment, api: Api) -> Finding:
@@ -447,6 +461,7 @@ CHECKS: Final[Mapping[str, Callable[[Deployment], Iterator[Finding]]]] = {
     "backups": backups,
     "Search API": search_api,
     "Shop API": shop_api,
+    "Management API": management_api,
     "authorizer": authorizer,
     "functions": functions,
     "clock": clock_skew,

@@ -27,6 +27,7 @@ CHECKOUT: Final = Path(__file__).resolve().parents[1]
 LOCAL_CLOUD: Final = Path(".local") / "stack.json"
 """The file in a checkout that describes its running local cloud."""
 OUTPUTS: Final = ("TableName", "SearchUrl", "ShopUrl")
+"""The outputs that every stack has. An older one has no ManagementUrl."""
 THREADS: Final = 16
 """The most concurrent requests of one command."""
 ATTEMPTS: Final = 10
@@ -35,7 +36,10 @@ ATTEMPTS: Final = 10
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed stack. ``parameters`` are those of template.yaml; only the local cloud has an ``endpoint_url``."""
+    """A deployed stack. ``parameters`` are those of template.yaml; only the local cloud has an ``endpoint_url``.
+
+    ``management_url`` is empty if the stack is too old to have a Management API.
+    """
 
     session: boto3.Session
     stack: str
@@ -44,6 +48,7 @@ class Deployment:
     shop_url: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     endpoint_url: str | None = None
+    management_url: str = ""
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -104,7 +109,13 @@ def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
             f"Stack {stack} has no output {missing[0]}: name a stack of serverless-cart, or finish its deployment."
         )
     return Deployment(
-        session, stack, outputs["TableName"], outputs["SearchUrl"], outputs["ShopUrl"], parameters=parameters
+        session,
+        stack,
+        outputs["TableName"],
+        outputs["SearchUrl"],
+        outputs["ShopUrl"],
+        parameters=parameters,
+        management_url=outputs.get("ManagementUrl", ""),
     )
 
 
@@ -141,6 +152,7 @@ def on_this_machine(description: Path | None = None) -> Deployment:
         stack["shop_url"],
         parameters=parameters,
         endpoint_url=stack["endpoint_url"],
+        management_url=stack.get("management_url", ""),
     )
 
 

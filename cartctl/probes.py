@@ -61,15 +61,21 @@ def _effects(answer: Any) -> object:  # noqa: ANN401 - JSON
     return [statement["Effect"] for statement in answer["policyDocument"]["Statement"]]
 
 
-def _api(log: str, method: str, resource: str, status: int, error: str) -> Probe:
+def _api(log: str, method: str, resource: str, status: int, error: object) -> Probe:
     return Probe(log, lambda: _request(method, resource), _status_and_body, (status, {"error": error}))
 
 
+NOT_AUTHENTICATED: Final = {"code": "not_authenticated", "message": "Authentication required"}
+"""The error of the Management API for a request without a valid key."""
 PROBES: Final[Mapping[str, Probe]] = {
     "AuthorizerFunction": Probe("authorizer", _unknown_token, _effects, ["Deny"]),
     "StatsCartFunction": _api("stats-cart", "PUT", "/6/{hashid}/stats/cart/{session_id}", 403, "forbidden"),
     "CartFunction": _api("cart", "GET", "/api/shop/cart", 401, "authentication required"),
     "CartItemsFunction": _api("cart-items", "POST", "/api/shop/cart/items", 401, "authentication required"),
+    "CustomerTokensFunction": _api(
+        "customer-tokens", "POST", "/api/v2/customers/{customer}/tokens", 401, NOT_AUTHENTICATED
+    ),
+    "CustomerCartFunction": _api("customer-cart", "GET", "/api/v2/customers/{customer}/cart", 401, NOT_AUTHENTICATED),
 }
 """The probes, by the functions' names in the template."""
 ALIAS: Final = "live"

@@ -27,6 +27,7 @@ def load(into: Deployment) -> DemoShop:
         table_name=into.table_name,
         search_url=into.search_url,
         shop_url=into.shop_url,
+        management_url=into.management_url,
         endpoint_url=into.endpoint_url,
     )
 
@@ -35,6 +36,10 @@ def load(into: Deployment) -> DemoShop:
 
     def token(shop: str, customer: str, *options: str) -> str:
         issued: str = cartctl("customer", "issue", shop, customer, *options)["token"]
+        return issued
+
+    def key(shop: str, kind: str) -> str:
+        issued: str = cartctl("key", "issue", shop, "--kind", kind, "--label", shop)["key"]
         return issued
 
     try:
@@ -47,7 +52,8 @@ def load(into: Deployment) -> DemoShop:
         cartctl("customer", "revoke", "demo", "revoked")
         return DemoShop(
             hashid=demo["search_engines"][0],
-            api_key=cartctl("key", "issue", "demo", "--label", "demo")["key"],
+            api_key=key("demo", "api"),
+            management_key=key("demo", "management"),
             customer_tokens=tuple(token("demo", f"customer-{number}") for number in range(1, CUSTOMERS + 1)),
             demonstration_customer=DEMONSTRATION,
             demonstration_token=token("demo", DEMONSTRATION),
@@ -57,7 +63,8 @@ def load(into: Deployment) -> DemoShop:
             products=tuple(Catalogue(connection.table, "demo").products()),
             second_shop=SecondShop(
                 hashid=second["search_engines"][0],
-                api_key=cartctl("key", "issue", "second", "--label", "second")["key"],
+                api_key=key("second", "api"),
+                management_key=key("second", "management"),
                 customer_token=token("second", "customer-1"),
                 allowed_origin=ALLOWED_ORIGIN,
             ),

@@ -61,9 +61,11 @@ def show(stack: Stack, console: Console) -> None:
     for label, value in (
         ("Search API", stack.search_url),
         ("Shop API", stack.shop_url),
+        ("Management API", stack.management_url),
         ("Search engine (hashid)", stack.hashid),
         ("API key", stack.api_key),
         ("Customer token", stack.demonstration_token),
+        ("Management key", stack.management_key),
         ("Emulator (AWS endpoint)", stack.endpoint_url),
     ):
         _line(console, f"[bold]{label:<24}[/]{value}")

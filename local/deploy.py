@@ -62,6 +62,7 @@ def deployed(endpoint_url: str) -> Deployment:
     return Deployment(
         search_url=_here(outputs["SearchUrl"], endpoint_url),
         shop_url=_here(outputs["ShopUrl"], endpoint_url),
+        management_url=_here(outputs["ManagementUrl"], endpoint_url),
         endpoint_url=endpoint_url,
         region=settings.REGION,
         table_name=outputs["TableName"],

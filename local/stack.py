@@ -15,6 +15,7 @@ class SecondShop:
 
     hashid: str
     api_key: str
+    management_key: str
     customer_token: str
     allowed_origin: str
 
@@ -25,6 +26,7 @@ class DemoShop:
 
     hashid: str
     api_key: str
+    management_key: str
     customer_tokens: tuple[str, ...]
     """Tokens of customers whose carts are empty."""
     demonstration_customer: str
@@ -44,6 +46,7 @@ class Deployment:
 
     search_url: str
     shop_url: str
+    management_url: str
     endpoint_url: str
     region: str
     table_name: str

@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from serverless_cart.web import search_api, shop_api
+from serverless_cart.web import management_api, search_api, shop_api
 from tools.support.paths import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.yaml"
@@ -17,6 +17,7 @@ SHOP_BODIES: Final[tuple[type[BaseModel], ...]] = (
     shop_api.UpdateCartItem,
     shop_api.UpdateSelections,
 )
+MANAGEMENT_BODIES: Final[tuple[type[BaseModel], ...]] = (management_api.IssueCustomerToken,)
 SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (search_api.AddSessionItem, search_api.RemoveSessionItem)
 
 
@@ -34,18 +35,43 @@ def body_schema(model: type[BaseModel]) -> dict[str, Any]:
 def validation_error_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return the schema of the `validation error` of a body in the Shop API: its details have the body's fields."""
     _, text = shop_api.ERRORS[shop_api.InvalidRequest]
-    names = ("body", shop_api.IDEMPOTENCY_KEY, *model.model_fields)
-    details = {
-        "description": "The messages of each invalid field; `body` has those of the whole body.",
-        "type": "object",
-        "minProperties": 1,
-        "properties": {name: {"$ref": "#/components/schemas/Messages"} for name in names},
-        "additionalProperties": False,
-    }
+    details = _details("body", shop_api.IDEMPOTENCY_KEY, *model.model_fields)
     return {
         "type": "object",
         "required": ["error", "details"],
         "properties": {"error": {"type": "string", "const": text}, "details": details},
+        "additionalProperties": False,
+    }
+
+
+def bad_parameters_schema(*names: str) -> dict[str, Any]:
+    """Return the schema of `bad_params` in the Management API: its details have these fields."""
+    _, code = management_api.ERRORS[management_api.BadParameters]
+    return {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["code", "message", "details"],
+                "properties": {
+                    "code": {"type": "string", "const": code},
+                    "message": {"type": "string", "const": management_api.MESSAGES[code]},
+                    "details": _details(*names),
+                },
+                "additionalProperties": False,
+            }
+        },
+        "additionalProperties": False,
+    }
+
+
+def _details(*names: str) -> dict[str, Any]:
+    return {
+        "description": "The messages of each invalid field; `body` has those of the whole body.",
+        "type": "object",
+        "minProperties": 1,
+        "properties": {name: {"$ref": "#/components/schemas/Messages"} for name in names},
         "additionalProperties": False,
     }
 
@@ -56,8 +82,13 @@ def _without(schema: dict[str, Any], *keywords: str) -> dict[str, Any]:
 
 def with_schemas(document: str) -> str:
     """Return the document with its generated schemas up to date. Raises `ValueError` if a mark is missing."""
-    schemas = {model.__name__: body_schema(model) for model in (*SHOP_BODIES, *SEARCH_BODIES)}
+    schemas = {model.__name__: body_schema(model) for model in (*SHOP_BODIES, *MANAGEMENT_BODIES, *SEARCH_BODIES)}
     schemas |= {f"{model.__name__}Error": validation_error_schema(model) for model in SHOP_BODIES}
+    schemas |= {
+        f"{model.__name__}Error": bad_parameters_schema("body", "customer", *model.model_fields)
+        for model in MANAGEMENT_BODIES
+    }
+    schemas["CustomerError"] = bad_parameters_schema("customer")
     text = yaml.safe_dump(schemas, sort_keys=False, default_flow_style=None, width=106)
     begin, end = document.index(BEGIN) + len(BEGIN), document.index(END)
     return document[:begin] + textwrap.indent(text, "    ") + document[end:]

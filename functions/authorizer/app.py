@@ -1,4 +1,4 @@
-"""The authorizer of both APIs: finds the principal of a token, and allows its API (contract: Keys and tokens).
+"""The authorizer of all APIs: finds the principal of a token, and allows its API (contract: Keys and tokens).
 
 API Gateway caches the policy by token only, so it must be valid for every route: it lists all methods and paths that
 this kind of principal may call. The functions check what depends on the request: search engine, address and origin. A
@@ -6,6 +6,7 @@ refusal is a policy too, because policies are cached and exceptions are not. The
 cannot be read, and the gateway then answers 503.
 """
 
+from itertools import product
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import (
@@ -21,7 +22,13 @@ from serverless_cart.telemetry import Telemetry
 
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 # Never a wildcard in front of the path: "*/6/*" would open PATCH /api/shop/cart/items/6/ to an API key.
-PATHS: dict[auth.Kind, str] = {"api_key": "/6/*", "customer": "/api/shop/*"}
+MANAGEMENT = "/api/v2/*"
+"""Every kind of key gets as far as the function, which answers 403 to the others: a Deny is 401 (docs/decisions.md)."""
+PATHS: dict[auth.Kind, tuple[str, ...]] = {
+    "api_key": ("/6/*", MANAGEMENT),
+    "customer": ("/api/shop/*", MANAGEMENT),
+    "management": (MANAGEMENT,),
+}
 
 telemetry = Telemetry("authorizer")
 tokens = bootstrap.token_store(Environment.load(), telemetry)
@@ -63,8 +70,8 @@ def policy(request: APIGatewayAuthorizerTokenEvent, caller: str, principal: auth
     if principal is None:
         response.deny_all_routes()
     else:
-        for method in METHODS:
-            response.allow_route(method, PATHS[principal.kind])
+        for method, path in product(METHODS, PATHS[principal.kind]):
+            response.allow_route(method, path)
     return response.asdict()
 
 

@@ -16,7 +16,7 @@ from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
 from tests.support.lambdas import Lambdas
 from tests.support.shopper import REGISTERED, Changed, Guarded, Shopper
-from tools.support.clients import NOTE, Customer, Http, Visitor, sensitive, unique
+from tools.support.clients import NOTE, Customer, Http, Manager, Visitor, sensitive, unique
 from tools.support.database import Database
 
 
@@ -56,13 +56,27 @@ def shop_http(stack: Stack) -> Iterator[Http]:
     http.close()
 
 
+@pytest.fixture(scope="session")
+def management_http(stack: Stack) -> Iterator[Http]:
+    """Connect to the Management API."""
+    http = Http(stack.management_url, innards=stack.table_name, of_pages=False)
+    yield http
+    http.close()
+
+
+@pytest.fixture(scope="session")
+def manager(stack: Stack, management_http: Http) -> Manager:
+    """Return the demo shop's server."""
+    return Manager(management_http, stack.management_key)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _keys_are_sensitive(stack: Stack) -> None:
     """Search the logs for the keys of the stack too, without their zones."""
     second = stack.second_shop
-    for key in (stack.api_key, *stack.customer_tokens, stack.expired_token, stack.revoked_token):
+    for key in (stack.api_key, stack.management_key, *stack.customer_tokens, stack.expired_token, stack.revoked_token):
         sensitive(key.rpartition("-")[2])
-    for key in (second.api_key, second.customer_token):
+    for key in (second.api_key, second.management_key, second.customer_token):
         sensitive(key.rpartition("-")[2])
 
 

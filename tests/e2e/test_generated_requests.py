@@ -71,7 +71,8 @@ class Outcome:
         if response.status_code >= 400:
             if INNARDS.search(response.text) or sensitive_in(response.text):
                 self.faults.append(f"an answer has a secret: {response.text}")
-            if valid and response.json()["error"] in INVALID:
+            error = response.json()["error"]
+            if valid and isinstance(error, str) and error in INVALID:
                 self.faults.append(f"a valid request got {response.text}: {interaction.request.uri}")
 
 
@@ -111,7 +112,7 @@ def _is_describable(_context: schemathesis.HookContext, case: schemathesis.Case[
     id_ = case.body.get("id") if isinstance(case.body, dict) else None
     too_small = isinstance(id_, float) and 0 < abs(id_) < SMALLEST_ID
     repeated = any(isinstance((case.query or {}).get(name), dict | list) for name in AddSessionItem.model_fields)
-    return not too_small and not repeated and "\n" not in unquote(str((case.path_parameters or {}).get("session_id")))
+    return not too_small and not repeated and "\n" not in unquote(str(case.path_parameters or ""))
 
 
 def document_of(prefix: str) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def test_search_api_answers_as_described(stack: Stack, visitor: Visitor, form: s
 
 def test_shop_api_answers_as_described(stack: Stack, customer: Customer, seed: int, *, full: bool) -> None:
     products = [product.id for product in stack.products]
-    document = document_of("/api/")
+    document = document_of("/api/shop/")
     del document["components"]["parameters"]["IdempotencyKey"]["example"]  # which half of the requests would repeat
     outcome = outcomes["shop"] = send(
         document,
@@ -196,6 +197,26 @@ def test_shop_api_answers_as_described(stack: Stack, customer: Customer, seed: i
     assert outcome.faults == [], "\n".join(outcome.faults)
     assert {200, 400, 401, 404, 412} <= set(outcome.answers) <= {200, 304, 400, 401, 404, 412, 422}
     assert outcome.answers[200] > outcome.answers.total() / 5
+
+
+def test_management_api_answers_as_described(stack: Stack, seed: int, *, full: bool) -> None:
+    document = document_of("/api/v2/")
+    del document["components"]["parameters"]["Customer"]["example"]  # a customer of other tests, to sign out
+    outcome = outcomes["management"] = send(
+        document,
+        {
+            "base-url": stack.management_url,
+            "headers": {"Authorization": f"Token {stack.management_key}"},
+            # A customer's id with a space at its end, or with a slash, which the local cloud decodes first.
+            "checks": {"positive_data_acceptance": {"expected-statuses": [200, 201, 400, 404]}},
+            "dictionaries": {"customers": {"values": ["generated-1", "Zo%C3%AB"]}},
+            "parameters": {"path.customer": {"dictionary": "customers", "probability": 0.7}},
+        },
+        seed=seed,
+        full=full,
+    )
+    assert outcome.faults == [], "\n".join(outcome.faults)
+    assert {200, 201, 400, 401} <= set(outcome.answers) <= {200, 201, 400, 401, 404}
 
 
 def test_enough_requests_and_every_difference(seed: int, command: str, *, full: bool) -> None:

@@ -1,6 +1,7 @@
-"""Every kind of credential at every route of both APIs opens only the data of its owner.
+"""Every kind of credential at every route of all APIs opens only the data of its owner.
 
-There are two shops, two customers of the first and one of the second; each has unique texts and ids.
+There are two shops with a management key each, two customers of the first and one of the second; each has unique texts
+and ids. A management key opens the data of its shop's customers.
 """
 
 import secrets
@@ -16,9 +17,19 @@ from serverless_cart.auth import Token
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tests.support.shopper import FORBIDDEN, ITEM_NOT_FOUND, REGISTERED, ROUTES, SLASHES, UNAUTHENTICATED
+from tests.support.shopper import (
+    ACCESS_DENIED,
+    FORBIDDEN,
+    ITEM_NOT_FOUND,
+    MANAGEMENT_ROUTES,
+    NOT_AUTHENTICATED,
+    REGISTERED,
+    ROUTES,
+    SLASHES,
+    UNAUTHENTICATED,
+)
 from tools.support import figures
-from tools.support.clients import Customer, Http, Reply, Visitor, sensitive, unique
+from tools.support.clients import Customer, Http, Manager, Reply, Visitor, sensitive, unique
 from tools.support.database import Database
 
 PAST: Final = 1_700_000_000
@@ -27,11 +38,16 @@ VISITORS: Final = ["the first shop's API key", "the second shop's API key"]
 CUSTOMERS: Final = [
     "a customer of the first shop", "another customer of the first shop", "a customer of the second shop",
 ]  # fmt: skip
+MANAGERS: Final = {
+    "the first shop's management key": frozenset(CUSTOMERS[:2]),
+    "the second shop's management key": frozenset(CUSTOMERS[2:]),
+}
+"""The customers of each management key's shop."""
 STRANGERS: Final = [
     "an expired API key", "a revoked API key", "an expired token", "a revoked token", "an API key of no shop",
-    "a token of no shop", "an unknown key", "an API key of another scheme", "a token of another scheme",
-    "a token in upper case", "a token with a suffix", "two tokens", "a customer's id", "a hashid",
-    "only the scheme", "an empty header", "no header",
+    "a revoked management key", "an expired management key", "a token of no shop", "an unknown key",
+    "an API key of another scheme", "a token of another scheme", "a token in upper case", "a token with a suffix",
+    "two tokens", "a customer's id", "a hashid", "only the scheme", "an empty header", "no header",
 ]  # fmt: skip
 
 
@@ -39,7 +55,7 @@ STRANGERS: Final = [
 class Place:
     """The data of one tenant: a search session, or a customer's cart with one item of this product."""
 
-    of: Visitor | Customer
+    of: Visitor | Customer | Manager
     marks: frozenset[str]
     """Texts of only this tenant, which no answer to another may have."""
     product: int = 0
@@ -60,13 +76,22 @@ class World:
         return {name: self._row(place) for name, place in self.places.items() if name != but}
 
     def _row(self, place: Place) -> Any:
+        if isinstance(place.of, Manager):
+            return None
         if isinstance(place.of, Customer):
             return self.database.cart(place.of.owner)
         return self.database.session(place.of.hashid, place.of.session)
 
+    def restore_token(self, name: str | None) -> None:
+        """Issue a customer's token again, which signing out has revoked."""
+        customer = self.places[name or ""].of
+        assert isinstance(customer, Customer)
+        self.database.reissue(customer.token, Token("customer", customer.owner.shop, customer.owner.customer))
+
     def holds_others_data(self, text: str, caller: str | None) -> bool:
         """Return whether a text has data of another tenant than the caller."""
-        return any(mark in text for name, place in self.places.items() if name != caller for mark in place.marks)
+        own = {caller, *MANAGERS.get(caller or "", ())}
+        return any(mark in text for name, place in self.places.items() if name not in own for mark in place.marks)
 
 
 def session_of(database: Database, http: Http, shop: Shop) -> Place:
@@ -91,7 +116,7 @@ def cart_of(database: Database, http: Http, shop: Shop, product: int) -> Place:
 
 
 @pytest.fixture(scope="module")
-def world(database: Database, search_http: Http, shop_http: Http) -> World:
+def world(database: Database, search_http: Http, shop_http: Http, management_http: Http) -> World:
     """Create two shops, fill their carts, and issue every kind of credential that opens nothing."""
     shops = [
         database.open_shop(Shop(unique(name), search_engines=frozenset({secrets.token_hex(16)})))
@@ -100,6 +125,9 @@ def world(database: Database, search_http: Http, shop_http: Http) -> World:
     places = {name: session_of(database, search_http, shop) for name, shop in zip(VISITORS, shops, strict=True)}
     for number, (name, shop) in enumerate(zip(CUSTOMERS, (shops[0], *shops), strict=True)):
         places[name] = cart_of(database, shop_http, shop, 101 + number)
+    for name, shop in zip(MANAGERS, shops, strict=True):
+        key = database.issue(Token("management", shop.name))
+        places[name] = Place(Manager(management_http, key), frozenset({key}))
     visitor, customer = places[VISITORS[0]].of, places[CUSTOMERS[0]].of
     assert isinstance(visitor, Visitor)
     assert isinstance(customer, Customer)
@@ -113,6 +141,8 @@ def world(database: Database, search_http: Http, shop_http: Http) -> World:
                 Token("customer", first, mine, expires_at=PAST),
                 Token("customer", first, mine, revoked=True),
                 Token("api_key", unique("no-shop")),
+                Token("management", first, revoked=True),
+                Token("management", first, expires_at=PAST),
                 Token("customer", unique("no-shop"), mine),
             )
         ),
@@ -129,7 +159,7 @@ def world(database: Database, search_http: Http, shop_http: Http) -> World:
         None,
     ]
     strangers = dict(zip(STRANGERS, headers, strict=True))
-    return World(places, strangers, {"search": search_http, "shop": shop_http}, database)
+    return World(places, strangers, {"search": search_http, "shop": shop_http, "management": management_http}, database)
 
 
 @dataclass(frozen=True)
@@ -143,6 +173,8 @@ class Cell:
 
     def refusal(self, caller: str | None) -> Reply | None:
         """Return the refusal of a tenant or a stranger; None if the request is permitted."""
+        if self.api == "management":
+            return None if caller in MANAGERS else ACCESS_DENIED if caller else NOT_AUTHENTICATED
         if self.api == "search":
             return None if caller == self.owner else FORBIDDEN
         if caller not in CUSTOMERS:
@@ -151,7 +183,7 @@ class Cell:
 
 
 def cells(world: World) -> Iterator[Cell]:
-    """Return every route of both APIs, in every spelling, for every tenant that it can name."""
+    """Return every route of all APIs, in every spelling, for every tenant that it can name."""
     for name, place in world.places.items():
         if isinstance(place.of, Visitor):
             for method, hashid in combinations(("PUT", "PATCH", "DELETE"), (place.of.hashid, place.of.hashid.upper())):
@@ -160,6 +192,10 @@ def cells(world: World) -> Iterator[Cell]:
         for owner in CUSTOMERS if "{item}" in path else [None]:
             item = world.places[owner].item if owner else 0
             yield Cell("shop", method, path.format(item=item) + slash, owner)
+    for (method, path), slash, owner in combinations(MANAGEMENT_ROUTES, SLASHES, CUSTOMERS):
+        customer = world.places[owner].of
+        assert isinstance(customer, Customer)
+        yield Cell("management", method, path.format(customer=customer.owner.customer) + slash, owner)
 
 
 counts: Counter[str] = Counter()
@@ -185,8 +221,10 @@ def faults(world: World, caller: str | None, header: str | None) -> list[str]:
         headers = {} if header is None else {"Authorization": header}
         reply = world.http[cell.api].send(cell.method, cell.path, headers=headers, json=body)
         refusal = cell.refusal(caller)
+        if cell.api == "management" and cell.method == "DELETE" and not refusal:
+            world.restore_token(cell.owner)
         leaks = world.holds_others_data(f"{dict(reply.headers)} {reply.body!r}", caller)
-        as_expected = reply == refusal if refusal else reply.status == 200
+        as_expected = reply == refusal if refusal else reply.status in {200, 201}
         counts.update({
             "cells": 1,
             "permitted": refusal is None,
@@ -206,6 +244,6 @@ def test_invalid_credential_opens_nothing(world: World, stranger: str) -> None:
     assert faults(world, None, world.strangers[stranger]) == []
 
 
-@pytest.mark.parametrize("tenant", [*VISITORS, *CUSTOMERS])
+@pytest.mark.parametrize("tenant", [*VISITORS, *CUSTOMERS, *MANAGERS])
 def test_credential_opens_only_its_own_data(world: World, tenant: str) -> None:
     assert faults(world, tenant, f"Token {world.places[tenant].of.token}") == []

@@ -9,16 +9,29 @@ import pytest
 from local.stack import Stack
 from serverless_cart import auth
 from serverless_cart.domain.product import Product
-from serverless_cart.web import refusals, search_api, shop_api
+from serverless_cart.web import management_api, refusals, search_api, shop_api
 from tests.support.lambdas import FUNCTIONS, Lambdas
 from tools.support import figures
-from tools.support.clients import ERRORS, NOTE, SENSITIVE, TITLE, Customer, Visitor, sensitive, sensitive_in
+from tools.support.clients import (
+    ERRORS,
+    NOTE,
+    SENSITIVE,
+    TITLE,
+    Customer,
+    Manager,
+    Visitor,
+    sensitive,
+    sensitive_in,
+    unique,
+)
 from tools.support.database import Database
 
 pytestmark = pytest.mark.last(3)  # it searches everything that the other tests left behind
 
-REASONS = {error for table in (search_api.ERRORS, shop_api.ERRORS) for _, error in table.values()} | {
-    refusals.UNAVAILABLE
+TABLES = (search_api.ERRORS, shop_api.ERRORS, management_api.ERRORS)
+REASONS = {error for table in TABLES for _, error in table.values()} | {
+    refusals.UNAVAILABLE,
+    management_api.API.unavailable,
 }
 """The reasons that a metric may have: the errors of the contract."""
 
@@ -45,8 +58,11 @@ def _stored_tokens_are_sensitive(stack: Stack, database: Database) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_log_has_a_key_customer_or_text(
-    lambdas: Lambdas, visitor: Visitor, customer: Customer, lamp: Product, function: str
+    *, lambdas: Lambdas, visitor: Visitor, customer: Customer, manager: Manager, lamp: Product, function: str
 ) -> None:
+    signed_in = sensitive(unique("signed-in"))
+    assert manager.sign_in(signed_in).status == 201
+    assert manager.cart(signed_in).status == 200
     assert visitor.put("42").status == 200
     (item,) = customer.add(lamp.id, notes=NOTE).body["items"]
     assert customer.update_item(item["id"], notes=NOTE).status == 200

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from serverless_cart.dynamodb.attributes import key_attributes
 from tests.support import guide
 from tests.support.operator import deployment_of, shell_environment
 from tests.support.policies import asked_by, judge, listed
-from tools.support.clients import Customer, Http, Visitor, sensitive, unique
+from tools.support.clients import Customer, Http, Manager, Visitor, sensitive, unique
 from tools.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def test_doctor_finds_the_local_cloud_healthy(administrator: Deployment, monkeyp
 
     findings = app.run(["doctor"], administrator)
 
-    assert len(findings) == 14
+    assert len(findings) == 15
     assert [finding for finding in findings if finding["state"] != "ok"] == []
 
 
@@ -333,3 +334,29 @@ def test_restore_adds_only_deleted_items(administrator: Deployment, stack: Stack
         for it in (item, other, kept)
     ]
     assert found == [item, None, newer]
+
+
+def test_guide_signs_customers_in_and_out(
+    administrator: Deployment, stack: Stack, shop_http: Http, manager: Manager, tmp_path: Path
+) -> None:
+    section = guide.section("## Sign-in from your server")
+    (issue,), (server,) = guide.blocks("sh", section), guide.blocks("python", section)
+    app.run(["shop", "create", "my-shop-2"], administrator)
+    issued = at_a_shell(issue.replace("my-shop", "my-shop-2").replace("\n", " --json\n"), stack, tmp_path)
+    key = json.loads(issued.stdout)["key"]
+    customer = sensitive(unique("Zoë #"))
+    (tmp_path / "server.py").write_text(server)
+    calls = f"import server; c = {customer!r}; print(server.sign_in(c), server.sign_in(c), server.sign_out(c))"
+
+    done = at_a_shell(
+        f"python -c {shlex.quote(calls)}", stack, tmp_path, MANAGEMENT_URL=stack.management_url, MANAGEMENT_KEY=key
+    )
+
+    assert done.returncode == 0, done.stderr
+    first, second, revoked = done.stdout.split()
+    assert revoked == "2"
+    for token in (first, second):
+        assert shop_http.send("GET", "/api/shop/cart", token=sensitive(token)).status == 401
+    listed = app.run(["customer", "list", "my-shop-2", customer], administrator)
+    assert {token["label"] for token in listed} == {"signed in over HTTP"}
+    assert manager.sign_out(customer).body == {"revoked": 0}, "of another shop"

@@ -39,6 +39,11 @@ ACTIONS: dict[str, Callable[["DynamoDBClient", str], object]] = {
     "BatchWriteItem": lambda client, table: client.batch_write_item(
         RequestItems={table: [{"DeleteRequest": {"Key": KEY}}]}
     ),
+    "ConditionCheckItem": lambda client, table: client.transact_write_items(
+        TransactItems=[
+            {"ConditionCheck": {"TableName": table, "Key": KEY, "ConditionExpression": "attribute_not_exists(nothing)"}}
+        ]
+    ),
     "DescribeTable": lambda client, table: client.describe_table(TableName=table),
     "UpdateTimeToLive": lambda client, table: client.update_time_to_live(
         TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
@@ -154,7 +159,8 @@ def actions() -> list[str]:
         session.client(name).meta.service_model
         for name in ("dynamodb", "dynamodbstreams", "iam", "kms", "lambda", "logs", "secretsmanager", "ssm", "sts")
     ]
-    return [f"{model.signing_name}:{name}" for model in models for name in model.operation_names]
+    operations = [f"{model.signing_name}:{name}" for model in models for name in model.operation_names]
+    return [*operations, "dynamodb:ConditionCheckItem"]  # a part of a transaction
 
 
 def test_role_allows_no_other_action_of_any_service(

@@ -1,4 +1,4 @@
-"""Both APIs while the database throttles, fails, does not answer or loses its answers."""
+"""The APIs while the database throttles, fails, does not answer or loses its answers."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from serverless_cart.auth import Token
 from serverless_cart.domain.product import Product
 from tests.support.lambdas import Lambdas
 from tests.support.shopper import FAULT, REGISTERED, ROUTES, UNAVAILABLE, Shopper
-from tools.support.clients import TITLE, Customer, Reply, Visitor
+from tools.support.clients import TITLE, Customer, Manager, Reply, Visitor
 from tools.support.database import Database
 
 ANSWERS: dict[str, tuple[int, str] | None] = {
@@ -141,9 +141,9 @@ def test_authorizer_without_database_denies_no_one(
 
 @pytest.fixture(scope="module")
 def broken(lambdas: Lambdas, broken_database: BrokenDatabase) -> Iterator[BrokenDatabase]:
-    """Let the functions of both APIs use the broken database."""
+    """Let the functions use the broken database."""
     with ExitStack() as functions:
-        for function in ("StatsCart", "Cart", "CartItems"):
+        for function in ("StatsCart", "Cart", "CartItems", "CustomerTokens", "CustomerCart"):
             functions.enter_context(lambdas.with_database_at(broken_database.url, function))
         yield broken_database
 
@@ -178,6 +178,16 @@ def test_shop_request_is_503(
     assert not database.has_cart(customer.owner)
 
 
+@pytest.mark.parametrize("manner", ["throttles", "fails", "does not answer"])
+def test_management_request_is_503(manager: Manager, broken: BrokenDatabase, manner: str) -> None:
+    for send in (manager.sign_in, manager.sign_out, manager.cart):
+        broken.begin(manner)
+        reply = send("anna")
+        assert reply == Reply(503, {"error": {"code": "unavailable", "message": "Temporarily unavailable"}})
+        assert int(reply.headers["Retry-After"]) >= 1
+        assert 1 <= broken.requests <= 3
+
+
 @pytest.mark.parametrize("manner", LOSES)
 def test_add_without_its_answer_is_503(
     *, customer: Customer, database: Database, broken: BrokenDatabase, lamp: Product, manner: str
@@ -199,8 +209,12 @@ def test_keyed_add_without_its_answer_is_made_once(
     assert (again.body, again.headers["Idempotency-Replayed"]) == (reply.body, "true")
 
 
-def test_other_error_is_500(visitor: Visitor, customer: Customer, broken: BrokenDatabase, lamp: Product) -> None:
+def test_other_error_is_500(
+    *, visitor: Visitor, customer: Customer, manager: Manager, broken: BrokenDatabase, lamp: Product
+) -> None:
     broken.begin("refuses")
+    for send in (manager.sign_in, manager.sign_out, manager.cart):
+        assert send("anna") == Reply(500, {"error": {"code": "internal_error", "message": "Internal server error"}})
     assert visitor.put("42") == FAULT
     for route in ("read", "add", "update"):
         assert Shopper(customer, lamp, 1).ask(route) == FAULT

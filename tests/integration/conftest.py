@@ -51,6 +51,7 @@ def shop(bundle: Bundle) -> Bundle:
         **{
             f"key_{'0' * 40}": auth.Token("api_key", SHOP),
             f"key_{'1' * 40}": auth.Token("customer", SHOP, OWNER.customer),
+            f"key_{'3' * 40}": auth.Token("management", SHOP),
         },
     )
     bundle.sell(product())

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from serverless_cart import auth
 from serverless_cart.auth import Principal, Token, digest
 from serverless_cart.domain.shop import Shop
 from serverless_cart.service.errors import Unavailable
@@ -17,6 +18,7 @@ STAGES = {
     "token": "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/live",
     "customer_token": "arn:aws:execute-api:eu-west-1:123456789012:f6g7h8i9j0/live",
     "lower_case_scheme": "arn:aws:execute-api:eu-west-1:123456789012:f6g7h8i9j0/live",
+    "management_key": "arn:aws:execute-api:eu-west-1:123456789012:m7n8o9p0q1/live",
 }
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 
@@ -33,20 +35,26 @@ def is_denied(answer: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "kind", "customer"),
+    ("name", "paths", "kind", "customer"),
     [
-        ("token", "6/*", "api_key", ""),
-        ("customer_token", "api/shop/*", "customer", OWNER.customer),
-        ("lower_case_scheme", "api/shop/*", "customer", OWNER.customer),
+        ("token", ["6/*"], "api_key", ""),
+        ("customer_token", ["api/shop/*"], "customer", OWNER.customer),
+        ("lower_case_scheme", ["api/shop/*"], "customer", OWNER.customer),
+        ("management_key", [], "management", ""),
     ],
 )
-def test_token_opens_its_api_on_every_method(shop: Bundle, name: str, path: str, kind: str, customer: str) -> None:
+def test_token_opens_its_api_on_every_method(
+    shop: Bundle, name: str, paths: list[str], kind: auth.Kind, customer: str
+) -> None:
+    """And the Management API, whose functions answer 403 to other kinds."""
     answer = shop.authorize(load(f"authorizer/{name}"))
 
     assert statement(answer)["Effect"] == "Allow"
-    assert sorted(statement(answer)["Resource"]) == sorted(f"{STAGES[name]}/{method}/{path}" for method in METHODS)
+    assert sorted(statement(answer)["Resource"]) == sorted(
+        f"{STAGES[name]}/{method}/{path}" for method in METHODS for path in [*paths, "api/v2/*"]
+    )
     assert Principal.from_context(answer["context"]) == Principal(
-        kind="api_key" if kind == "api_key" else "customer",
+        kind=kind,
         shop=SHOP,
         customer=customer,
         search_engines=frozenset({HASHID}),

@@ -38,7 +38,7 @@ APIS = "http://apis.invalid"
 WELL_FORMED = re.compile(r"Token [0-9a-f]{40}")
 CHECKS = [
     *("credentials", "stack", "table", "deletion protection", "encryption", "stream", "TTL", "backups"),
-    *("Search API", "Shop API", "authorizer", "functions", "clock", "shops"),
+    *("Search API", "Shop API", "Management API", "authorizer", "functions", "clock", "shops"),
 ]
 
 
@@ -52,12 +52,13 @@ class Reply(NamedTuple):
 REFUSALS = {
     "search": Reply(403, '{"error": "forbidden"}'),
     "shop": Reply(401, '{"error": "authentication required"}'),
+    "management": Reply(401, '{"error": {"code": "not_authenticated", "message": "Authentication required"}}'),
 }
 
 
 @dataclass
 class Gateway:
-    """Both APIs, which refuse all requests; a test may replace ``answer``. A redirection leads to the refusal."""
+    """The APIs, which refuse all requests; a test may replace ``answer``. A redirection leads to the refusal."""
 
     sent: list[tuple[str, str, str | None]] = field(default_factory=list)
     answer: Callable[[str, str | None], Reply] = lambda api, _authorization: REFUSALS[api]
@@ -178,12 +179,13 @@ def session() -> boto3.Session:
 def doctor(
     operator: Operator, bundle: Bundle, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Doctor]:
-    """Return the doctor of a healthy deployment: a stack, a table with one shop, and both APIs."""
+    """Return the doctor of a healthy deployment: a stack, a table with one shop, and the APIs."""
     gateway = Gateway()
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda _adapter, request, **_: gateway.send(request))
-    urls = {"search_url": f"{APIS}/search", "shop_url": f"{APIS}/shop"}
+    urls = {f"{api}_url": f"{APIS}/{api}" for api in REFUSALS}
     operator.deployment = replace(operator.deployment, session=session, **urls, parameters={})
     outputs = {"TableName": TABLE, "SearchUrl": urls["search_url"], "ShopUrl": urls["shop_url"]}
+    outputs["ManagementUrl"] = urls["management_url"]
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -231,7 +233,7 @@ def test_report_lists_findings_and_counts(doctor: Doctor) -> None:
     assert result.code == 5
     assert [line.split()[0] for line in lines[:3]] == ["ok", "ok", "ok"]
     assert re.match(rf" +aws dynamodb update-continuous-backups --table-name {TABLE} ", lines[backups + 1])
-    assert lines[-1] == "13 ok, 0 warnings, 1 failed"
+    assert lines[-1] == "14 ok, 0 warnings, 1 failed"
 
 
 def test_requests_have_no_malformed_and_unknown_tokens(
@@ -242,13 +244,14 @@ def test_requests_have_no_malformed_and_unknown_tokens(
     doctor.findings()
     doctor.findings()
     routes = {"search": f"PUT /6/{'0' * 32}/stats/cart/doctor", "shop": "GET /api/shop/cart"}
+    routes["management"] = "GET /api/v2/customers/doctor/cart"
     headers: dict[str, set[str | None]] = {api: set() for api in routes}
     for route, api, authorization in doctor.gateway.sent:
         assert route == routes[api]
         headers[api].add(authorization)
     unknown = [header for own in headers.values() for header in own if header and WELL_FORMED.fullmatch(header)]
 
-    assert len(unknown) == len(set(unknown)) == 4
+    assert len(unknown) == len(set(unknown)) == 6
     assert all(own - set(unknown) == {None, "Token malformed"} for own in headers.values())
 
 
@@ -385,7 +388,7 @@ NO_ALIAS = refused("Invoke", "ResourceNotFoundException", "Function not found")
         (cart_answers({"statusCode": 200, "body": "{}"}), "failure", "functions", f"answers (200, {{}}) {EXPECTED}"),
         (cart_answers(None), "failure", "functions", f"CartFunction answers None {EXPECTED}"),
         (lacks_cart, "failure", "functions", f"CartFunction is missing -> {REDEPLOY}"),
-        (invocations_raise(NO_ALIAS), "failure", "functions", f"CartItemsFunction has no alias live -> {REDEPLOY}"),
+        (invocations_raise(NO_ALIAS), "failure", "functions", f"CustomerCartFunction has no alias live -> {REDEPLOY}"),
         (has_orders, "warning", "functions", "does not know OrderFunction -> Upgrade cartctl"),
         (invocations_raise(denied("Invoke")), "warning", "functions", UNCHECKED.format("lambda:InvokeFunction")),
         (denies(LIST), "warning", "functions", UNCHECKED.format("cloudformation:ListStackResources")),
@@ -440,6 +443,7 @@ BUSY = "429 -> The API is throttled"
         (changed(table_name="gone"), "failure", {"table": GONE, "TTL": " -> ", "backups": GONE, "shops": GONE}),
         (NO_DATABASE, "failure", {"table": NO_TABLE, "TTL": NO_TABLE, "backups": NO_TABLE, "shops": NO_SHOPS}),
         (changed(search_url="http://127.0.0.1:1/live"), "failure", {"Search API": NO_API, "authorizer": NO_API}),
+        (changed(management_url=""), "failure", {"Management API": f"The stack is older -> {REDEPLOY}"}),
         (throttle_search_api, "warning", {"Search API": BUSY, "authorizer": BUSY}),
     ],
 )
@@ -519,7 +523,7 @@ def test_unexpected_answer_is_found(doctor: Doctor, api: str, sent: str, reply: 
         reply if (asked, names.get(authorization, "an unknown key")) == (api, sent) else REFUSALS[asked]
     )
 
-    check = "authorizer" if sent == "an unknown key" else {"search": "Search API", "shop": "Shop API"}[api]
+    check = "authorizer" if sent == "an unknown key" else f"{api.capitalize()} API"
     body = json.loads(reply.body) if reply.body.startswith("{") else reply.body
     difference = f"equest with {sent}: {reply.status} {body} instead of {REFUSALS[api].status}"
     doctor.check_problems("failure", {check: f"{difference} -> {advice}"})

@@ -25,8 +25,9 @@ from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
-from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
+from serverless_cart.dynamodb.tokens import shop_to_item
 from tests.support.builders import OWNER
+from tools.support.database import key_to_items
 from tools.support.events import NOW, SHOP, Event
 from tools.support.paths import ROOT
 from tools.support.template import create_table
@@ -34,7 +35,7 @@ from tools.support.template import create_table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_items")
+FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_items", "customer_tokens", "customer_cart")
 TABLE = "table"
 NOWHERE = "http://nowhere.invalid/"
 """An address without an engine."""
@@ -206,7 +207,7 @@ class Bundle:
         """Write a shop and its tokens, by their keys, each spelled ``key_<the key>``."""
         self.put(shop_to_item(shop))
         for name, token in keys_of.items():
-            self.put(*token_to_items(auth.digest(name.removeprefix("key_")), token))
+            self.put(*key_to_items(name.removeprefix("key_"), token))
 
     def rows(self, prefix: str = "") -> list[Item]:
         """Return the table's items of partitions that begin so, values without their types' names."""
@@ -265,7 +266,8 @@ def loaded_functions(engine_url: str) -> Iterator[Loaded]:
         database.watch(session.get_component("event_emitter"))
         patch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
         apps = {name: _import(name) for name in FUNCTIONS}
-        patch.setattr(apps["authorizer"], "clock", clock)
+        for name in ("authorizer", "customer_tokens"):
+            patch.setattr(apps[name], "clock", clock)
         yield apps, clock, database
 
 

@@ -37,6 +37,7 @@ def deployment_of(stack: Stack) -> Deployment:
         table_name=stack.table_name,
         search_url=stack.search_url,
         shop_url=stack.shop_url,
+        management_url=stack.management_url,
         parameters={"AuthorizerCacheSeconds": "0", "TableRetention": "Delete"},
         endpoint_url=stack.endpoint_url,
     )
@@ -78,6 +79,7 @@ class Operator:
             table_name=TABLE,
             search_url="https://search.invalid/live",
             shop_url="https://shop.invalid/live",
+            management_url="https://management.invalid/live",
             parameters={"AuthorizerCacheSeconds": "60"},
         )
         self.searches: list[tuple[str, str | None, str | None]] = []

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
-from tools.support.clients import CART, ITEMS, Customer, Reply, Visitor
+from tools.support.clients import CART, CUSTOMER_CART, ITEMS, TOKENS, Customer, Reply, Visitor
 
 ROUTES: Final = {
     "read": ("GET", CART),
@@ -19,6 +19,8 @@ ROUTES: Final = {
     "remove": ("DELETE", f"{ITEMS}/{{item}}"),
 }
 """The routes of the Shop API by name: method and path."""
+MANAGEMENT_ROUTES: Final = [("POST", TOKENS), ("DELETE", TOKENS), ("GET", CUSTOMER_CART)]
+"""The routes of the Management API: method and path."""
 CHANGES: Final = [name for name in ROUTES if not name.startswith("read")]
 SLASHES: Final = ["", "/"]
 """The ends of a route's path."""
@@ -35,6 +37,8 @@ FORBIDDEN: Final = Reply(403, {"error": "forbidden"})
 UNAUTHENTICATED: Final = Reply(401, {"error": "authentication required"})
 ITEM_NOT_FOUND: Final = Reply(404, {"error": "item not found"})
 CHANGED: Final = Reply(412, {"error": "cart has changed"})
+NOT_AUTHENTICATED: Final = Reply(401, {"error": {"code": "not_authenticated", "message": "Authentication required"}})
+ACCESS_DENIED: Final = Reply(403, {"error": {"code": "access_denied", "message": "Access denied"}})
 REUSED: Final = Reply(422, {"error": "idempotency key reused"})
 
 

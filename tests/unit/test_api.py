@@ -1,4 +1,4 @@
-"""The edge of both APIs: the order of the checks, and the answer to each refusal and each fault."""
+"""The edge of the APIs: the order of the checks, and the answer to each refusal and each fault."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ from serverless_cart.domain.errors import InvalidProduct, Refusal
 from serverless_cart.service.cart import CartChanged
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.telemetry import Telemetry
-from serverless_cart.web import refusals, search_api, shop_api
+from serverless_cart.web import management_api, refusals, search_api, shop_api
 from serverless_cart.web.api import Api, App
 from serverless_cart.web.request import Request
 from serverless_cart.web.response import HEADERS, json_response, to_json
@@ -22,8 +22,12 @@ from serverless_cart.web.search_api import MissingSessionFields
 from tests.support.builders import OWNER, SESSION, Context
 from tools.support.events import HASHID, altered, load
 
-EVENTS = {search_api.API.kind: load("stats_cart/put_body"), shop_api.API.kind: load("cart_items/post")}
-APIS = [search_api.API, shop_api.API]
+EVENTS = {
+    search_api.API.kind: load("stats_cart/put_body"),
+    shop_api.API.kind: load("cart_items/post"),
+    management_api.API.kind: load("customer_tokens/post"),
+}
+APIS = [search_api.API, shop_api.API, management_api.API]
 SERVICES = itertools.count()
 
 every_api = pytest.mark.parametrize("api", APIS, ids=lambda api: api.kind)
@@ -44,7 +48,8 @@ class Answer(NamedTuple):
 
     @property
     def error(self) -> tuple[int, str]:
-        return self.status, self.body["error"]
+        error = self.body["error"]
+        return self.status, error["code"] if isinstance(error, dict) else error
 
 
 class Ask(Protocol):
@@ -66,7 +71,7 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
         def route() -> Response[str]:
             if isinstance(outcome, Exception):
                 raise outcome
-            return outcome(app.parsed_request) if outcome else json_response(200, "{}")
+            return outcome(app.parsed_request) if outcome else json_response(200, "{}", common=api.headers)
 
         answer = app.handler()(altered(event, **changes), Context())
 
@@ -85,9 +90,17 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
 # Order of checks
 # ----------------------------------------------------------------------------------------------------------------------
 
-FORBIDDEN = {"api_key": (403, "forbidden"), "customer": (401, "authentication required")}
+DENIED = (403, "access_denied")
+FORBIDDEN = {
+    "api_key": (403, "forbidden"),
+    "customer": (401, "authentication required"),
+    "management": (401, "not_authenticated"),
+}
+OTHER_KIND = {**FORBIDDEN, "management": DENIED}
 BANNED, ORIGIN = (403, "banned ip"), (403, "origin not allowed")
 NOT_FOUND, TOO_LARGE = (404, "not found"), (413, "request too large")
+UNAVAILABLE = {"management": "unavailable"}
+FAULT = {"management": "internal_error"}
 FAULTY: list[dict[str, Any]] = [
     {"authorizer": {"kind": "nobody"}},
     {"address": "203.0.113.9"},
@@ -97,7 +110,7 @@ FAULTY: list[dict[str, Any]] = [
 ]
 
 
-@every_api
+@pytest.mark.parametrize("api", [search_api.API, shop_api.API], ids=lambda api: api.kind)
 @pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(5) for b in range(a, 5)])
 def test_checks_come_in_contract_order(ask: Ask, api: Api, first: int, second: int) -> None:
     expected = [FORBIDDEN[api.kind], BANNED, ORIGIN, TOO_LARGE, NOT_FOUND][first]
@@ -106,6 +119,18 @@ def test_checks_come_in_contract_order(ask: Ask, api: Api, first: int, second: i
     changes["authorizer"] = listed | changes.get("authorizer", {})
 
     assert ask(api, **changes).error == expected
+
+
+@pytest.mark.parametrize(("first", "second"), [(a, b) for a in (0, 1, 3, 4) for b in (1, 2, 3, 4) if a <= b])
+def test_management_checks_come_in_contract_order(ask: Ask, first: int, second: int) -> None:
+    """Which leave out the origin."""
+    codes = {0: FORBIDDEN["management"], 1: DENIED, 3: (413, "request_too_large"), 4: (404, "not_found")}
+    listed = {"allowed_origins": "https://a.example"}
+    changes = {**FAULTY[second], **FAULTY[first]}
+
+    answer = ask(management_api.API, **changes | {"authorizer": listed | changes.get("authorizer", {})})
+
+    assert answer.error == codes[first]
 
 
 def test_search_engine_is_checked_before_address(ask: Ask) -> None:
@@ -117,9 +142,11 @@ def test_search_engine_is_checked_before_address(ask: Ask) -> None:
 @every_api
 @pytest.mark.parametrize("authorizer", [None, {"kind": "admin"}, {"kind": ""}, "other"])
 def test_principal_of_another_kind_is_refused(ask: Ask, api: Api, authorizer: Any) -> None:
-    other = {"kind": "customer" if api is search_api.API else "api_key"}
-
-    assert ask(api, authorizer=other if authorizer == "other" else authorizer).error == FORBIDDEN[api.kind]
+    if authorizer != "other":
+        assert ask(api, authorizer=authorizer).error == FORBIDDEN[api.kind]
+        return
+    for other in FORBIDDEN.keys() - {api.kind}:
+        assert ask(api, authorizer={"kind": other}).error == OTHER_KIND[api.kind]
 
 
 @every_api
@@ -153,7 +180,7 @@ def all_refusals(kind: type[Refusal] = Refusal) -> set[type[Refusal]]:
 
 
 def test_all_refusals_are_in_an_error_table() -> None:
-    assert all_refusals() == set(search_api.ERRORS) | set(shop_api.ERRORS)
+    assert all_refusals() == set(search_api.ERRORS) | set(shop_api.ERRORS) | set(management_api.ERRORS)
     assert len(all_refusals()) >= 14
 
 
@@ -169,6 +196,7 @@ CONTRACT: dict[str, dict[type[Refusal], tuple[int, str]]] = {
         search_api.SessionIdTooLong: (400, "session_id should have 32 characters or less"),
         search_api.InvalidSessionItem: (400, "Invalid cart item data"),
         refusals.Unauthenticated: (403, "forbidden"),
+        refusals.OtherKind: (403, "forbidden"),
     },
     shop_api.API.kind: {
         **EDGE,
@@ -177,8 +205,17 @@ CONTRACT: dict[str, dict[type[Refusal], tuple[int, str]]] = {
         errors.InsufficientStock: (400, "insufficient stock"),
         errors.CartFull: (400, "cart is full"),
         refusals.Unauthenticated: (401, "authentication required"),
+        refusals.OtherKind: (401, "authentication required"),
         errors.ItemNotFound: (404, "item not found"),
         errors.IdempotencyKeyReused: (422, "idempotency key reused"),
+    },
+    management_api.API.kind: {
+        management_api.BadParameters: (400, "bad_params"),
+        refusals.Unauthenticated: (401, "not_authenticated"),
+        refusals.OtherKind: DENIED,
+        refusals.BannedAddress: DENIED,
+        refusals.NotFound: (404, "not_found"),
+        refusals.RequestTooLarge: (413, "request_too_large"),
     },
 }
 
@@ -192,7 +229,8 @@ def test_refusal_is_the_contracts(ask: Ask, api: Api, refusal: type[Refusal]) ->
     answer = ask(api, refusal())
 
     status, error = CONTRACT[api.kind][refusal]
-    assert (answer.status, answer.body) == (status, {"error": error})
+    assert answer.error == (status, error)
+    assert answer.body.keys() == {"error"}
     assert answer.line["reason"] == error
     assert answer.line["Refusals"] == [1.0]
 
@@ -208,6 +246,16 @@ def test_details_are_answered_beside_the_error(ask: Ask) -> None:
     answer = ask(shop_api.API, InvalidProduct({"product": ["no such product"]}))
 
     assert answer.body == {"error": "invalid product", "details": {"product": ["no such product"]}}
+
+
+def test_management_error_has_code_message_and_details(ask: Ask) -> None:
+    details = {"customer": ["too long"]}
+
+    answer = ask(management_api.API, management_api.BadParameters(details))
+
+    assert answer.body == {"error": {"code": "bad_params", "message": "Bad parameters error", "details": details}}
+    plain = ask(management_api.API, ValueError()).body
+    assert plain == {"error": {"code": "internal_error", "message": "Internal server error"}}
 
 
 def test_changed_cart_is_412_with_its_tag(ask: Ask) -> None:
@@ -227,10 +275,11 @@ def test_changed_cart_is_412_with_its_tag(ask: Ask) -> None:
 def test_unavailable_database_is_503(ask: Ask, api: Api, error: Exception) -> None:
     answer = ask(api, error)
 
-    assert answer.error == (503, "temporarily unavailable")
+    reason = UNAVAILABLE.get(api.kind, "temporarily unavailable")
+    assert answer.error == (503, reason)
     assert int(answer.headers["Retry-After"]) > 0
     assert "arn" not in answer.text
-    assert answer.line["reason"] == "temporarily unavailable"
+    assert answer.line["reason"] == reason
     assert answer.fault is None
 
 
@@ -239,10 +288,11 @@ def test_unavailable_database_is_503(ask: Ask, api: Api, error: Exception) -> No
 def test_fault_is_500_without_its_text(ask: Ask, api: Api, error: Exception) -> None:
     answer = ask(api, error)
 
-    assert answer.error == (500, "internal server error")
+    reason = FAULT.get(api.kind, "internal server error")
+    assert answer.error == (500, reason)
     assert answer.fault
     assert answer.fault["fault"] == type(error).__name__
-    assert (answer.line["Faults"], answer.line["reason"]) == ([1.0], "internal server error")
+    assert (answer.line["Faults"], answer.line["reason"]) == ([1.0], reason)
     assert "secret" not in repr(answer)
 
 
@@ -256,8 +306,11 @@ def test_fault_is_500_without_its_text(ask: Ask, api: Api, error: Exception) -> 
 def test_answer_has_type_and_cors_headers(ask: Ask, api: Api, outcome: Exception | None) -> None:
     answer = ask(api, outcome)
 
-    assert HEADERS.items() <= answer.headers.items()
     assert answer.headers["Content-Type"] == "application/json"
+    if api is management_api.API:
+        assert {name for name in answer.headers if name.startswith("Access-Control")} == set()
+        return
+    assert HEADERS.items() <= answer.headers.items()
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     exposed = answer.headers["Access-Control-Expose-Headers"].split(",")
     assert {"ETag", "Idempotency-Replayed", "Retry-After"} <= set(exposed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serverless_cart.web import refusals, search_api, shop_api
+from serverless_cart.web import management_api, refusals, search_api, shop_api
 from tools.support.paths import ROOT
 from tools.support.template import TEMPLATE
 
@@ -73,6 +73,14 @@ def test_contract_has_exactly_the_errors() -> None:
         for error in re.findall(r'{"error": "([^":]+)', row)
     }
     assert written == of_code | of_gateway
+
+
+def test_contract_has_exactly_the_management_errors() -> None:
+    codes = [*management_api.ERRORS.values(), (429, "too_many_requests"), (500, "internal_error"), (503, "unavailable")]
+    messages = {**management_api.MESSAGES, "too_many_requests": "Too many requests"}
+
+    written = re.findall(r"^\| ([45]\d\d) \| `(\w+)` \| ([\w ]+) \|", TEXT, flags=re.MULTILINE)
+    assert sorted(written) == sorted({(str(status), code, messages[code]) for status, code in codes})
 
 
 # ----------------------------------------------------------------------------------------------------------------------

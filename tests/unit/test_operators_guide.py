@@ -60,6 +60,7 @@ MAY: dict[str, dict[str, str]] = {
         "ConditionCheckItem": "SHOP",
         "PutItem": "TOKEN TOKENS",
         "UpdateItem": "TOKEN TOKENS",
+        "DeleteItem": "TOKEN TOKENS",
         "Query": "TOKENS",
     },
     "shops": {

@@ -10,6 +10,7 @@ from serverless_cart import auth
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
+from serverless_cart.web import management_api
 from serverless_cart.web.response import HEADERS
 from tests.support.policies import listed, permits
 from tests.unit.test_tokens import ACCEPTED, REFUSED
@@ -90,7 +91,14 @@ def test_only_lambda_assumes_roles(role: str) -> None:
 TOKEN, SHOP = keys.token("0" * 64).pk, keys.shop("demo").pk
 PRODUCT, CART = keys.product("demo", 7).pk, keys.cart(Owner("demo", "CART#customer")).pk
 SESSION = keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk
-PARTITIONS = {"token": TOKEN, "shop": SHOP, "product": PRODUCT, "cart": CART, "session": SESSION}
+PARTITIONS = {
+    "token": TOKEN,
+    "tokens": keys.tokens("demo"),
+    "shop": SHOP,
+    "product": PRODUCT,
+    "cart": CART,
+    "session": SESSION,
+}
 ACTIONS = ("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
            "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete", "DeleteTable",
            "UpdateTable", "DescribeTable")  # fmt: skip
@@ -98,6 +106,10 @@ MAY = {
     "AuthorizerRole": {("GetItem", "token"), ("GetItem", "shop")},
     "StatsCartRole": {(action, "session") for action in ("UpdateItem", "DeleteItem", "Query", "BatchWriteItem")},
     "CartRole": {("BatchGetItem", "product"), ("GetItem", "cart"), ("UpdateItem", "cart"), ("PutItem", "cart")},
+}
+MAY["CustomerCartRole"] = {("BatchGetItem", "product"), ("GetItem", "cart")}
+MAY["CustomerTokensRole"] = {("Query", "tokens"), ("ConditionCheckItem", "shop")} | {
+    (action, name) for action in ("PutItem", "UpdateItem", "DeleteItem") for name in ("token", "tokens")
 }
 MAY["CartItemsRole"] = MAY["CartRole"] | {("BatchGetItem", "cart")}
 
@@ -129,6 +141,9 @@ def test_role_permits_what_its_function_needs(role: str) -> None:
         ("StatsCartRole", "BatchWriteItem", [SESSION, SESSION + "1"], True),
         ("StatsCartRole", "BatchWriteItem", [SESSION, CART], False),
         ("StatsCartRole", "Query", [""], False),
+        ("CustomerTokensRole", "PutItem", [SHOP], False),
+        ("CustomerTokensRole", "Query", [TOKEN], False),
+        ("CustomerCartRole", "GetItem", [TOKEN], False),
     ],
 )
 def test_one_forbidden_key_forbids_the_request(
@@ -216,11 +231,25 @@ SEARCH = dict.fromkeys(["UNAUTHORIZED", "ACCESS_DENIED", "WAF_FILTERED"], (403, 
 SEARCH |= dict.fromkeys(["THROTTLED", "QUOTA_EXCEEDED"], (429, "Too many requests"))
 SHOP_ONLY = dict.fromkeys(["UNAUTHORIZED", "ACCESS_DENIED"], (401, "authentication required"))
 SHOP_ONLY |= dict.fromkeys(["THROTTLED", "QUOTA_EXCEEDED"], (429, "too many requests"))
-ANSWERS = {"SearchApi": SAME | SEARCH, "ShopApi": SAME | SHOP_ONLY | {"WAF_FILTERED": (403, "forbidden")}}
+MANAGEMENT = {
+    **dict.fromkeys(["UNAUTHORIZED", "ACCESS_DENIED"], (401, "not_authenticated")),
+    "WAF_FILTERED": (403, "access_denied"),
+    **dict.fromkeys(["MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND", "DEFAULT_4XX"], (404, "not_found")),
+    "REQUEST_TOO_LARGE": (413, "request_too_large"),
+    **dict.fromkeys(["THROTTLED", "QUOTA_EXCEEDED"], (429, "too_many_requests")),
+    **dict.fromkeys([name for name, (status, _) in SAME.items() if status == 503], (503, "unavailable")),
+    "DEFAULT_5XX": (500, "internal_error"),
+}
+ANSWERS = {
+    "SearchApi": SAME | SEARCH,
+    "ShopApi": SAME | SHOP_ONLY | {"WAF_FILTERED": (403, "forbidden")},
+    "ManagementApi": MANAGEMENT,
+}
+MESSAGES = {**management_api.MESSAGES, "too_many_requests": "Too many requests"}
 CORS = {name: value for name, value in HEADERS.items() if name.startswith("Access-Control-")}
 
 
-def test_both_apis_are_tested() -> None:
+def test_all_apis_are_tested() -> None:
     assert set(ANSWERS) == set(APIS)
     assert all(set(answers) == set(APIS[api]["GatewayResponses"]) for api, answers in ANSWERS.items())
     assert CORS
@@ -234,14 +263,21 @@ def test_gateway_answer_is_the_contracts(api: str, kind: str) -> None:
     assert answer["StatusCode"] == status
     assert list(answer["ResponseTemplates"]) == ["application/json"]
     text = answer["ResponseTemplates"]["application/json"]
-    assert json.loads(text) == {"error": error}
+    of_pages = api != "ManagementApi"
+    assert json.loads(text) == {"error": error if of_pages else {"code": error, "message": MESSAGES[error]}}
     assert "$" not in text, "nothing of the request or the context is quoted"
-    headers = {name: value.strip("'") for name, value in answer["ResponseParameters"]["Headers"].items()}
-    assert CORS.items() <= headers.items()
+    headers = {
+        name: value.strip("'") for name, value in answer.get("ResponseParameters", {}).get("Headers", {}).items()
+    }
+    assert {name: value for name, value in headers.items() if name != "Retry-After"} == (CORS if of_pages else {})
     assert ("Retry-After" in headers) is (status in {429, 503})
 
 
-@pytest.mark.parametrize("api", APIS)
+def test_management_api_has_no_preflight() -> None:
+    assert {"Cors", "DefinitionBody", "MergeDefinitions"}.isdisjoint(APIS["ManagementApi"])
+
+
+@pytest.mark.parametrize("api", [api for api in APIS if api != "ManagementApi"])
 def test_preflight_needs_no_token(api: str) -> None:
     cors = APIS[api]["Cors"]
 
@@ -283,14 +319,18 @@ def test_there_is_one_stage() -> None:
 
     assert api["OpenApiVersion"] == "3.0.1"  # without it SAM adds an open stage
     assert api["EndpointConfiguration"] == {"Type": "REGIONAL"}
-    assert [properties["StageName"] for properties in APIS.values()] == ["live", "live"]
+    assert [properties["StageName"] for properties in APIS.values()] == ["live"] * 3
 
 
 def test_each_api_has_its_own_name() -> None:
     """API Gateway's metrics tell the APIs apart by nothing else."""
     names = {name: properties["Name"]["Fn::Sub"] for name, properties in APIS.items()}
 
-    assert names == {"SearchApi": "${AWS::StackName}-search", "ShopApi": "${AWS::StackName}-shop"}
+    assert names == {
+        "SearchApi": "${AWS::StackName}-search",
+        "ShopApi": "${AWS::StackName}-shop",
+        "ManagementApi": "${AWS::StackName}-management",
+    }
 
 
 def test_each_api_has_a_separate_throttle() -> None:
@@ -301,7 +341,7 @@ def test_each_api_has_a_separate_throttle() -> None:
         if (setting["HttpMethod"], setting["ResourcePath"]) == ("*", "/*")
     }
 
-    assert limits == {("SearchRateLimit", "SearchBurstLimit"), ("ShopRateLimit", "ShopBurstLimit")}
+    assert limits == {(f"{name}RateLimit", f"{name}BurstLimit") for name in ("Search", "Shop", "Management")}
 
 
 def test_function_times_out_before_the_gateway() -> None:

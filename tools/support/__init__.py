@@ -1,1 +1,1 @@
-"""Helpers of bench, the tests and the other tools: the template, events, sizes, figures, and clients of both APIs."""
+"""Helpers of bench, the tests and the other tools: the template, events, sizes, figures, and clients of the APIs."""

@@ -40,6 +40,13 @@ VARIANTS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "authorizer/token",
         {"token": f"token {'1' * 40}", "arn": f"{_STAGE}:f6g7h8i9j0/live/POST/api/shop/cart/items/"},
     ),
+    "authorizer/management_key": (
+        "authorizer/token",
+        {
+            "token": f"Token {'3' * 40}",
+            "arn": f"{_STAGE}:m7n8o9p0q1/live/POST/api/v2/customers/customer-1/tokens",
+        },
+    ),
     "authorizer/unknown_key": ("authorizer/token", {"token": f"Token {'f' * 40}"}),
     "stats_cart/put_base64_body": (
         "stats_cart/put",

@@ -14,6 +14,7 @@ from serverless_cart.environment import Environment
 if TYPE_CHECKING:
     from serverless_cart.dynamodb.sessions import SessionStore
     from serverless_cart.dynamodb.table import Table
+    from serverless_cart.dynamodb.token_registry import TokenRegistry
     from serverless_cart.dynamodb.tokens import TokenStore
     from serverless_cart.service.cart import CartService
     from serverless_cart.telemetry import Telemetry
@@ -40,6 +41,13 @@ def token_store(environment: Environment, telemetry: "Telemetry") -> "TokenStore
     from serverless_cart.dynamodb.tokens import TokenStore
 
     return TokenStore(_table(environment, telemetry))
+
+
+def token_registry(environment: Environment, telemetry: "Telemetry") -> "TokenRegistry":
+    """Compose the lists of tokens."""
+    from serverless_cart.dynamodb.token_registry import TokenRegistry
+
+    return TokenRegistry(_table(environment, telemetry), clock)
 
 
 def _table(environment: Environment, telemetry: "Telemetry") -> "Table":
