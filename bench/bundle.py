@@ -25,7 +25,7 @@ class Run:
     def repeat(self) -> None:
         """Run the operation again. Raises `RuntimeError` if it fails."""
         answer = self.handler(self.operation.event, functions.Context())
-        if answer.get("statusCode", 200) != 200:
+        if answer.get("statusCode", 200) >= 300:
             raise RuntimeError(f"{self.operation.title} was answered {answer}")
 
 
@@ -55,7 +55,7 @@ def _run(operation: Operation, handler: Handler, database: Replay, log: Log) -> 
     before = log.bytes
     with log.taking():
         answer = handler(operation.event, functions.Context())
-    if answer.get("statusCode", 200) != 200:
+    if answer.get("statusCode", 200) >= 300:
         raise RuntimeError(f"{operation.title} was answered {answer}")
     return Run(operation, handler, database.exchanges(), len(answer.get("body", "").encode()), log.bytes - before)
 

@@ -15,6 +15,7 @@ from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item
 from serverless_cart.dynamodb.carts import cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.token_registry import TokenRecord, record_to_items
 from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
 from tools.support.events import HASHID, NOW, SECOND, SHOP, Event, altered, load
 
@@ -68,6 +69,22 @@ def operations() -> list[Operation]:
     return [
         Operation("authorizer", "authorizer", load("authorizer/api_key_with_zone"), calls=2),
         *_session_operations(),
+        Operation(
+            "issue a token",
+            "customer_tokens",
+            load("customer_tokens/post"),
+            2,
+            rows=_tokens("customer-1", 3),
+            write_units=8,
+        ),
+        Operation(
+            "customer cart",
+            "customer_cart",
+            altered(load("customer_cart/get"), path={"customer": "peek-5"}),
+            1,
+            5,
+            _cart("peek-5", 5),
+        ),
         *(operation for size in SIZES for operation in _cart_operations(size)),
     ]
 
@@ -119,6 +136,17 @@ def _cart_operations(size: int) -> Iterator[Operation]:
     if size > 1:
         event = _of(load("cart_items/post"), f"aged-add-{size}", body=body)
         yield Operation("cart add, aged", "cart_items", event, 3, size, _cart(f"aged-add-{size}", size - 1, AGED))
+
+
+def _tokens(customer: str, count: int) -> list[Item]:
+    """Return the tokens of a customer who has signed in before."""
+    token = auth.Token("customer", SHOP, customer, expires_at=NOW // 1000 + 3600)
+    version = keys.token_version(SHOP, customer)
+    records = [TokenRecord(token, auth.digest(str(number)), "page", "0000", FRESH) for number in range(count)]
+    return [
+        {"pk": {"S": version.pk}, "sk": {"S": version.sk}, "version": {"N": str(FRESH)}},
+        *(item for record in records for item in record_to_items(record)),
+    ]
 
 
 def _of(event: Event, customer: str, **changes: Any) -> Event:  # noqa: ANN401 - JSON is anything

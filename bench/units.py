@@ -1,11 +1,13 @@
 """Calls and units of each operation, computed from item sizes and compared with the report of DynamoDB Local.
 
-DynamoDB charges for reading an absent item and DynamoDB Local does not. In all other cases the two must agree.
+DynamoDB charges for reading an absent item, and twice for each item of a transaction; DynamoDB Local does not. In all
+other cases the two must agree.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.bundle import Run
 from bench.operations import shared_rows
@@ -28,8 +30,8 @@ def measure(run: Run) -> Units:
     before = {(row["pk"]["S"], row["sk"]["S"]): row for row in (*shared_rows(), *run.operation.rows)}
     units = Units(len(run.exchanges), 0, 0)
     for call in run.exchanges:
-        counted, absent = _by_size(call, before)
-        if counted - absent != call.units:
+        counted, more = _by_size(call, before)
+        if counted - more != call.units:
             raise RuntimeError(f"{run.operation.title}: {call.operation} {counted} by size, {call.units} by the engine")
         units = Units(
             units.calls,
@@ -40,7 +42,7 @@ def measure(run: Run) -> Units:
 
 
 def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, int]:
-    """Return the units of a call, and the number of them that are for absent items."""
+    """Return the units of a call, and the number of them that DynamoDB Local does not count."""
     match call.operation:
         case "GetItem":
             return _reading([call.answer.get("Item")])
@@ -49,10 +51,9 @@ def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, 
             (found,) = call.answer["Responses"].values()
             return _reading([*found, *[None] * (len(asked["Keys"]) - len(found))])
         case "Query":
+            values = {name: value["S"] for name, value in call.parameters["ExpressionAttributeValues"].items()}
             rows = [
-                row
-                for (pk, _), row in before.items()
-                if {"S": pk} in call.parameters["ExpressionAttributeValues"].values()
+                row for (pk, sk), row in before.items() if pk == values[":pk"] and sk.startswith(values.get(":sk", ""))
             ]
             return math.ceil(sum(map(size_of, rows)) / READ_UNIT), 0
         case "UpdateItem":
@@ -63,7 +64,20 @@ def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, 
             (requests,) = call.parameters["RequestItems"].values()
             keys = [request["DeleteRequest"]["Key"] for request in requests]
             return sum(write_units(size_of(before[key["pk"]["S"], key["sk"]["S"]]), 0) for key in keys), 0
+        case "TransactWriteItems":
+            writes = [write for part in call.parameters["TransactItems"] for write in part.items()]
+            units = sum(_writing(kind, write, before) for kind, write in writes)
+            return 2 * units, units
     raise RuntimeError(f"no rule for {call.operation}")
+
+
+def _writing(kind: str, write: dict[str, Any], before: dict[tuple[str, str], Item]) -> int:
+    """Return the units of a part of a transaction, without the factor of two."""
+    key = write["Item"] if kind == "Put" else write["Key"]
+    old = before.get((key["pk"]["S"], key["sk"]["S"]), {})
+    if kind == "Update":
+        raise RuntimeError("no rule for the size of an updated item")
+    return write_units(size_of(old), size_of(write["Item"]) if kind == "Put" else 0)
 
 
 def _reading(items: Sequence[Item | None]) -> tuple[int, int]:
