@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from serverless_cart import auth
 from serverless_cart.domain.cart import Cart, CartItem, Owner
+from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.domain.session import ItemKey, Session
@@ -16,7 +17,7 @@ from serverless_cart.dynamodb.attributes import Item
 from serverless_cart.dynamodb.carts import cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.token_registry import TokenRecord, record_to_items
-from serverless_cart.dynamodb.tokens import shop_to_item, token_to_items
+from serverless_cart.dynamodb.tokens import shop_to_item, token_to_item, token_to_items
 from tools.support.events import HASHID, NOW, SECOND, SHOP, Event, altered, load
 
 SIZES: Final = (1, 5, 20, 100)
@@ -68,6 +69,7 @@ def operations() -> list[Operation]:
     """Return all operations in the order of the report."""
     return [
         Operation("authorizer", "authorizer", load("authorizer/api_key_with_zone"), calls=2),
+        Operation("guest create", "guests", load("guests/post"), calls=1, write_units=1),
         *_session_operations(),
         Operation(
             "issue a token",
@@ -134,6 +136,16 @@ def _cart_operations(size: int) -> Iterator[Operation]:
     yield Operation("cart read, aged", "cart", event, 2, size, _cart(f"aged-read-{size}", size, AGED))
 
     if size > 1:
+        half, merge = size // 2, f"merge-{size}"
+        token = auth.digest(f"{size:040}")
+        rows = [
+            token_to_item(token, auth.Token("customer", SHOP, guest_customer(token), 2**31)),
+            *_cart(merge, half),
+            *_cart(guest_customer(token), size),
+        ]
+        event = _of(load("cart_merge/post"), merge, body={"token": f"{size:040}"})
+        yield Operation("cart merge", "cart_merge", event, 3, size, rows)
+
         event = _of(load("cart_items/post"), f"aged-add-{size}", body=body)
         yield Operation("cart add, aged", "cart_items", event, 3, size, _cart(f"aged-add-{size}", size - 1, AGED))
 

@@ -5,7 +5,7 @@ other cases the two must agree.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,34 +50,38 @@ def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, 
             (asked,) = call.parameters["RequestItems"].values()
             (found,) = call.answer["Responses"].values()
             return _reading([*found, *[None] * (len(asked["Keys"]) - len(found))])
+        case "TransactWriteItems":
+            writes = [write for part in call.parameters["TransactItems"] for write in part.items()]
+            units = sum(_writing(kind, write, before) for kind, write in writes)
+            return 2 * units, units
         case "Query":
             values = {name: value["S"] for name, value in call.parameters["ExpressionAttributeValues"].items()}
             rows = [
                 row for (pk, sk), row in before.items() if pk == values[":pk"] and sk.startswith(values.get(":sk", ""))
             ]
-            return math.ceil(sum(map(size_of, rows)) / READ_UNIT), 0
+            units = math.ceil(sum(map(size_of, rows)) / READ_UNIT)
         case "UpdateItem":
             key = call.parameters["Key"]
             old = before.get((key["pk"]["S"], key["sk"]["S"]), {})
-            return write_units(size_of(old), size_of(call.answer["Attributes"])), 0
+            units = write_units(size_of(old), size_of(call.answer["Attributes"]))
+        case "PutItem":
+            units = _writing("Put", call.parameters, before)
         case "BatchWriteItem":
             (requests,) = call.parameters["RequestItems"].values()
             keys = [request["DeleteRequest"]["Key"] for request in requests]
-            return sum(write_units(size_of(before[key["pk"]["S"], key["sk"]["S"]]), 0) for key in keys), 0
-        case "TransactWriteItems":
-            writes = [write for part in call.parameters["TransactItems"] for write in part.items()]
-            units = sum(_writing(kind, write, before) for kind, write in writes)
-            return 2 * units, units
-    raise RuntimeError(f"no rule for {call.operation}")
+            units = sum(write_units(size_of(before[key["pk"]["S"], key["sk"]["S"]]), 0) for key in keys)
+        case _:
+            raise RuntimeError(f"no rule for {call.operation}")
+    return units, 0
 
 
-def _writing(kind: str, write: dict[str, Any], before: dict[tuple[str, str], Item]) -> int:
+def _writing(kind: str, write: Mapping[str, Any], before: dict[tuple[str, str], Item]) -> int:
     """Return the units of a part of a transaction, without the factor of two."""
     key = write["Item"] if kind == "Put" else write["Key"]
     old = before.get((key["pk"]["S"], key["sk"]["S"]), {})
-    if kind == "Update":
-        raise RuntimeError("no rule for the size of an updated item")
-    return write_units(size_of(old), size_of(write["Item"]) if kind == "Put" else 0)
+    # An update here only revokes a token, whose size stays within the same unit.
+    new = {"Put": write.get("Item", {}), "Update": old}.get(kind, {})
+    return write_units(size_of(old), size_of(new))
 
 
 def _reading(items: Sequence[Item | None]) -> tuple[int, int]:

@@ -72,6 +72,8 @@ PROBES: Final[Mapping[str, Probe]] = {
     "StatsCartFunction": _api("stats-cart", "PUT", "/6/{hashid}/stats/cart/{session_id}", 403, "forbidden"),
     "CartFunction": _api("cart", "GET", "/api/shop/cart", 401, "authentication required"),
     "CartItemsFunction": _api("cart-items", "POST", "/api/shop/cart/items", 401, "authentication required"),
+    "CartMergeFunction": _api("cart-merge", "POST", "/api/shop/cart/merge", 401, "authentication required"),
+    "GuestsFunction": _api("guests", "POST", "/api/shop/guests", 401, "authentication required"),
     "CustomerTokensFunction": _api(
         "customer-tokens", "POST", "/api/v2/customers/{customer}/tokens", 401, NOT_AUTHENTICATED
     ),

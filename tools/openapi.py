@@ -16,6 +16,7 @@ SHOP_BODIES: Final[tuple[type[BaseModel], ...]] = (
     shop_api.AddCartItem,
     shop_api.UpdateCartItem,
     shop_api.UpdateSelections,
+    shop_api.MergeGuest,
 )
 MANAGEMENT_BODIES: Final[tuple[type[BaseModel], ...]] = (management_api.IssueCustomerToken,)
 SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (search_api.AddSessionItem, search_api.RemoveSessionItem)

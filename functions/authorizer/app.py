@@ -6,7 +6,6 @@ refusal is a policy too, because policies are cached and exceptions are not. The
 cannot be read, and the gateway then answers 503.
 """
 
-from itertools import product
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import (
@@ -22,12 +21,13 @@ from serverless_cart.telemetry import Telemetry
 
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 # Never a wildcard in front of the path: "*/6/*" would open PATCH /api/shop/cart/items/6/ to an API key.
-MANAGEMENT = "/api/v2/*"
+MANAGEMENT = [(method, "/api/v2/*") for method in METHODS]
 """Every kind of key gets as far as the function, which answers 403 to the others: a Deny is 401 (docs/decisions.md)."""
-PATHS: dict[auth.Kind, tuple[str, ...]] = {
-    "api_key": ("/6/*", MANAGEMENT),
-    "customer": ("/api/shop/*", MANAGEMENT),
-    "management": (MANAGEMENT,),
+GUESTS = [("POST", "/api/shop/guests"), ("POST", "/api/shop/guests/")]
+ROUTES: dict[auth.Kind, list[tuple[str, str]]] = {
+    "api_key": [*((method, "/6/*") for method in METHODS), *GUESTS, *MANAGEMENT],
+    "customer": [*((method, "/api/shop/*") for method in METHODS), *MANAGEMENT],
+    "management": MANAGEMENT,
 }
 
 telemetry = Telemetry("authorizer")
@@ -70,7 +70,7 @@ def policy(request: APIGatewayAuthorizerTokenEvent, caller: str, principal: auth
     if principal is None:
         response.deny_all_routes()
     else:
-        for method, path in product(METHODS, PATHS[principal.kind]):
+        for method, path in ROUTES[principal.kind]:
             response.allow_route(method, path)
     return response.asdict()
 

@@ -9,9 +9,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 from local.stack import Stack
+from tests.support import guide
 from tools.client_packages import CHROMIUM
 from tools.support.clients import CART, ITEMS
 
@@ -91,3 +92,20 @@ def test_page_reads_cart_replay_and_refusals(page: Page, stack: Stack, token: st
     ]  # fmt: skip
     stranger = {"Authorization": "Token unknown"}
     assert fetch(page, stack.shop_url + CART, headers=stranger) == [401, {"error": "authentication required"}, []]
+
+
+def test_documented_sign_in_keeps_the_guests_cart(page: Page, stack: Stack, token: str) -> None:
+    (snippet,) = guide.blocks("js")
+    page.add_script_tag(content=snippet.replace("SHOP_URL", stack.shop_url).replace("API_KEY", stack.api_key))
+    item = {"product": stack.products[0].id, "quantity": 2}
+
+    added = page.evaluate(f"guestToken().then((guest) => call('POST', '{ITEMS}', guest, {item}))")
+    again = page.evaluate(f"guestToken().then((guest) => call('GET', '{CART}', guest))")
+    merged = page.evaluate(f"cartAfterSignIn('{token}')")
+    repeated = page.evaluate(f"cartAfterSignIn('{token}')")
+
+    assert [cart["quantity"] for cart in (added, again, merged, repeated)] == [2, 2, 2, 2]
+    assert merged["id"] == repeated["id"] != added["id"]
+    assert page.evaluate("localStorage.getItem('guest')") is None
+    with pytest.raises(Error, match="401"):
+        page.evaluate(f"call('GET', '{CART}', 'unknown')")

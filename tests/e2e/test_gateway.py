@@ -24,6 +24,8 @@ SHOP_PATHS = {
     "/api/shop/cart": {"GET", "PATCH", "DELETE"},
     "/api/shop/cart/items": {"POST"},
     "/api/shop/cart/items/7": {"GET", "PATCH", "DELETE"},
+    "/api/shop/cart/merge": {"POST"},
+    "/api/shop/guests": {"POST"},
 }
 """The methods of each path of the Shop API."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"}

@@ -18,16 +18,15 @@ from serverless_cart.clock import clock
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys, token_registry
-from serverless_cart.dynamodb.carts import DynamoDBCartStore
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.dynamodb.token_registry import TokenRegistry
-from serverless_cart.dynamodb.tokens import TokenStore, shop_to_item
-from serverless_cart.service.cart import CartService
+from serverless_cart.dynamodb.tokens import TokenStore, shop_to_item, token_to_item
+from serverless_cart.service.merge import MergeService
 from tests.support import history
 from tests.support.builders import product
-from tests.support.history_clients import ServiceClient, owner_of
+from tests.support.history_clients import MergeProbe, ServiceClient, guest_digest, owner_of
 from tests.support.reference_cart import REFUSALS
 from tools.support.events import HASHID, SHOP
 from tools.support.template import create_table
@@ -63,18 +62,24 @@ def table(client: "DynamoDBClient") -> Iterator[Table]:
     client.delete_table(TableName=NAME)
 
 
-def test_parallel_changes_are_applied_once(table: Table, seed: int, command: str) -> None:
+def test_parallel_changes_and_merges_are_applied_once(table: Table, seed: int, command: str) -> None:
     limits = history.RULES.limits
-    send = ServiceClient(CartService(DynamoDBCartStore(table, clock, limits), clock, limits))
+    probe = MergeProbe(table, clock, limits)
+    send = ServiceClient(MergeService(probe, clock, limits), probe)
+    carts = range(history.CARTS + history.GUESTS)
+    for guest in carts[history.CARTS :]:
+        token = Token("customer", *owner_of(guest), clock() // 1000 + 3_600)
+        table.write_many([{"PutRequest": {"Item": token_to_item(guest_digest(guest), token)}}])
 
-    events = history.play(history.operations(seed, COUNT), lambda: send)
+    events = history.play(history.operations(seed, COUNT, guests=history.GUESTS), lambda: send)
 
-    remaining = {cart: send(history.Operation(cart, "read"), None) for cart in range(history.CARTS)}
+    remaining = {cart: send(history.Operation(cart, "read"), None) for cart in carts}
     outcomes = history.check(events, remaining)
     assert len(events) == COUNT
     assert outcomes.keys() == {"done", "replay", *REFUSALS.values()} - {"invalid product"}
-    for cart in range(history.CARTS):
-        row = table.get(keys.cart(owner_of(history.Operation(cart, "read"))))
+    assert sum(event.answer.guest_version is not None for event in events) > COUNT // 256
+    for cart in carts:
+        row = table.get(keys.cart(owner_of(cart)))
         assert row
         history.assert_whole(row)
     history.record_outcomes(command, f"DynamoDB Local, by {history.CLIENTS} clients", events, outcomes, seed)

@@ -21,6 +21,8 @@ STAGES = {
     "management_key": "arn:aws:execute-api:eu-west-1:123456789012:m7n8o9p0q1/live",
 }
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
+CARTS = [f"{method}/api/shop/*" for method in METHODS]
+GUESTS = ["POST/api/shop/guests", "POST/api/shop/guests/"]
 
 
 def statement(answer: dict[str, Any]) -> dict[str, Any]:
@@ -35,23 +37,24 @@ def is_denied(answer: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "paths", "kind", "customer"),
+    ("name", "routes", "kind", "customer"),
     [
-        ("token", ["6/*"], "api_key", ""),
-        ("customer_token", ["api/shop/*"], "customer", OWNER.customer),
-        ("lower_case_scheme", ["api/shop/*"], "customer", OWNER.customer),
+        ("token", [*(f"{method}/6/*" for method in METHODS), *GUESTS], "api_key", ""),
+        ("customer_token", CARTS, "customer", OWNER.customer),
+        ("lower_case_scheme", CARTS, "customer", OWNER.customer),
         ("management_key", [], "management", ""),
     ],
 )
-def test_token_opens_its_api_on_every_method(
-    shop: Bundle, name: str, paths: list[str], kind: auth.Kind, customer: str
+def test_token_opens_the_routes_of_its_kind(
+    shop: Bundle, name: str, routes: list[str], kind: auth.Kind, customer: str
 ) -> None:
     """And the Management API, whose functions answer 403 to other kinds."""
     answer = shop.authorize(load(f"authorizer/{name}"))
 
     assert statement(answer)["Effect"] == "Allow"
+    management = [f"{method}/api/v2/*" for method in METHODS]
     assert sorted(statement(answer)["Resource"]) == sorted(
-        f"{STAGES[name]}/{method}/{path}" for method in METHODS for path in [*paths, "api/v2/*"]
+        f"{STAGES[name]}/{route}" for route in [*routes, *management]
     )
     assert Principal.from_context(answer["context"]) == Principal(
         kind=kind,

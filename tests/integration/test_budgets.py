@@ -119,6 +119,8 @@ out.flush()
         ("cart", "get", 200),
         ("cart_items", "post", 400),
         ("cart_items", "patch", 404),
+        ("cart_merge", "post", 400),
+        ("guests", "post", 201),
         ("customer_tokens", "post", 201),
         ("customer_cart", "get", 200),
     ],

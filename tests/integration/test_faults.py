@@ -14,11 +14,13 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.retries.quota import RetryQuota
 
-from serverless_cart.auth import Token
+from serverless_cart.auth import Token, digest
+from serverless_cart.domain.guests import guest_customer
 from serverless_cart.dynamodb import token_registry
 from serverless_cart.dynamodb.client import CONNECT_TIMEOUT
 from serverless_cart.dynamodb.table import ATTEMPTS, Table
 from serverless_cart.dynamodb.token_registry import TokenRegistry
+from serverless_cart.dynamodb.tokens import token_to_item
 from serverless_cart.service.errors import Unavailable
 from tests.support import cart_requests as customer
 from tests.support.builders import product
@@ -187,6 +189,15 @@ def with_many_items(bundle: Bundle) -> None:
     bundle.put(*({**one, "sk": {"S": f"CART#{number}"}} for number in range(29)))
 
 
+def with_guest(bundle: Bundle) -> None:
+    """Give a guest, and then the customer, a cart with aged prices."""
+    guest = guest_customer(digest("2" * 40))
+    bundle.put(token_to_item(digest("2" * 40), Token("customer", SHOP, guest, bundle.clock() // 1000 + 86_400)))
+    bundle.sell(product(9))
+    bundle.send("cart_items", altered(load("cart_items/post"), body={"product": 9}, authorizer={"customer": guest}))
+    aged(bundle)
+
+
 CASES: Final = {
     "read": Case(customer.read, aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
     "add first": Case(CHANGES["add"], nothing, ["BatchGetItem", "UpdateItem"]),
@@ -199,6 +210,11 @@ CASES: Final = {
     "select after expiry": Case(CHANGES["select"], expired, ["GetItem", "PutItem"]),
     "clear": Case(CHANGES["clear"], aged, ["GetItem", "UpdateItem"]),
 }
+MERGE: Final = Case(
+    lambda bundle, headers=None: bundle.send("cart_merge", altered(load("cart_merge/post"), headers=headers or {})),
+    with_guest,
+    ["BatchGetItem", "BatchGetItem", "TransactWriteItems"],
+)
 EVENTS: Final = {
     "put": Case(lambda bundle: event(bundle, "put"), with_item, ["UpdateItem"]),
     "put after expiry": Case(lambda bundle: event(bundle, "put"), with_expired_item, ["UpdateItem"] * 2),
@@ -389,6 +405,23 @@ def test_cart_request_is_applied_once_or_not_at_all(
                 fault_name
             )
             assert trial.rows() == trial.after, fault_name
+
+
+@pytest.mark.parametrize("key", ["", "k"])
+def test_merge_is_applied_once_or_not_at_all(
+    shop: Bundle, injections: Injections, waits: list[float], measured: list[float], key: str
+) -> None:
+    trial = Trial(shop, MERGE, {"Idempotency-Key": key} if key else None)
+
+    for struck in trial.meet(injections, waits, measured):
+        if struck.attempts < ATTEMPTS:
+            assert (struck.answer.status, struck.answer.body) == (200, trial.sound.body), struck.name
+        else:
+            assert unavailable(struck.answer), struck.name
+            assert trial.rows() in (trial.before, trial.after), struck.name
+        again = trial.send()
+        assert (again.status, again.body["items"]) == (200, trial.sound.body["items"]), struck.name
+        assert trial.rows() == trial.after, struck.name
 
 
 @pytest.mark.parametrize("name", EVENTS)

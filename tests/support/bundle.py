@@ -35,7 +35,10 @@ from tools.support.template import create_table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FUNCTIONS = ("authorizer", "stats_cart", "cart", "cart_items", "customer_tokens", "customer_cart")
+FUNCTIONS = (
+    *("authorizer", "stats_cart", "cart", "cart_items", "cart_merge", "guests"),
+    *("customer_tokens", "customer_cart"),
+)
 TABLE = "table"
 NOWHERE = "http://nowhere.invalid/"
 """An address without an engine."""

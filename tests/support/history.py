@@ -3,16 +3,18 @@
 Every acknowledged change has a version of its cart, and versions never repeat: they put the changes in one order.
 Applied in that order to the reference, each must lead to the recorded answer, and all to the cart that remains. The
 version of a change is newer than all that were answered before it was sent; and a request that changes nothing (a
-read, a replay, a refusal) must be right on a version of the time in which it was sent.
+read, a replay, a refusal) must be right on a version of the time in which it was sent. A merge that moves something has
+the next version of two carts, so the orders of all carts must fit together.
 """
 
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from typing import Any, Final, Literal
 
 from serverless_cart.domain import limits
@@ -28,13 +30,17 @@ from tools.support.figures import record
 
 CLIENTS: Final = 32
 CARTS: Final = 4
+GUESTS: Final = 2
+"""Carts of guests, which follow those of customers in a history with merges."""
+MERGES: Final = 16
+"""Weight of merges in such a history."""
 ITEMS: Final = 4
 """Distinct items of a cart in these histories: fewer than there are products."""
 STOCK: Final[Mapping[int, int | None]] = {1: None, 2: 6, 3: 3, 4: None, 5: 6, 6: 1, 7: None, 8: 9}
 """The stock of each product."""
 RULES: Final = Rules(Limits(cart_items=ITEMS))
 
-Kind = Literal["add", "revise", "annotate", "remove", "select", "clear", "read"]
+Kind = Literal["add", "revise", "annotate", "remove", "select", "clear", "read", "merge"]
 On = Literal["any", "seen", "stale"]
 ON: Final[Sequence[On]] = ("any", "seen", "stale")
 WEIGHTS: Final[Mapping[Kind, int]] = {
@@ -54,6 +60,7 @@ class Operation:
     address: int | None = None
     key: str = ""
     on: On = "any"
+    guest: int = 0
 
     @property
     def request(self) -> Request:
@@ -88,12 +95,15 @@ class Contents:
 class Answer:
     """A client's answer; ``outcome`` is ``done``, ``replay`` or the contract's error.
 
-    A refusal has no contents, and a version only if it is 412.
+    A refusal has no contents, and a version only if it is 412. ``changed`` tells whether a merge has written the cart;
+    ``guest_version`` is the new version of the guest's cart if something has moved.
     """
 
     outcome: str
     version: int | None = None
     contents: Contents | None = None
+    changed: bool = True
+    guest_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,19 +126,20 @@ class HistoryError(AssertionError):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def operations(seed: int, count: int, clients: int = CLIENTS) -> list[list[Operation]]:
-    """Return each client's operations, ``count`` in total, the same for the same seed."""
+def operations(seed: int, count: int, clients: int = CLIENTS, guests: int = 0) -> list[list[Operation]]:
+    """Return each client's operations, ``count`` in total, the same for the same seed; merges only with guests."""
+    weights = {**WEIGHTS, "merge": MERGES} if guests else WEIGHTS
     chance = random.Random(seed)  # noqa: S311 - it picks cases, not keys
-    changes: dict[Kind, int] = {kind: weight for kind, weight in WEIGHTS.items() if kind != "read"}
+    changes: dict[Kind, int] = {kind: weight for kind, weight in weights.items() if kind != "read"}
     keyed = {
         cart: [
             replace(_operation(chance, cart, changes), key=f"key-{cart}-{n}") for n in range(limits.IDEMPOTENCY_RECORDS)
         ]
-        for cart in range(CARTS)
+        for cart in range(CARTS + guests)
     }
     made: list[list[Operation]] = [[] for _ in range(clients)]
     for number in range(count):
-        operation = _operation(chance, chance.randrange(CARTS), WEIGHTS)
+        operation = _operation(chance, chance.randrange(CARTS + guests), weights)
         if operation.kind != "read":
             if chance.random() < 0.35:
                 known = chance.choice(keyed[operation.cart])
@@ -140,7 +151,8 @@ def operations(seed: int, count: int, clients: int = CLIENTS) -> list[list[Opera
 
 def _operation(chance: random.Random, cart: int, weights: Mapping[Kind, int]) -> Operation:
     """Choose an operation without a key, on any version."""
-    kind = chance.choices(list(weights), list(weights.values()))[0]
+    kinds = [kind for kind in weights if kind != "merge" or cart < CARTS]
+    kind = chance.choices(kinds, [weights[kind] for kind in kinds])[0]
     id_, notes = chance.choice(list(STOCK)), f"note {chance.randrange(100)}"
     match kind:
         case "add":
@@ -149,12 +161,12 @@ def _operation(chance: random.Random, cart: int, weights: Mapping[Kind, int]) ->
             return Operation(cart, kind, id_, chance.randint(1, 8))
         case "annotate":
             return Operation(cart, kind, id_, notes=notes)
-        case "remove":
-            return Operation(cart, kind, id_)
         case "select":
             return Operation(cart, kind, address=chance.randrange(1, 100))
+        case "merge":
+            return Operation(cart, kind, guest=CARTS + chance.randrange(GUESTS))
         case _:
-            return Operation(cart, kind)
+            return Operation(cart, kind, id_ if kind == "remove" else 0)
 
 
 def play(
@@ -168,7 +180,7 @@ def play(
     start = threading.Barrier(len(clients))
 
     def run(mine: Sequence[Operation]) -> list[Event]:
-        send, seen, events = client(), dict.fromkeys(range(CARTS), 0), []
+        send, seen, events = client(), dict.fromkeys(range(CARTS + GUESTS), 0), []
         start.wait()
         for operation in mine:
             version = {"any": None, "seen": seen[operation.cart], "stale": seen[operation.cart] - 1}[operation.on]
@@ -200,42 +212,104 @@ def after(cart: Cart, operation: Operation, version: int) -> Cart:
     return replace(RULES.after(cart, operation.request, NOW, operation.preconditions(None).key, read), version=version)
 
 
+def merges(cart: Cart, guest: Cart, operation: Operation, version: int) -> list[tuple[Cart, Cart]]:
+    """Return both carts after a merge that gives the customer's this version, for each order of the guest's items.
+
+    The order in which they were added is that of the clients' clocks, which a history does not have.
+    """
+    products = {id_: product(id_, stock=stock) for id_, stock in STOCK.items()}
+    kept = RULES.after(cart, Request("select"), NOW, operation.preconditions(None).key, {})
+    orders = [replace(guest, items=dict(order)) for order in permutations(guest.items.items())]
+    return [
+        (replace(kept, version=version, items=items), replace(guest, version=guest.version + 1, items=left))
+        for items, left in (RULES.merged(cart, ordered, products) for ordered in orders)
+    ]
+
+
 def check(history: Iterable[Event], remaining: Mapping[int, Answer]) -> Counter[str]:
     """Compare a history, and the carts that it leaves as a read shows them, with the reference.
 
     Return the number of answers by outcome. Raises `HistoryError`.
     """
     history = list(history)
-    for cart in range(CARTS):
-        _check_cart([event for event in history if event.operation.cart == cart], remaining[cart])
+    changes = {cart: sorted(_changes(history, cart), key=lambda change: change[0]) for cart in remaining}
+    carts = _in_one_order(changes)
+    for event in history:
+        _check_time(event, changes, carts)
+    for cart, answer in remaining.items():
+        last = carts[cart][max(carts[cart])]
+        if (answer.version, answer.contents) != (last.version, Contents.of(last)):
+            raise HistoryError(f"{answer} remains, and must be {last}")
     return Counter(event.answer.outcome for event in history)
 
 
-def _check_cart(events: Sequence[Event], remaining: Answer) -> None:
-    changes = sorted(filter(_is_change, events), key=_version)
-    cart = Cart()
-    carts = {0: cart}
-    for event in changes:
-        version = _version(event)
-        if version in carts:
-            raise HistoryError(f"version {version} was given twice, the second time to {event}")
-        if cart.version and version != cart.version + 1:
-            raise HistoryError(f"a change between {cart.version} and {version} was not answered")
-        outcome = expected(cart, event.operation, event.version)
-        if outcome != "done":
-            raise HistoryError(f"{event} was done, and must be refused: {outcome}")
-        cart = carts[version] = after(cart, event.operation, version)
-        _check_bounds(cart)
-        if event.answer.contents != Contents.of(cart):
-            raise HistoryError(f"{event} must have answered {Contents.of(cart)}")
-    for event in events:
-        _check_time(event, changes, carts)
-    if (remaining.version, remaining.contents) != (cart.version, Contents.of(cart)):
-        raise HistoryError(f"{remaining} remains, and must be {cart}")
+Change = tuple[int, Event]
+"""A version of a cart, and what led to it."""
+Versions = Mapping[int, Mapping[int, Cart]]
+"""Each cart at each of its versions."""
+
+
+def _changes(history: Iterable[Event], cart: int) -> Iterator[Change]:
+    for event in history:
+        if event.operation.cart == cart and _is_change(event):
+            yield _version(event), event
+        if event.operation.guest == cart and event.answer.guest_version is not None:
+            yield event.answer.guest_version, event
+
+
+def _in_one_order(changes: Mapping[int, Sequence[Change]]) -> dict[int, dict[int, Cart]]:
+    """Apply the changes of all carts, each when it is the next one of its carts."""
+    carts = {cart: {0: Cart()} for cart in changes}
+    pending = {cart: list(reversed(mine)) for cart, mine in changes.items()}
+    while waiting := [mine[-1][1] for mine in pending.values() if mine]:
+        ready = [
+            event for event in waiting if all(pending[cart] and pending[cart][-1][1] is event for cart in _of(event))
+        ]
+        if not ready:
+            raise HistoryError(f"no order of the merges fits: {waiting}")
+        versions = {cart: pending[cart].pop()[0] for cart in _of(ready[0])}
+        for cart, now in _apply(ready[0], carts).items():
+            if versions[cart] in carts[cart]:
+                raise HistoryError(f"version {versions[cart]} was given twice, the second time to {ready[0]}")
+            carts[cart][versions[cart]] = now
+            _check_bounds(now)
+    return carts
+
+
+def _of(event: Event) -> set[int]:
+    """Return the carts that an event has changed."""
+    operation = event.operation
+    return {operation.cart} | ({operation.guest} if event.answer.guest_version is not None else set())
+
+
+def _apply(event: Event, carts: Versions) -> dict[int, Cart]:
+    """Return the carts that a change leads to. Raises `HistoryError` if it is wrong on the carts as they are."""
+    operation, version = event.operation, _version(event)
+    cart = carts[operation.cart][max(carts[operation.cart])]
+    if cart.version and version > cart.version + 1:
+        raise HistoryError(f"a change between {cart.version} and {version} was not answered: {event}")
+    outcome = expected(cart, operation, event.version)
+    if outcome != "done":
+        raise HistoryError(f"{event} was done, and must be refused: {outcome}")
+    if operation.kind != "merge":
+        now = {operation.cart: after(cart, operation, version)}
+    elif event.answer.guest_version is None:
+        now = {operation.cart: merges(cart, Cart(), operation, version)[0][0]}
+    else:
+        guest = carts[operation.guest][max(carts[operation.guest])]
+        possible = merges(cart, guest, operation, version)
+        both = next((it for it in possible if Contents.of(it[0]) == event.answer.contents), possible[0])
+        if both[1].items == guest.items:
+            raise HistoryError(f"{event} has moved something, and must move nothing of {Contents.of(guest)}")
+        now = {operation.cart: both[0], operation.guest: both[1]}
+    if event.answer.contents != Contents.of(now[operation.cart]):
+        raise HistoryError(f"{event} must have answered {Contents.of(now[operation.cart])}")
+    return now
 
 
 def _is_change(event: Event) -> bool:
-    return event.answer.outcome == "done" and event.operation.kind != "read" and event.answer.version != 0
+    answer = event.answer
+    return answer.outcome == "done" and event.operation.kind != "read" and answer.version != 0 and answer.changed
 
 
 def _version(event: Event) -> int:
@@ -254,26 +328,55 @@ def _check_bounds(cart: Cart) -> None:
             raise HistoryError(f"{cart} holds {item.quantity} of product {id_}")
 
 
-def _check_time(event: Event, changes: Sequence[Event], carts: Mapping[int, Cart]) -> None:
+def _check_time(event: Event, changes: Mapping[int, Sequence[Change]], carts: Versions) -> None:
     """Check that an answer is right on a version that the cart had while the client waited for it."""
-    first = max((_version(other) for other in changes if other.ended < event.began), default=0)
-    last = max((_version(other) for other in changes if other.began <= event.ended), default=0)
+    first, last = _time(event, changes[event.operation.cart])
     answer = event.answer
+    if answer.guest_version is not None and answer.guest_version <= _time(event, changes[event.operation.guest])[0]:
+        raise HistoryError(f"{event} was sent when version {answer.guest_version} was answered already")
+    guests = [Cart()]
+    if event.operation.kind == "merge":
+        of_guest = _time(event, changes[event.operation.guest])
+        guests = [it for version, it in carts[event.operation.guest].items() if of_guest[0] <= version <= of_guest[1]]
+    mine = carts[event.operation.cart]
     if _is_change(event):
         if _version(event) <= first:
             raise HistoryError(f"{event} was sent when version {first} was answered already")
+        before = mine.get(_version(event) - 1, Cart())
+        if (
+            event.operation.kind == "merge"
+            and answer.guest_version is None
+            and not _may_move_nothing(event, before, guests)
+        ):
+            raise HistoryError(f"{event} has moved nothing, and must have moved some of {guests}")
         return
     if answer.version is not None and not first <= answer.version <= last:
         raise HistoryError(f"{event} has a version that was not from {first} to {last}")
-    versions = [version for version in carts if first <= version <= last and answer.version in {None, version}]
-    if not any(_is_right(event, carts[version]) for version in versions):
-        raise HistoryError(f"{event} is right on no version from {first} to {last}: {[carts[v] for v in versions]}")
+    versions = [version for version in mine if first <= version <= last and answer.version in {None, version}]
+    if not any(_is_right(event, mine[version], guests) for version in versions):
+        raise HistoryError(f"{event} is right on no version from {first} to {last}: {[mine[v] for v in versions]}")
 
 
-def _is_right(event: Event, cart: Cart) -> bool:
+def _may_move_nothing(event: Event, cart: Cart, guests: Sequence[Cart]) -> bool:
+    """Return whether a merge may find nothing to move in one of these carts of its guest."""
+    return any(merges(cart, guest, event.operation, 0)[0][1].items == guest.items for guest in guests)
+
+
+def _time(event: Event, changes: Sequence[Change]) -> tuple[int, int]:
+    """Return the first and the last version that a cart had while a client waited for an answer."""
+    first = max((version for version, other in changes if other.ended < event.began), default=0)
+    return first, max((version for version, other in changes if other.began <= event.ended), default=0)
+
+
+def _is_right(event: Event, cart: Cart, guests: Sequence[Cart]) -> bool:
     """Return whether an answer that changes nothing is right on a version."""
-    outcome = expected(cart, event.operation, event.version)
-    if outcome != event.answer.outcome or (outcome == "done" and RULES.changes(cart, event.operation.request)):
+    outcome, operation = expected(cart, event.operation, event.version), event.operation
+    if outcome != event.answer.outcome:
+        return False
+    if outcome == "done" and operation.kind == "merge":
+        if operation.key or not _may_move_nothing(event, cart, guests):
+            return False
+    elif outcome == "done" and RULES.changes(cart, operation.request):
         return False
     contents = Contents.of(cart) if outcome in {"done", "replay"} else None
     return event.answer.contents == contents

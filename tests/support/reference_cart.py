@@ -48,7 +48,7 @@ class Clock:
         return self.now
 
 
-Kind = Literal["read", "add", "update", "remove", "select", "clear"]
+Kind = Literal["read", "add", "update", "remove", "select", "clear", "merge"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ class Request:
                 return carts.clear(owner, preconditions)
             case "read":
                 return Outcome(carts.read(owner))
+            case "merge":
+                raise TypeError("a merge names a guest")
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,20 @@ class Rules:
             items={it.product_id: shown_as(it, stored.get(it.product_id, it)) for it in ordered},
             idempotency_records=records,
         )
+
+    def merged(
+        self, cart: Cart, guest: Cart, products: Mapping[int, Product]
+    ) -> tuple[dict[int, CartItem], dict[int, CartItem]]:
+        """Return the items of both carts after a merge: each piece moves that could be added by itself."""
+        items, left = dict(cart.items), dict(guest.items)
+        for id_, item in guest.items.items():
+            pieces = item.quantity
+            while pieces and not self.lacks_room(Cart(items=items), Request("add", id_, 1), products[id_]):
+                own = items.get(id_, item._replace(quantity=0))
+                items[id_] = own._replace(quantity=own.quantity + 1, notes=own.notes or item.notes)
+                pieces -= 1
+            left[id_] = item._replace(quantity=pieces)
+        return items, {id_: it for id_, it in left.items() if it.quantity}
 
     def showing(self, item: CartItem, product: Product) -> tuple[Price, Price | None]:
         """Return the price that a customer has been shown after an answer, and the one before a change of it.

@@ -22,7 +22,16 @@ FUNCTIONS = sorted(file.parent.name for file in (ROOT / "functions").glob("*/app
 
 def test_every_part_has_sources() -> None:
     assert {file.parent.name for file in SOURCES} == {"serverless_cart", "domain", "service", "dynamodb", "web"}
-    assert FUNCTIONS == ["authorizer", "cart", "cart_items", "customer_cart", "customer_tokens", "stats_cart"]
+    assert FUNCTIONS == [
+        "authorizer",
+        "cart",
+        "cart_items",
+        "cart_merge",
+        "customer_cart",
+        "customer_tokens",
+        "guests",
+        "stats_cart",
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -157,6 +166,8 @@ MODULES = {
     "stats_cart": 250,
     "cart": 250,
     "cart_items": 250,
+    "cart_merge": 260,  # also tokens and guests
+    "guests": 250,
     "customer_cart": 250,
     "customer_tokens": 250,
 }

@@ -251,6 +251,23 @@ def test_items_are_read_100_a_call(table: Table, wire: Wire, count: int, sizes: 
     assert list(found) == many(min(count, 1))
 
 
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize(("conflicts", "attempts"), [(1, 2), (ATTEMPTS, ATTEMPTS)])
+def test_write_that_meets_a_transaction_is_sent_again(
+    table: Table, wire: Wire, operation: str, conflicts: int, attempts: int
+) -> None:
+    conflict = (400, {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"})
+    wire.answers = [*[conflict] * conflicts, (200, {"Attributes": {}})]
+
+    if conflicts < ATTEMPTS:
+        WRITES[operation](table)
+    else:
+        with pytest.raises(Unavailable):
+            WRITES[operation](table)
+    assert wire.attempts == [operation] * attempts
+    assert wire.waits
+
+
 def test_unprocessed_keys_are_read_again(table: Table, wire: Wire) -> None:
     one, two = many(2)
     wire.answers = [

@@ -111,6 +111,12 @@ MAY["CustomerCartRole"] = {("BatchGetItem", "product"), ("GetItem", "cart")}
 MAY["CustomerTokensRole"] = {("Query", "tokens"), ("ConditionCheckItem", "shop")} | {
     (action, name) for action in ("PutItem", "UpdateItem", "DeleteItem") for name in ("token", "tokens")
 }
+MAY["GuestsRole"] = {("PutItem", "token")}
+MAY["CartMergeRole"] = {
+    *(("BatchGetItem", name) for name in ("token", "cart", "product")),
+    *((action, "cart") for action in ("PutItem", "UpdateItem", "ConditionCheckItem")),
+    ("UpdateItem", "token"),
+}
 MAY["CartItemsRole"] = MAY["CartRole"] | {("BatchGetItem", "cart")}
 
 

@@ -80,6 +80,8 @@ class Reply:
 
 CART: Final = "/api/shop/cart"
 ITEMS: Final = "/api/shop/cart/items"
+MERGE: Final = "/api/shop/cart/merge"
+GUESTS: Final = "/api/shop/guests"
 
 
 class Http:
@@ -220,6 +222,10 @@ class Customer:
     def remove(self, item: object, *, headers: Mapping[str, str] | None = None) -> Reply:
         """Remove an item, by its id."""
         return self.send("DELETE", f"{ITEMS}/{item}", headers=headers)
+
+    def merge(self, guest: object, *, headers: Mapping[str, str] | None = None) -> Reply:
+        """Move a guest's items into the cart, by the guest's token."""
+        return self.send("POST", MERGE, json={"token": guest}, headers=headers)
 
 
 TOKENS: Final = "/api/v2/customers/{customer}/tokens"

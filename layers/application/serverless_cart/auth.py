@@ -12,7 +12,10 @@ Kind = Literal["api_key", "customer", "management"]
 
 _KINDS: Final[dict[str, Kind]] = {"api_key": "api_key", "customer": "customer", "management": "management"}
 
-HEADER: Final = re.compile(r"[Tt][Oo][Kk][Ee][Nn] (?:(?:eu1|us1|ap1)-)?([0-9a-f]{40})")
+KEY_LENGTH: Final = 40
+"""Characters of a key without its zone."""
+KEY: Final = re.compile(rf"(?:(?:eu1|us1|ap1)-)?([0-9a-f]{{{KEY_LENGTH}}})")
+HEADER: Final = re.compile(rf"[Tt][Oo][Kk][Ee][Nn] {KEY.pattern}")
 """A well-formed ``Authorization`` header; template.yaml gives the gateway the same expression."""
 
 

@@ -12,11 +12,13 @@ from serverless_cart.dynamodb.client import connect
 from serverless_cart.environment import Environment
 
 if TYPE_CHECKING:
+    from serverless_cart.dynamodb.guests import GuestStore
     from serverless_cart.dynamodb.sessions import SessionStore
     from serverless_cart.dynamodb.table import Table
     from serverless_cart.dynamodb.token_registry import TokenRegistry
     from serverless_cart.dynamodb.tokens import TokenStore
     from serverless_cart.service.cart import CartService
+    from serverless_cart.service.merge import MergeService
     from serverless_cart.telemetry import Telemetry
 
 
@@ -27,6 +29,22 @@ def cart_service(environment: Environment, telemetry: "Telemetry") -> "CartServi
 
     limits = environment.limits
     return CartService(DynamoDBCartStore(_table(environment, telemetry), clock, limits), clock, limits)
+
+
+def guest_store(environment: Environment, telemetry: "Telemetry") -> "GuestStore":
+    """Compose the store of guests."""
+    from serverless_cart.dynamodb.guests import GuestStore
+
+    return GuestStore(_table(environment, telemetry), clock)
+
+
+def merge_service(environment: Environment, telemetry: "Telemetry") -> "MergeService":
+    """Compose the service that merges guests' carts."""
+    from serverless_cart.dynamodb.merge import DynamoDBMergeStore
+    from serverless_cart.service.merge import MergeService
+
+    limits = environment.limits
+    return MergeService(DynamoDBMergeStore(_table(environment, telemetry), clock, limits), clock, limits)
 
 
 def session_store(environment: Environment, telemetry: "Telemetry") -> "SessionStore":

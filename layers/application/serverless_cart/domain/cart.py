@@ -152,7 +152,7 @@ def _stock_left(stock: int, held: int) -> str:
 class CartWarning(NamedTuple):
     """A warning about an item (contract: Warnings)."""
 
-    code: Literal["price_changed", "unavailable", "insufficient_stock"]
+    code: Literal["price_changed", "unavailable", "insufficient_stock", "not_merged"]
     product_id: int
     message: str
 

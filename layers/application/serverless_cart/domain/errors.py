@@ -31,5 +31,9 @@ class ItemNotFound(Refusal):
     """There is no such item in this customer's cart."""
 
 
+class NotAGuest(Refusal):
+    """The token is not that of another customer who is a guest of this shop."""
+
+
 class IdempotencyKeyReused(Refusal):
     """The idempotency key belongs to another request."""

@@ -96,7 +96,7 @@ class DynamoDBCartStore(CartStore):
         product = snapshot.product
         if cart.replaces_expired:
             new = _new_item(snapshot, addition, change)
-            return self._replace_expired(owner, replace(_new_cart(change), items={product.id: new}), change)
+            return self._replace_expired(owner, replace(new_cart(change), items={product.id: new}), change)
         write = Expression()
         self._require_room(write, product, addition.quantity)
         write.add(f"qty#{product.id}", number(addition.quantity))
@@ -110,8 +110,8 @@ class DynamoDBCartStore(CartStore):
         elif stored and not snapshot.replaces(stored.snapshot, self._limits.snapshot_reuse):
             write.require_present(f"snap#{product.id}")
         else:
-            write.require_absent_or(f"snap#{product.id}", "<=", _snapshot_value(item))
-            write.set(f"snap#{product.id}", _snapshot_value(item))
+            write.require_absent_or(f"snap#{product.id}", "<=", snapshot_value(item))
+            write.set(f"snap#{product.id}", snapshot_value(item))
 
         if addition.notes is not None:
             write.set(f"notes#{product.id}", text(addition.notes))
@@ -141,7 +141,7 @@ class DynamoDBCartStore(CartStore):
     def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
         """Select with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
         if cart.replaces_expired:
-            new = replace(_new_cart(change), selections=Selections()._replace(**selections))
+            new = replace(new_cart(change), selections=Selections()._replace(**selections))
             return self._replace_expired(owner, new, change)
         write = Expression()
         for name, selected in selections.items():
@@ -235,7 +235,7 @@ def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = CONTRACT_LI
             item[name] = number(selected)
     for product_id, cart_item in cart.items.items():
         item[f"qty#{product_id}"] = number(cart_item.quantity)
-        item[f"snap#{product_id}"] = _snapshot_value(cart_item)
+        item[f"snap#{product_id}"] = snapshot_value(cart_item)
         item[f"added#{product_id}"] = number(cart_item.added_at)
         item[f"updated#{product_id}"] = number(cart_item.updated_at)
         if cart_item.notes:
@@ -291,7 +291,7 @@ def _read_items(item: Item, products: Sequence[str]) -> list[CartItem]:
     return items
 
 
-def _snapshot_value(item: CartItem) -> dict[str, str]:
+def snapshot_value(item: CartItem) -> dict[str, str]:
     """Write an item's snapshot: 13 digits of milliseconds, which compare as text until the year 2286, then JSON.
 
     The prices that were shown follow only if they differ from the snapshot's or if a change of them was reported.
@@ -307,8 +307,8 @@ def _snapshot_value(item: CartItem) -> dict[str, str]:
 
 def _store_snapshot(write: Expression, item: CartItem, stored: CartItem) -> None:
     """Store an item's snapshot and shown prices, if they are as they were read."""
-    write.require_equal(f"snap#{item.product_id}", _snapshot_value(stored))
-    write.set(f"snap#{item.product_id}", _snapshot_value(item))
+    write.require_equal(f"snap#{item.product_id}", snapshot_value(stored))
+    write.set(f"snap#{item.product_id}", snapshot_value(item))
 
 
 def _same_report(item: CartItem, other: CartItem) -> bool:
@@ -338,13 +338,13 @@ def _without_refresh(change: Change, product_id: int) -> Change:
     return replace(change, refreshed=refreshed)
 
 
-def _new_cart(change: Change) -> Cart:
+def new_cart(change: Change) -> Cart:
     """Return the cart that a change starts with if there is none."""
-    records = _records_after(Cart(), change)
+    records = records_after(Cart(), change)
     return Cart(version=change.at + 1, created_at=change.at, updated_at=change.at, idempotency_records=records)
 
 
-def _records_after(cart: Cart, change: Change) -> dict[str, IdempotencyRecord]:
+def records_after(cart: Cart, change: Change) -> dict[str, IdempotencyRecord]:
     """Return the idempotency records that a cart keeps after a change."""
     active = cart.active_idempotency_records(change.at)
     if change.key is None:
@@ -362,7 +362,7 @@ def _record_key(write: Expression, cart: Cart, key: IdempotencyKey, change: Chan
         write.require_equal(attribute, _record_value(outdated))
     else:
         write.require_absent(attribute)
-    kept = _records_after(cart, change)
+    kept = records_after(cart, change)
     write.set(attribute, _record_value(kept[key.digest]))
     # Parallel requests may leave more records than a cart keeps; one expression cannot remove any number of them.
     surplus = [digest for digest in cart.idempotency_records if digest not in kept]

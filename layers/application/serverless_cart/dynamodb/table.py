@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -49,6 +49,10 @@ class ConditionFailed(Exception):
         """Keep the item out of the exception's text, which might be logged."""
         super().__init__()
         self.item = item
+
+
+class _TransactionConflict(Exception):
+    """A transaction was changing the item at that moment, so the write was refused."""
 
 
 class TransactionRefused(Exception):
@@ -121,35 +125,25 @@ class Table:
 
         Raises `ConditionFailed`, with the item as it was.
         """
-        with self._call("UpdateItem"):
-            answer = self._client.update_item(
-                TableName=self._name,
-                Key=key_attributes(key),
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **expression.update(),
-            )
-        return answer["Attributes"]
+        parameters = {"Key": key_attributes(key), "ReturnValues": "ALL_NEW", **expression.update()}
+        answer: Item = self._write_one("UpdateItem", self._client.update_item, parameters)["Attributes"]
+        return answer
 
     def put(self, item: Item, expression: Expression) -> None:
         """Replace one item under a condition. Raises `ConditionFailed`, with the item as it was."""
-        with self._call("PutItem"):
-            self._client.put_item(
-                TableName=self._name,
-                Item=item,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **expression.condition(),
-            )
+        self._write_one("PutItem", self._client.put_item, {"Item": item, **expression.condition()})
 
     def delete(self, key: Key, expression: Expression) -> None:
         """Delete one item under a condition. Raises `ConditionFailed`, with the item as it was."""
-        with self._call("DeleteItem"):
-            self._client.delete_item(
-                TableName=self._name,
-                Key=key_attributes(key),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **expression.condition(),
-            )
+        self._write_one("DeleteItem", self._client.delete_item, {"Key": key_attributes(key), **expression.condition()})
+
+    def _write_one(self, operation: str, send: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Write one item under a condition; again if a transaction was changing the item at that moment."""
+        for attempt in range(self._attempts):
+            _back_off(attempt)
+            with suppress(_TransactionConflict), self._call(operation):
+                return send(TableName=self._name, ReturnValuesOnConditionCheckFailure="ALL_OLD", **parameters)
+        raise Unavailable
 
     def keys_of(self, partition: str) -> Iterator[list[Key]]:
         """List the keys of a partition, a page at a time."""
@@ -258,6 +252,8 @@ class Table:
             if code == "ConditionalCheckFailedException":
                 old: Any = error.response.get("Item")
                 raise ConditionFailed(old) from None
+            if code == "TransactionConflictException":
+                raise _TransactionConflict from None
             if code in _UNAVAILABLE or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
                 raise Unavailable from error
             raise

@@ -54,17 +54,20 @@ def still_open(name: str) -> tuple[str, dict[str, Any]]:
 
 def token_to_items(digest: str, token: Token) -> list[Item]:
     """Write a token as two items of the table: the token itself, and its entry in the shop's list."""
-    attributes: Item = {"kind": text(token.kind), "shop": text(token.shop)}
+    item = token_to_item(digest, token)
+    return [item, item | key_attributes(keys.token_entry(token.shop, token.kind, token.customer, digest))]
+
+
+def token_to_item(digest: str, token: Token) -> Item:
+    """Write a token as one item, which opens an API without being in a list."""
+    item: Item = {**key_attributes(keys.token(digest)), "kind": text(token.kind), "shop": text(token.shop)}
     if token.customer:
-        attributes["customer"] = text(token.customer)
+        item["customer"] = text(token.customer)
     if token.expires_at is not None:
-        attributes["expires_at"] = number(token.expires_at)
+        item["expires_at"] = number(token.expires_at)
     if token.revoked:
-        attributes["revoked"] = {"BOOL": True}
-    return [
-        {**key_attributes(key), **attributes}
-        for key in (keys.token(digest), keys.token_entry(token.shop, token.kind, token.customer, digest))
-    ]
+        item["revoked"] = {"BOOL": True}
+    return item
 
 
 def token_from_item(item: Item) -> Token:

@@ -1,6 +1,6 @@
 """The operations of the Shop API on a customer's cart (contract: Shop routes)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -19,7 +19,7 @@ from serverless_cart.domain.cart import (
 )
 from serverless_cart.domain.errors import IdempotencyKeyReused, InvalidProduct, ItemNotFound, Refusal
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
-from serverless_cart.domain.product import ProductSnapshot
+from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
@@ -217,7 +217,7 @@ class CartService:
         """Apply an operation to the cart as it was read, or as concurrent changes have left it since."""
         owner = operation.owner
         snapshots = snapshots or {}
-        reported = _reports(cart)
+        reported = reports(cart)
         ambiguous = 0
         for _ in range(MAX_CONFLICT_RETRIES):
             now = self._clock()
@@ -227,7 +227,8 @@ class CartService:
             if not preconditions.allow(cart):
                 raise CartChanged(self._priced(owner, cart, snapshots))
             if needed is not None and needed not in snapshots:
-                snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age, also=needed)
+                product = cart.items[needed].snapshot.product
+                snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age, also=[product])
             operation.check(cart, snapshots)
             if operation.keeps_items:
                 snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age)
@@ -235,7 +236,7 @@ class CartService:
                 at=now,
                 key=preconditions.key,
                 same_version=preconditions.versions is not None,
-                refreshed=_items_to_store(cart, snapshots, reported),
+                refreshed=items_to_store(cart, snapshots, reported),
             )
             try:
                 changed = operation.apply(self._store, cart, snapshots, change)
@@ -257,7 +258,7 @@ class CartService:
             snapshots = self._refreshed(owner, cart, snapshots, self._limits.price_age)
             changed = {
                 product_id: item
-                for product_id, item in _items_to_store(cart, snapshots).items()
+                for product_id, item in items_to_store(cart, snapshots).items()
                 if item.last_shown != cart.items[product_id].last_shown
             }
             if not changed:
@@ -273,12 +274,10 @@ class CartService:
         return price(owner, cart, self._refreshed(owner, cart, snapshots, self._limits.price_age))
 
     def _refreshed(
-        self, owner: Owner, cart: Cart, snapshots: Snapshots, age: int, also: int | None = None
+        self, owner: Owner, cart: Cart, snapshots: Snapshots, age: int, also: Iterable[Product] = ()
     ) -> Snapshots:
-        """Read the products whose snapshots are at least ``age`` seconds old, and one more: one call, or none."""
-        stale = {product.id: product for product in stale_products(cart, snapshots, self._clock(), age)}
-        if also is not None:
-            stale[also] = cart.items[also].snapshot.product
+        """Read the products whose snapshots are at least ``age`` seconds old, and others: one call, or none."""
+        stale = {product.id: product for product in (*stale_products(cart, snapshots, self._clock(), age), *also)}
         return {**snapshots, **self._store.read_products(owner.shop, stale.values())} if stale else snapshots
 
 
@@ -290,7 +289,7 @@ def _find_product(owner: Owner, cart: Cart, item: int) -> int:
     raise ItemNotFound
 
 
-def _reports(cart: Cart) -> dict[int, tuple[Price, Price]]:
+def reports(cart: Cart) -> dict[int, tuple[Price, Price]]:
     """Return the price changes that earlier answers have reported, by product."""
     return {
         product_id: (item.changed_from, item.last_shown)
@@ -299,7 +298,7 @@ def _reports(cart: Cart) -> dict[int, tuple[Price, Price]]:
     }
 
 
-def _items_to_store(
+def items_to_store(
     cart: Cart, snapshots: Snapshots, acknowledged: Mapping[int, tuple[Price, Price]] | None = None
 ) -> dict[int, CartItem]:
     """Return the items that an answer shows by newer snapshots, which a change stores at no further cost.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from serverless_cart.domain.cart import Cart, CartItem, ItemAddition, ItemUpdate, Owner
+from serverless_cart.domain.guests import Merge
 from serverless_cart.domain.product import Product, ProductSnapshot
 
 
@@ -15,6 +16,10 @@ class Conflict(Exception):
         """Keep the cart out of the exception's text, which might be logged."""
         super().__init__()
         self.current = current
+
+
+class MergeConflict(Exception):
+    """A cart or the guest's token was not as it was read. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +95,30 @@ class CartStore(Protocol):
         """Store the snapshots and shown prices of items, by product id; the version of the cart stays.
 
         The write requires that they are as they were read. ``now`` is milliseconds since 1970.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A guest's cart, and the digest of the guest's token; it is ``revoked`` when all items have been moved."""
+
+    owner: Owner
+    cart: Cart
+    digest: str
+    revoked: bool = False
+
+
+class MergeStore(CartStore, Protocol):
+    """The carts, and the tokens of guests. Its methods raise `Unavailable`."""
+
+    def read_for_merge(self, owner: Owner, digest: str) -> tuple[Cart, Guest | None]:
+        """Read a customer's cart and a guest in one call; no guest if no guest of this shop has such a token."""
+        ...
+
+    def merge(self, owner: Owner, cart: Cart, guest: Guest, merge: Merge, change: Change) -> Cart:
+        """Write both carts and revoke the token of a guest who keeps no item: one transaction, none if nothing changes.
+
+        Returns the customer's cart. Raises `MergeConflict` if a cart is not as it was read.
         """
         ...

@@ -18,9 +18,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from serverless_cart.auth import KEY, KEY_LENGTH, digest
 from serverless_cart.domain import errors
 from serverless_cart.domain.cart import ItemAddition, ItemUpdate, Owner, PricedCart, PricedItem
-from serverless_cart.domain.errors import ItemNotFound, Refusal
+from serverless_cart.domain.errors import ItemNotFound, NotAGuest, Refusal
 from serverless_cart.domain.limits import (
     CONTRACT_LIMITS,
     IDEMPOTENCY_KEY_LENGTH,
@@ -37,6 +38,7 @@ from serverless_cart.web.cart_json import cart_json, item_json
 from serverless_cart.web.refusals import COMMON, ErrorTable, OtherKind, Unauthenticated
 from serverless_cart.web.request import NotJson, Request
 from serverless_cart.web.response import json_response, to_json
+from serverless_cart.web.times import iso
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 NO_ITEM: Final = -1
@@ -62,6 +64,7 @@ ERRORS: Final[ErrorTable] = {
     errors.InvalidProduct: (400, "invalid product"),
     errors.InsufficientStock: (400, "insufficient stock"),
     errors.CartFull: (400, "cart is full"),
+    NotAGuest: (400, "validation error"),
     ItemNotFound: (404, "item not found"),
     CartChanged: (412, "cart has changed"),
     errors.IdempotencyKeyReused: (422, "idempotency key reused"),
@@ -76,8 +79,15 @@ def _at_most_the_limit(quantity: int, info: ValidationInfo) -> int:
     return quantity
 
 
+def _well_formed(token: str) -> str:
+    if not KEY.fullmatch(token):
+        raise PydanticCustomError("malformed_token", "must be a token of 40 lower-case hexadecimal characters")
+    return token
+
+
 Quantity = Annotated[int, Field(ge=1, le=MAX_ITEM_QUANTITY), AfterValidator(_at_most_the_limit)]
 Notes = Annotated[str, Field(max_length=NOTES_LENGTH, description="The customer's notes; an absent field keeps them.")]
+GuestToken = Annotated[str, AfterValidator(_well_formed), Field(json_schema_extra={"pattern": f"^{KEY.pattern}$"})]
 Selection = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)] | None
 
 
@@ -123,6 +133,14 @@ class UpdateSelections(BaseModel):
     payment_method: Selection = Field(None, description="The shop's id of the payment method.")
 
 
+class MergeGuest(BaseModel):
+    """The body of POST /api/shop/cart/merge."""
+
+    model_config = ConfigDict(strict=True)
+
+    token: GuestToken = Field(description="A guest token of the same shop, with or without a zone.")
+
+
 class NoBody(BaseModel):
     """The body of a route that takes none: it is not parsed."""
 
@@ -135,6 +153,8 @@ def _describe(refusal: Refusal, error: str, request: Request | None) -> tuple[st
 
 
 API: Final = Api(kind="customer", errors=ERRORS, describe=_describe)
+GUESTS: Final = Api(kind="api_key", errors=ERRORS)
+"""The route of the Shop API that creates guests, with an API key."""
 
 
 def owner_of(request: Request) -> Owner:
@@ -162,6 +182,18 @@ def selections_of(request: Request) -> tuple[dict[str, int | None], Precondition
     """Read what to select. Raises `InvalidRequest`."""
     body, preconditions = _parse(request, UpdateSelections)
     return body.model_dump(exclude_unset=True), preconditions
+
+
+def guest_of(request: Request) -> tuple[str, Preconditions]:
+    """Read the digest of a guest's token. Raises `InvalidRequest`."""
+    body, preconditions = _parse(request, MergeGuest)
+    return digest(body.token[-KEY_LENGTH:]), preconditions
+
+
+def guest_answer(key: str, expires_at: int) -> Response[str]:
+    """Answer with a new guest's token and the end of its validity (seconds since 1970)."""
+    body = {"token": key, "expires_at": iso(expires_at * 1000)}
+    return json_response(201, to_json(body), {"Cache-Control": "no-store"})
 
 
 def preconditions_of(request: Request) -> Preconditions:
