@@ -14,7 +14,7 @@ import typer
 from rich.progress import TaskProgressColumn
 
 from cartctl import tokens
-from cartctl.arguments import ExpiresIn, Label, OptionalCustomer, ShopName, Yes
+from cartctl.arguments import ExpiresIn, Label, OptionalCustomer, ShopName, Yes, checked
 from cartctl.commands import shop as shops
 from cartctl.connection import THREADS
 from cartctl.errors import CartctlError, ExitCode
@@ -67,7 +67,7 @@ def issue(
         return
     if not customer or output:
         raise CartctlError("Name one customer, or pass both --from-file and --output.", ExitCode.USAGE)
-    token = Token("customer", shop, customer, expires_at)
+    token = Token("customer", shop, checked(rules.parse_signed_in_customer)(customer), expires_at)
     key, record = tokens.issue(tokens.token_registry(run).sign_in, token, label)
     run.out.fields(
         {"token": key, **tokens.describe(record)},
@@ -167,7 +167,7 @@ def _read_customers(lines: Iterable[str], done: set[str]) -> tuple[list[str], in
             if not line.strip():
                 continue
             try:
-                customer = rules.parse_customer(line.strip())
+                customer = rules.parse_signed_in_customer(line.strip())
             except ValueError as error:
                 raise CartctlError(
                     f"Line {number}: {error}: fix this line. Nothing was issued.", ExitCode.USAGE

@@ -47,8 +47,9 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     hostile = frozenset({HOSTILE})
     ShopStore(table, bundle.clock).create(Shop(SHOP, frozenset({HASHID}), hostile, hostile, HOSTILE))
     tokens = TokenRegistry(table, bundle.clock)
-    tokens.issue(SHOP, [Token("api_key", SHOP), Token("customer", SHOP, HOSTILE)], HOSTILE)
-    tokens.issue(SHOP, [Token("customer", SHOP, "anna")], HOSTILE)
+    tokens.issue_key(Token("api_key", SHOP), HOSTILE)
+    for customer in (HOSTILE, "anna"):
+        tokens.sign_in(Token("customer", SHOP, customer), HOSTILE)
     bundle.sell(product(ref=HOSTILE, name=HOSTILE, image=HOSTILE), shop=SHOP)
     add(bundle, notes=HOSTILE)
     addition = SessionItemAddition(ItemKey(HOSTILE, HOSTILE), HOSTILE, 1, None)

@@ -124,7 +124,8 @@ def test_list_of_keys_shows_kinds(operator: Operator) -> None:
     assert " API key " in api
     assert " management key " in management
     code, message = operator.fails("key", "issue", "one", "--kind", "secret")
-    assert (code, message.endswith("'secret' is not a kind of key: choose from api and management")) == (2, True)
+    assert code == 2
+    assert "'secret' is not a kind of key: choose from api and management" in message
 
 
 def test_both_kinds_of_keys_are_revoked(operator: Operator) -> None:

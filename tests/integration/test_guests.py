@@ -246,3 +246,15 @@ def test_change_in_between_is_merged_too(guest: Visitor, shop: Bundle, between: 
     assert [code for code, _ in warnings(answer)] == ["price_changed"]
     assert guest.read().body["is_empty"]
     assert not pending
+
+
+def test_shop_issues_no_token_of_a_guest(guest: Visitor, shop: Bundle) -> None:
+    event = altered(load("customer_tokens/post"), path={"customer": guest.owner.customer})
+
+    answer = shop.send("customer_tokens", event)
+
+    assert (answer.status, answer.body["error"]["details"].keys()) == (400, {"customer"})
+    assert shop.database.calls == []
+    guest.add(123)
+    shown = shop.send("customer_cart", altered(load("customer_cart/get"), path={"customer": guest.owner.customer}))
+    assert quantities(shown) == {123: 1}

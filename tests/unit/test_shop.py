@@ -80,6 +80,7 @@ def test_valid_value_is_normalized(rule: Callable[[str], str], values: dict[str,
         (rules.parse_allowed_origin, "origin", [f"https://{text}" for text in ("a:x", "a:99999", "a,b", "*.example")]),
         (rules.parse_allowed_origin, "origin", [f"https://{text}" for text in ("ä.example", "a:", "[x]", "u:p@a")]),
         (rules.parse_customer, "customer", ["", " a", "a ", "a\x00", "a\u2028b", "\ud800", "ä" * 129]),
+        (rules.parse_signed_in_customer, "guest:", ["guest:", "guest:7"]),
         (rules.parse_label, "label", ["x" * 101, "a\nb", "\x1b[2J", "\ud800"]),
     ],
 )

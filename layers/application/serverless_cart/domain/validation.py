@@ -10,6 +10,8 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
+from serverless_cart.domain.guests import PREFIX
+
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HASHID: Final = re.compile(r"[0-9a-f]{32}")
 _HOST: Final = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9-]+|\[[0-9a-f:]+\]")
@@ -91,6 +93,14 @@ def parse_customer(text: str) -> str:
     if len(text.encode()) > CUSTOMER_BYTES:
         raise ValueError(f"a customer's id has at most {CUSTOMER_BYTES} bytes")
     return text
+
+
+def parse_signed_in_customer(text: str) -> str:
+    """Return the id of a customer who is no guest: guests get their tokens with their ids."""
+    customer = parse_customer(text)
+    if customer.startswith(PREFIX):
+        raise ValueError(f"a customer's id does not begin with {PREFIX}, which marks guests")
+    return customer
 
 
 def parse_label(text: str) -> str:

@@ -1,6 +1,6 @@
 """The Management API: its requests, its errors and its answers (contract: Management API)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
@@ -12,7 +12,7 @@ from serverless_cart.domain.limits import (
     MAX_CUSTOMER_TOKEN_LIFETIME,
     MIN_CUSTOMER_TOKEN_LIFETIME,
 )
-from serverless_cart.domain.validation import parse_customer
+from serverless_cart.domain.validation import parse_customer, parse_signed_in_customer
 from serverless_cart.web.api import Api, Details, check_address
 from serverless_cart.web.bodies import NOT_AN_OBJECT, faults_of, integral
 from serverless_cart.web.refusals import (
@@ -94,7 +94,7 @@ def customer_and_lifetime_of(request: Request) -> tuple[str, int]:
 
     Raises `BadParameters`, with all faults of the request.
     """
-    customer, faults = _customer(request)
+    customer, faults = _customer(request, parse_signed_in_customer)
     lifetime = CUSTOMER_TOKEN_LIFETIME
     try:
         body = integral(request.json()) if request.body.strip() else {}
@@ -118,12 +118,12 @@ def answer(status: int, body: Mapping[str, Any]) -> Response[str]:
     return json_response(status, to_json(body), {"Cache-Control": "no-store"}, API.headers)
 
 
-def _customer(request: Request) -> tuple[str, dict[str, list[str]]]:
+def _customer(request: Request, parse: Callable[[str], str] = parse_customer) -> tuple[str, dict[str, list[str]]]:
     """Return the customer in the path, and what is wrong with it."""
     customer = request.path["customer"]
     if UNDECODABLE in customer:
         return customer, {"customer": ["a customer's id is percent-encoded UTF-8"]}
     try:
-        return parse_customer(customer), {}
+        return parse(customer), {}
     except ValueError as error:
         return customer, {"customer": [str(error)]}
