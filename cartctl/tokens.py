@@ -104,12 +104,7 @@ def by_ids(records: Iterable[TokenRecord], ids: Sequence[str]) -> list[TokenReco
 
 def from_stdin(run: Invocation, shop: str, *kinds: Kind) -> list[TokenRecord]:
     """Read a key and return its token. Raises `CartctlError` if it is not a key of this shop and these kinds."""
-    text = ask_secret("Key") if sys.stdin.isatty() else sys.stdin.readline()
-    key = key_of(f"Token {text.strip()}")
-    if key is None:
-        raise CartctlError(
-            "This is not a key: write its 40 hexadecimal characters, with or without a zone.", ExitCode.USAGE
-        )
+    key = read_key()
     record = token_registry(run).find(key)
     if record is None or record.token.shop != shop:
         raise NotFoundError(f"Shop {shop} has no such key: check the name of the shop.")
@@ -118,6 +113,17 @@ def from_stdin(run: Invocation, shop: str, *kinds: Kind) -> list[TokenRecord]:
         article, noun = ("a", "customer") if kind == "customer" else ("an" if kind == "api_key" else "a", "key")
         raise NotFoundError(f"This is {article} {NAMES[kind]}: run cartctl {noun} revoke {shop} --stdin.")
     return [record]
+
+
+def read_key() -> str:
+    """Read a key from standard input, or ask for it without showing it. Raises `CartctlError` if it is malformed."""
+    text = ask_secret("Key") if sys.stdin.isatty() else sys.stdin.readline()
+    key = key_of(f"Token {text.strip()}")
+    if key is None:
+        raise CartctlError(
+            "This is not a key: write its 40 hexadecimal characters, with or without a zone.", ExitCode.USAGE
+        )
+    return key
 
 
 def expires(record: TokenRecord) -> object:

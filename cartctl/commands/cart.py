@@ -25,7 +25,7 @@ def show(context: typer.Context, shop: ShopName, customer: Customer) -> None:
     """
     run = invocation(context)
     currency = shops.find(run, shop).shop.currency
-    _show(run, _carts(run).peek(Owner(shop, customer)), currency)
+    show_cart(run, _carts(run).peek(Owner(shop, customer)), currency)
 
 
 @app.command()
@@ -38,7 +38,7 @@ def clear(context: typer.Context, shop: ShopName, customer: Customer, yes: Yes =
     shop_record = shops.find(run, shop)
     shops.check_not_deleting(shop_record)
     confirm(f"Empty the cart of {customer}?", yes=yes)
-    _show(run, _carts(run).clear(Owner(shop, customer), Preconditions()).cart, shop_record.shop.currency)
+    show_cart(run, _carts(run).clear(Owner(shop, customer), Preconditions()).cart, shop_record.shop.currency)
 
 
 def _carts(run: Invocation) -> CartService:
@@ -46,7 +46,8 @@ def _carts(run: Invocation) -> CartService:
     return CartService(DynamoDBCartStore(run.deployment.table, clock, limits), clock, limits)
 
 
-def _show(run: Invocation, priced: PricedCart, currency: str) -> None:
+def show_cart(run: Invocation, priced: PricedCart, currency: str) -> None:
+    """Print a cart with its warnings."""
     data = cart_json(priced, currency)
 
     def amount(minor_units: int) -> str:

@@ -14,15 +14,25 @@ import typer
 from rich.progress import TaskProgressColumn
 
 from cartctl import tokens
-from cartctl.arguments import ExpiresIn, Label, OptionalCustomer, ShopName, Yes, checked
+from cartctl.arguments import Customer, ExpiresIn, Label, OptionalCustomer, ShopName, Yes, checked
 from cartctl.commands import shop as shops
+from cartctl.commands.cart import show_cart
 from cartctl.connection import THREADS
-from cartctl.errors import CartctlError, ExitCode
+from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from cartctl.files import open_input
+from cartctl.output import iso, moment
 from cartctl.progress import progress_bar
 from cartctl.shell import App, Invocation, confirm, invocation
-from serverless_cart.auth import Token, key_of
+from serverless_cart.auth import Token, digest, key_of, new_key
+from serverless_cart.clock import clock
 from serverless_cart.domain import validation as rules
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.errors import NotAGuest
+from serverless_cart.domain.guests import guest_customer
+from serverless_cart.dynamodb.guests import GuestStore
+from serverless_cart.dynamodb.merge import DynamoDBMergeStore
+from serverless_cart.service.cart import Preconditions
+from serverless_cart.service.merge import MergeService
 
 app = App("Issue, list and revoke customer tokens, each of which opens one customer's cart in the Shop API.")
 
@@ -124,6 +134,44 @@ def revoke(
         tokens.show_revoked(run, tokens.token_registry(run).sign_out(shop, customer))
     else:
         tokens.revoke(run, records)
+
+
+@app.command()
+def guest(context: typer.Context, shop: ShopName) -> None:
+    """Create a guest, an anonymous customer, as a page does. The token is shown only once, and is valid for 30 days.
+
+    cartctl customer guest my-shop
+    """
+    run = invocation(context)
+    shops.check_not_deleting(shops.find(run, shop))
+    key = new_key()
+    expires_at = GuestStore(run.deployment.table, clock).create(shop, digest(key))
+    customer = guest_customer(digest(key))
+    run.out.fields(
+        {"token": key, "customer": customer, "expires_at": iso(expires_at * 1000)},
+        {"Token": key, "Customer": customer, "Expires": moment(expires_at * 1000)},
+    )
+    run.out.status("Save the token now: it is not shown again.")
+
+
+@app.command()
+def merge(context: typer.Context, shop: ShopName, customer: Customer) -> None:
+    """Move a guest's items into a customer's cart, as at sign-in. Reads the guest's token from standard input.
+
+    cartctl customer merge my-shop customer-1 < guest.txt
+    """
+    run = invocation(context)
+    shop_record = shops.find(run, shop)
+    shops.check_not_deleting(shop_record)
+    limits = run.deployment.limits
+    carts = MergeService(DynamoDBMergeStore(run.deployment.table, clock, limits), clock, limits)
+    try:
+        merged = carts.merge(Owner(shop, customer), digest(tokens.read_key()), Preconditions())
+    except NotAGuest:
+        raise NotFoundError(
+            f"Shop {shop} has no other customer who is a guest with this token: check the token and the shop."
+        ) from None
+    show_cart(run, merged.cart, shop_record.shop.currency)
 
 
 def _issue_many(run: Invocation, template: Token, label: str, names: str, output: Path) -> None:

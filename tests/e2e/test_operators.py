@@ -1,5 +1,6 @@
 """Operators with the policies of docs/operate.md, which the emulator evaluates, and the guide's shell commands."""
 
+import io
 import json
 import os
 import re
@@ -155,6 +156,7 @@ class Operated:
             "customer list": lambda: [self.shop, customer],
             "customer issue": lambda: [self.shop, customer],
             "customer revoke": lambda: [self.shop, customer, "--id", self._token_to_revoke()],
+            "customer merge": lambda: [self.shop, customer],
             "catalogue show": lambda: [self.shop, "7"],
             "catalogue export": lambda: [self.shop, "--output", str(self.folder / "exported.csv")],
             "catalogue set": lambda: [self.shop, "7", "--price", str(1_000 + secrets.randbelow(10**6))],
@@ -201,6 +203,8 @@ def test_policy_allows_exactly_its_commands(
 ) -> None:
     monkeypatch.setattr(shops, "LONGEST_REQUEST", 0)  # the deletion of a shop does not wait
     words = operated.words(command)
+    if command == "customer merge":
+        monkeypatch.setattr(sys, "stdin", io.StringIO(operated.run("customer", "guest", operated.shop)["token"]))
 
     if policy in guide.SERVED[command]:
         assert run(policy, words)[0] == 0

@@ -12,18 +12,22 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+import cartctl.tokens
 from cartctl import checks
 from cartctl.checks import Finding, State
 from cartctl.commands import cart as carts
+from cartctl.commands import customer as customers
 from cartctl.commands import session as sessions
 from cartctl.commands import shop as shops
 from cartctl.terminal import visible
-from serverless_cart.auth import Token
+from serverless_cart.auth import Token, digest
+from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.shops import ShopStore
 from serverless_cart.dynamodb.token_registry import TokenRegistry
+from serverless_cart.dynamodb.tokens import token_to_item
 from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import add
@@ -33,6 +37,7 @@ from tools.support.paths import ROOT
 
 HOSTILE = "\x1b[2J\x1b]0;pwn\x07\r\nTotal 0\t\x00\x7f\x9b31m\u2028\u202e\u2066\u200b\U000e0041[red]x[/] :smile: é"
 ESCAPED = visible(HOSTILE)
+GUEST = "a" * 40
 CODES = re.compile(r"\x1b\[(?:[0-9;]*m|2K|1A)|\x1b\[\?25[lh]\r?|\r(?=\x1b\[(?:2K|1A))")
 """Rich's codes for styles and for progress bars."""
 
@@ -42,6 +47,7 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     """Return an operator of a shop with hostile texts in every field from outside; cartctl itself refuses some."""
     monkeypatch.setattr(carts, "clock", bundle.clock)
     monkeypatch.setattr(sessions, "clock", bundle.clock)
+    monkeypatch.setattr(customers, "clock", bundle.clock)
     monkeypatch.setattr(shops, "LONGEST_REQUEST", -60)
     table = operator.deployment.table
     hostile = frozenset({HOSTILE})
@@ -50,6 +56,9 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     tokens.issue_key(Token("api_key", SHOP), HOSTILE)
     for customer in (HOSTILE, "anna"):
         tokens.sign_in(Token("customer", SHOP, customer), HOSTILE)
+    guest = Token("customer", SHOP, guest_customer(digest(GUEST)), bundle.clock() // 1000 + 60)
+    bundle.put(token_to_item(digest(GUEST), guest))
+    monkeypatch.setattr(cartctl.tokens, "read_key", lambda: GUEST)
     bundle.sell(product(ref=HOSTILE, name=HOSTILE, image=HOSTILE), shop=SHOP)
     add(bundle, notes=HOSTILE)
     addition = SessionItemAddition(ItemKey(HOSTILE, HOSTILE), HOSTILE, 1, None)
@@ -82,6 +91,8 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         ],
         "customer list": lambda: [SHOP],
         "customer revoke": lambda: [SHOP, "anna"],
+        "customer guest": lambda: [SHOP],
+        "customer merge": lambda: [SHOP, OWNER.customer],
         "catalogue show": lambda: [SHOP, "123"],
         "catalogue set": lambda: [SHOP, "123", "--price", "1"],
         "catalogue export": lambda: [SHOP, "--output", str(tmp_path / "products\x1b[2J\n.csv")],
@@ -93,7 +104,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
     return lambda command: [*command.split(), *lines[command]()]
 
 
-SILENT = {"shop create", "shop delete", "key issue"}
+SILENT = {"shop create", "shop delete", "key issue", "customer guest"}
 """Commands that print nothing from outside."""
 LINES = {"cart show": 4, "session show": 2, "catalogue show": 2, "key list": 2, "customer list": 3, "shop list": 2}
 """Lines of tables, whose rows stay one line each."""

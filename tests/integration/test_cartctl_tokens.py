@@ -15,8 +15,13 @@ from cartctl import tokens
 from cartctl.commands import customer
 from serverless_cart import auth
 from serverless_cart.auth import Principal
+from serverless_cart.clock import clock
+from serverless_cart.domain.cart import ItemAddition, Owner
+from serverless_cart.dynamodb.carts import DynamoDBCartStore
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import TokenStore
+from serverless_cart.service.cart import CartService, Preconditions
+from tests.support.builders import product
 from tests.support.bundle import TABLE, Bundle
 from tests.support.operator import Operator
 from tools.support.events import HASHID
@@ -360,3 +365,20 @@ def test_deleted_token_is_not_recreated_by_revoke(
     message = "Someone else has just deleted a token: list the tokens and try again."
     assert operator.fails("key", "revoke", "one", issued["id"]) == (1, message)
     assert bundle.rows("TOKEN") == []
+
+
+def test_guest_is_created_and_merged(operator: Operator, bundle: Bundle) -> None:
+    guest = operator.run("customer", "guest", "one")
+    bundle.sell(product(), shop="one")
+    carts = CartService(DynamoDBCartStore(operator.deployment.table, clock), clock)
+    carts.add(Owner("one", guest["customer"]), ItemAddition(123, 2, "gift"), Preconditions())
+
+    merged = operator.type("customer", "merge", "one", "anna", "--json", stdin=guest["token"])
+
+    assert [(line["quantity"], line["notes"]) for line in json.loads(merged.out)["items"]] == [(2, "gift")]
+    assert carts.peek(Owner("one", guest["customer"])).items == ()
+    assert operator.fails("customer", "merge", "two", "anna", stdin=guest["token"])[0] == 3
+    assert operator.fails("customer", "merge", "one", "anna", stdin="x")[0] == 2
+    code, message = operator.fails("customer", "issue", "one", guest["customer"])
+    assert code == 2
+    assert "does not begin with guest:" in message

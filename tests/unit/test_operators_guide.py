@@ -57,9 +57,10 @@ MAY: dict[str, dict[str, str]] = {
     },
     "keys": {
         "GetItem": "SHOP TOKEN TOKENS",
-        "ConditionCheckItem": "SHOP",
-        "PutItem": "TOKEN TOKENS",
-        "UpdateItem": "TOKEN TOKENS",
+        "BatchGetItem": "TOKEN CART PRODUCT",
+        "ConditionCheckItem": "SHOP CART",
+        "PutItem": "TOKEN TOKENS CART",
+        "UpdateItem": "TOKEN TOKENS CART",
         "DeleteItem": "TOKEN TOKENS",
         "Query": "TOKENS",
     },
