@@ -39,7 +39,7 @@ def pipe(stream: IO[str] | None) -> IO[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_an_import_in_order(stack: Stack, shop: str, number: signal.Signals) -> None:
-    rows = "".join(f"{number},R,N,1,1\n" for number in range(99))
+    rows = "".join(f"{number},R,N,1,1\n" for number in range(10**12, 10**12 + 99))
     with cartctl(stack, "catalogue", "import", shop, "-") as process:
         pipe(process.stdin).write(f"id,ref,name,price,stock\n{rows}bad\n")
         pipe(process.stdin).flush()

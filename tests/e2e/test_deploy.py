@@ -72,4 +72,8 @@ def test_sam_local_finds_functions_and_authorizers() -> None:
         "/api/shop/cart": ["CartFunction", "AuthorizerFunction"],
         "/api/shop/cart/items": ["CartItemsFunction", "AuthorizerFunction"],
         "/api/shop/cart/items/{id}": ["CartItemsFunction", "AuthorizerFunction"],
+        "/api/shop/cart/merge": ["CartMergeFunction", "AuthorizerFunction"],
+        "/api/shop/guests": ["GuestsFunction", "AuthorizerFunction"],
+        "/api/v2/customers/{customer}/tokens": ["CustomerTokensFunction", "AuthorizerFunction"],
+        "/api/v2/customers/{customer}/cart": ["CustomerCartFunction", "AuthorizerFunction"],
     }

@@ -18,7 +18,7 @@ from local.stack import Stack
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.web.search_api import AddSessionItem
 from tools.support import figures
-from tools.support.clients import INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
+from tools.support.clients import GUESTS, INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
 from tools.support.paths import ROOT
 
 EXAMPLES: Final = 10
@@ -169,9 +169,14 @@ def test_search_api_answers_as_described(stack: Stack, visitor: Visitor, form: s
     assert outcome.answers[200] > outcome.answers.total() / 3
 
 
-def test_shop_api_answers_as_described(stack: Stack, customer: Customer, seed: int, *, full: bool) -> None:
+def test_shop_api_answers_as_described(
+    stack: Stack, visitor: Visitor, customer: Customer, seed: int, *, full: bool
+) -> None:
     products = [product.id for product in stack.products]
     document = document_of("/api/shop/")
+    del document["paths"][GUESTS]  # which has another credential, and no parameter
+    guest = customer.http.send("POST", GUESTS, token=visitor.token).body["token"]
+    document["components"]["schemas"]["MergeGuest"]["properties"]["token"] = {"type": "string", "enum": [guest]}
     del document["components"]["parameters"]["IdempotencyKey"]["example"]  # which half of the requests would repeat
     outcome = outcomes["shop"] = send(
         document,

@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import pytest
 
-from serverless_cart.auth import Token
+from serverless_cart.auth import Token, digest
+from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb.catalogue import product_to_item
@@ -29,18 +31,21 @@ from tests.support.shopper import (
     UNAUTHENTICATED,
 )
 from tools.support import figures
-from tools.support.clients import Customer, Http, Manager, Reply, Visitor, sensitive, unique
+from tools.support.clients import GUESTS, MERGE, Customer, Http, Manager, Reply, Visitor, sensitive, unique
 from tools.support.database import Database
 
 PAST: Final = 1_700_000_000
 """Seconds since 1970, long ago."""
 VISITORS: Final = ["the first shop's API key", "the second shop's API key"]
 CUSTOMERS: Final = [
-    "a customer of the first shop", "another customer of the first shop", "a customer of the second shop",
+    "a customer of the first shop", "another customer of the first shop", "a guest of the first shop",
+    "a customer of the second shop", "a guest of the second shop",
 ]  # fmt: skip
+GUESTS_OF: Final = {name: ("second" if "first" in name else "first") for name in CUSTOMERS}
+"""For each customer, the other shop, whose guest's token it uses in a merge."""
 MANAGERS: Final = {
-    "the first shop's management key": frozenset(CUSTOMERS[:2]),
-    "the second shop's management key": frozenset(CUSTOMERS[2:]),
+    "the first shop's management key": frozenset(CUSTOMERS[:3]),
+    "the second shop's management key": frozenset(CUSTOMERS[3:]),
 }
 """The customers of each management key's shop."""
 STRANGERS: Final = [
@@ -103,9 +108,13 @@ def session_of(database: Database, http: Http, shop: Shop) -> Place:
     return Place(visitor, frozenset({visitor.token, hashid, visitor.session, title}))
 
 
-def cart_of(database: Database, http: Http, shop: Shop, product: int) -> Place:
-    """Make a customer with a unique product in the cart."""
+def cart_of(database: Database, http: Http, shop: Shop, product: int, *, guest: bool) -> Place:
+    """Make a customer, or a guest, with a unique product in the cart."""
     owner, token = database.new_owner(shop.name)
+    if guest:
+        token = database.issue_nothing()
+        owner = Owner(shop.name, guest_customer(digest(token)))
+        database.reissue(token, Token("customer", *owner, expires_at=2**31))
     customer = Customer(http, token, owner)
     ref, name, image, note = (unique(text) for text in ("ref", "Lamp", "image", "please gift-wrap"))
     lamp = Product(product, ref, name, f"https://img.example/{image}", 1_000, 7, None, active=True)
@@ -123,8 +132,9 @@ def world(database: Database, search_http: Http, shop_http: Http, management_htt
         for name in ("first", "second")
     ]
     places = {name: session_of(database, search_http, shop) for name, shop in zip(VISITORS, shops, strict=True)}
-    for number, (name, shop) in enumerate(zip(CUSTOMERS, (shops[0], *shops), strict=True)):
-        places[name] = cart_of(database, shop_http, shop, 101 + number)
+    for number, name in enumerate(CUSTOMERS):
+        shop = shops["second" in name]
+        places[name] = cart_of(database, shop_http, shop, 101 + number, guest="guest" in name)
     for name, shop in zip(MANAGERS, shops, strict=True):
         key = database.issue(Token("management", shop.name))
         places[name] = Place(Manager(management_http, key), frozenset({key}))
@@ -162,6 +172,12 @@ def world(database: Database, search_http: Http, shop_http: Http, management_htt
     return World(places, strangers, {"search": search_http, "shop": shop_http, "management": management_http}, database)
 
 
+NO_GUEST: Final = Reply(
+    400,
+    {"error": "validation error", "details": {"token": ["must be a token of another customer, a guest of this shop"]}},
+)
+
+
 @dataclass(frozen=True)
 class Cell:
     """One request. ``owner`` is the tenant in the path; None if only the token names the tenant."""
@@ -177,8 +193,12 @@ class Cell:
             return None if caller in MANAGERS else ACCESS_DENIED if caller else NOT_AUTHENTICATED
         if self.api == "search":
             return None if caller == self.owner else FORBIDDEN
+        if self.path.startswith(GUESTS):
+            return None if caller in VISITORS else UNAUTHENTICATED
         if caller not in CUSTOMERS:
             return UNAUTHENTICATED
+        if self.path.startswith(MERGE):
+            return NO_GUEST
         return None if self.owner in (None, caller) else ITEM_NOT_FOUND
 
 
@@ -192,7 +212,11 @@ def cells(world: World) -> Iterator[Cell]:
         for owner in CUSTOMERS if "{item}" in path else [None]:
             item = world.places[owner].item if owner else 0
             yield Cell("shop", method, path.format(item=item) + slash, owner)
+    for path, slash in combinations((GUESTS, MERGE), SLASHES):
+        yield Cell("shop", "POST", path + slash, None)
     for (method, path), slash, owner in combinations(MANAGEMENT_ROUTES, SLASHES, CUSTOMERS):
+        if method == "POST" and "guest" in owner:
+            continue  # a shop issues no token of a guest
         customer = world.places[owner].of
         assert isinstance(customer, Customer)
         yield Cell("management", method, path.format(customer=customer.owner.customer) + slash, owner)
@@ -218,6 +242,7 @@ def faults(world: World, caller: str | None, header: str | None) -> list[str]:
         if cart:
             world.database.put([cart])  # which the previous cell may have changed
         body = {"id": "42", "index": "product", "title": "x", "product": own.product if own else 101, "quantity": 1}
+        body["token"] = world.places[f"a guest of the {GUESTS_OF.get(caller or '', 'first')} shop"].of.token
         headers = {} if header is None else {"Authorization": header}
         reply = world.http[cell.api].send(cell.method, cell.path, headers=headers, json=body)
         refusal = cell.refusal(caller)
