@@ -18,7 +18,7 @@ from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.clock import clock
 from serverless_cart.domain import validation as rules
 from serverless_cart.domain.shop import Shop
-from serverless_cart.dynamodb.keys import Key, is_token
+from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS, Key, is_token
 from serverless_cart.dynamodb.shops import EngineTaken, ShopChanged, ShopExists, ShopRecord, ShopStore
 
 app = App("Create, change and delete shops: search engines, blocked networks, allowed origins, currency.")
@@ -195,7 +195,7 @@ def set_(
         currency=before.currency if currency is None else currency,
     )
     _check(shop, shop_record.engines)
-    if shop.currency != before.currency and any(_store(run).products_of(shop_record)):
+    if shop.currency != before.currency and any(page for _, page in _store(run).products_of(shop_record)):
         confirm(_currency_question(name, before.currency, shop.currency), yes=yes)
     try:
         changed = shop_record if shop == before else _store(run).change(shop_record, shop)
@@ -228,8 +228,8 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
         tokens = ((0, page) for page in store.tokens_of(shop_record))
         removed["tokens"] = _remove(store, progress, "Tokens", tokens, counts=is_token)
         _wait(progress, "Waiting for running requests", shop_record, run.deployment)
-        products = ((0, page) for page in store.products_of(shop_record))
-        removed["products"] = _remove(store, progress, "Products", products)
+        products = store.products_of(shop_record)
+        removed["products"] = _remove(store, progress, "Products", products, total=CATALOGUE_PARTITIONS)
         rest = store.carts_and_sessions_of(shop_record)
         removed["carts_and_session_items"] = _remove(
             store, progress, "Carts and search sessions", rest, total=_table_size(run.deployment)
@@ -251,14 +251,14 @@ def _remove(
 ) -> int:
     """Delete the items of each page and return the number of those that count.
 
-    A page comes with the number of items that were read for it.
+    A page comes with its share of ``total``, the progress that it makes.
     """
     task = progress.add_task(description, total=total, count="")
     removed = 0
-    for items_read, page in pages:
+    for share, page in pages:
         store.remove_items(page)
         removed += sum(map(counts, page))
-        progress.update(task, advance=items_read, count=f"{removed} deleted")
+        progress.update(task, advance=share, count=f"{removed} deleted")
     progress.update(task, total=1, completed=1)
     return removed
 

@@ -401,8 +401,9 @@ def record_outcomes(
         command,
         **{
             f"operations on {engine}": len(history),
-            "carts": CARTS,
+            "carts": len({event.operation.cart for event in history}),
             "seed": seed,
+            "merges that moved something": sum(event.answer.guest_version is not None for event in history),
             **{name: outcomes.get(outcome, 0) for outcome, name in names.items()},
             "other refusals": sum(count for outcome, count in outcomes.items() if outcome not in names),
             "violations": 0,

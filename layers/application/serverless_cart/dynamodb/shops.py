@@ -155,10 +155,14 @@ class ShopStore:
             tokens = [[keys.token(digest)] if (digest := keys.listed_digest(entry)) else [] for entry in page]
             yield [key for token, entry in zip(tokens, page, strict=True) for key in (*token, entry)]
 
-    def products_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
-        """List the keys of a shop's products, a page at a time."""
+    def products_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
+        """List the keys of a shop's products, a page at a time.
+
+        Each page comes with the number of the catalogue's partitions that end before it; the last is empty.
+        """
         for partition in keys.catalogue(shop_record.shop.name):
-            yield from self._table.keys_of(partition)
+            yield from ((0, page) for page in self._table.keys_of(partition))
+            yield 1, []
 
     def carts_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
         """List the keys of a shop's carts and of its search sessions' items, a page at a time, by a Scan.
