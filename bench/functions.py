@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TextIO, cast
 
-from serverless_cart import bootstrap, clock
+from serverless_cart import auth, bootstrap, clock
 from serverless_cart.dynamodb import token_registry
 from tools.support.events import NOW
 from tools.support.paths import ROOT
@@ -78,7 +78,8 @@ def load(address: str, log: Log) -> dict[str, Handler]:
     for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
         del os.environ[name]
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=address)
-    vars(token_registry)["new_key"] = lambda: "4" * 40
+    for module in (auth, token_registry):
+        vars(module)["new_key"] = lambda: "4" * 40
     for module in (clock, bootstrap):  # the second has a name for it already, which the functions use
         vars(module)["clock"] = lambda: NOW
     with log.taking():  # the logger keeps what is stdout then

@@ -136,11 +136,11 @@ def _cart_operations(size: int) -> Iterator[Operation]:
     yield Operation("cart read, aged", "cart", event, 2, size, _cart(f"aged-read-{size}", size, AGED))
 
     if size > 1:
-        half, merge = size // 2, f"merge-{size}"
+        held, merge = size * 2 // 5, f"merge-{size}"
         token = auth.digest(f"{size:040}")
         rows = [
             token_to_item(token, auth.Token("customer", SHOP, guest_customer(token), 2**31)),
-            *_cart(merge, half),
+            *_cart(merge, held),
             *_cart(guest_customer(token), size),
         ]
         event = _of(load("cart_merge/post"), merge, body={"token": f"{size:040}"})
