@@ -15,7 +15,7 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 
 _BLANK: Final = " \r\n" + "".join(DELIMITERS)
 _SEP: Final = re.compile(r'"?sep=([^\w"\r\n])"?[,;\t|]*', re.IGNORECASE)
-"""The first line that tells Excel the delimiter, also with quotes and delimiters that a second program has added."""
+"""The first line that names the delimiter for Excel, also with quotes and delimiters that another program added."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,7 +390,7 @@ def test_cart_request_is_applied_once_or_not_at_all(
         fault_name, fault, answer, is_write = struck.name, struck.fault, struck.answer, struck.operation in WRITES
         absorbable = ATTEMPTS
         if fault.ambiguous and is_write:
-            absorbable = LASTING if key else 0  # a key tells whether the write was applied
+            absorbable = LASTING if key else 0  # a key shows whether the write was applied
         absorbed = struck.attempts < absorbable
         applied = absorbed or (fault.applied and is_write and struck.last)
         if absorbed:

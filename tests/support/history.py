@@ -95,7 +95,7 @@ class Contents:
 class Answer:
     """A client's answer; ``outcome`` is ``done``, ``replay`` or the contract's error.
 
-    A refusal has no contents, and a version only if it is 412. ``changed`` tells whether a merge has written the cart;
+    A refusal has no contents, and a version only if it is 412. ``changed`` is true if a merge has written the cart;
     ``guest_version`` is the new version of the guest's cart if something has moved.
     """
 

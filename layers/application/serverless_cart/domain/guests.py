@@ -19,7 +19,7 @@ def guest_customer(digest: str) -> str:
 
 
 class Merge(NamedTuple):
-    """Both carts' items after a merge, by product id; ``moved`` tells whether any piece changes its cart."""
+    """Both carts' items after a merge, by product id; ``moved`` is true if any piece changes its cart."""
 
     customer: Mapping[int, CartItem]
     guest: Mapping[int, CartItem]
