@@ -1,5 +1,6 @@
 """Guests and the merge of their carts, through the functions (contract: Guests)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,19 @@ def new_guest(shop: Bundle) -> Visitor:
 
 def merge(shop: Bundle, token: Any, headers: dict[str, str] | None = None) -> Answer:
     return shop.send("cart_merge", altered(load("cart_merge/post"), body={"token": token}, headers=headers or {}))
+
+
+def before_transaction(shop: Bundle, change: Callable[[], object]) -> None:
+    """Make a change between a merge's reads and its transaction, once."""
+    pending = [change]
+
+    def before(operation: str) -> None:
+        if operation == "TransactWriteItems" and pending:
+            calls = list(shop.database.calls)
+            pending.pop()()
+            shop.database.calls[:] = calls
+
+    shop.database.before = before
 
 
 def test_guest_has_a_cart_for_30_days(shop: Bundle) -> None:
@@ -224,28 +238,34 @@ def test_change_in_between_is_merged_too(guest: Visitor, shop: Bundle, between: 
     guest.add(123)
     shop.sell(product(7, price=1500))
     shop.clock.forward(60_000)
+
+    def sell_and_read() -> None:
+        shop.sell(product(7, price=1600))
+        customer.read(shop)
+
     changes = {
         "customer adds": lambda: customer.add(shop, 7),
         "guest adds": lambda: guest.add(123),
-        "customer reads a new price": lambda: customer.read(shop),
+        "customer reads a new price": sell_and_read,
         "merged": lambda: merge(shop, guest.token),
     }
-    pending = [changes[between]]
-
-    def before(operation: str) -> None:
-        if operation == "TransactWriteItems" and pending:
-            calls = list(shop.database.calls)
-            pending.pop()()
-            shop.database.calls[:] = calls
-
-    shop.database.before = before
+    before_transaction(shop, changes[between])
 
     answer = merge(shop, guest.token)
 
     assert quantities(answer) == {7: 1 + (between == "customer adds"), 123: 1 + (between == "guest adds")}
     assert [code for code, _ in warnings(answer)] == ["price_changed"]
+    prices = {line["product"]["id"]: line["unit_price"] for line in answer.body["items"]}
+    assert prices[7] == (1600 if between == "customer reads a new price" else 1500)
     assert guest.read().body["is_empty"]
-    assert not pending
+
+
+def test_item_added_during_an_empty_merge_is_moved(guest: Visitor, shop: Bundle) -> None:
+    """Otherwise the guest's token would be revoked, and the item lost."""
+    before_transaction(shop, lambda: guest.add(123))
+
+    assert quantities(merge(shop, guest.token)) == {123: 1}
+    assert guest.read().body["is_empty"]
 
 
 def test_shop_issues_no_token_of_a_guest(guest: Visitor, shop: Bundle) -> None:
