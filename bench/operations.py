@@ -68,7 +68,7 @@ def shared_rows(products: int = max(SIZES)) -> list[Item]:
 def operations() -> list[Operation]:
     """Return all operations in the order of the report."""
     return [
-        Operation("authorizer", "authorizer", load("authorizer/api_key_with_zone"), calls=2),
+        Operation("authorizer", "authorizer", load("authorizer/token"), calls=2),
         Operation("guest create", "guests", load("guests/post"), calls=1, write_units=1),
         *_session_operations(),
         Operation(
@@ -92,7 +92,7 @@ def operations() -> list[Operation]:
 
 
 def _session_operations() -> Iterator[Operation]:
-    put = altered(load("stats_cart/put_body"), path={"session_id": "put"})
+    put = altered(load("stats_cart/put"), path={"session_id": "put"})
     yield Operation(
         "stats PUT", "stats_cart", put, 1, rows=_session("put", 1, ItemKey("product", "MUG-7")),
         at_most=1.25, write_units=1,
@@ -119,7 +119,7 @@ def _cart_operations(size: int) -> Iterator[Operation]:
     yield Operation("cart read", "cart", event, 1, size, _cart(f"read-{size}", size), bound)
 
     path = {"id": str(item_id(Owner(SHOP, f"update-{size}"), FIRST))}
-    event = _of(load("cart_items/patch_quantity"), f"update-{size}", path=path, body={"quantity": 3})
+    event = _of(load("cart_items/patch"), f"update-{size}", path=path, body={"quantity": 3})
     yield Operation("item update", "cart_items", event, 3, size, _cart(f"update-{size}", size))
 
     path = {"id": str(item_id(Owner(SHOP, f"remove-{size}"), FIRST))}

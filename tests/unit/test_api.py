@@ -23,7 +23,7 @@ from tests.support.builders import OWNER, SESSION, Context
 from tools.support.events import HASHID, altered, load
 
 EVENTS = {
-    search_api.API.kind: load("stats_cart/put_body"),
+    search_api.API.kind: load("stats_cart/put"),
     shop_api.API.kind: load("cart_items/post"),
     management_api.API.kind: load("customer_tokens/post"),
 }

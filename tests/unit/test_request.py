@@ -15,7 +15,7 @@ from serverless_cart.web.request import MAX_BODY_BYTES, NotJson, Request
 from tests.support.builders import principal, request
 from tools.support.events import HASHID, load
 
-PUT = load("stats_cart/put_body")
+PUT = load("stats_cart/put")
 
 
 def encoded(body: str) -> Request:
@@ -43,7 +43,7 @@ def test_repeated_parameter_last_one_counts() -> None:
 
 
 def test_absent_parameters_are_empty() -> None:
-    assert request(load("stats_cart/put_body")).query == {}
+    assert request(load("stats_cart/put")).query == {}
     assert request(load("cart_items/post")).path == {}
 
 

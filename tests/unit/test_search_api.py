@@ -106,7 +106,7 @@ def test_body_and_query_string_are_read_alike() -> None:
     assert added(amount="2", price="12.5") == expected
 
 
-@pytest.mark.parametrize("name", ["put_query_repeated", "put_query", "put_body", "put_other_case_headers"])
+@pytest.mark.parametrize("name", ["put_query_repeated", "put_query", "put", "put_other_case_headers"])
 def test_requests_of_client_libraries_are_read(name: str) -> None:
     assert addition_of(request(load(f"stats_cart/{name}"))) == added(amount=2, price=12.5)
 

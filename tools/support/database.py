@@ -165,10 +165,6 @@ class Database:
         """Let a cart's 30 days be over."""
         self._expire(keys.cart(owner))
 
-    def let_cart_age(self, owner: Owner) -> None:
-        """Let all but a minute of a cart's 30 days be over."""
-        self._expire(keys.cart(owner), in_seconds=60)
-
     def age_prices(self, owner: Owner, seconds: int) -> None:
         """Let the catalogue's readings that a cart holds be older than they are."""
 

@@ -104,10 +104,6 @@ VARIANTS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "cart_items/post_once_on_version": ("cart_items/post", {"headers": _ONCE_ON_VERSION}),
     "cart_items/post_other_case_headers": ("cart_items/post", {"headers": _ONCE, "header_names": str.upper}),
     "cart_items/post_trailing_slash": ("cart_items/post", {"slash": True, "body": {"product": 123}}),
-    # Former names of fixtures.
-    "authorizer/api_key_with_zone": ("authorizer/token", {}),
-    "stats_cart/put_body": ("stats_cart/put", {}),
-    "cart_items/patch_quantity": ("cart_items/patch", {}),
 }
 """Spellings of a route's request: the fixture and what `altered` changes."""
 
