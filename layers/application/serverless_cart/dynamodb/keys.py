@@ -7,7 +7,7 @@ cannot lead to another key.
 import hashlib
 import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:  # no function needs all of these classes, and each lengthens a cold start
     from serverless_cart.auth import Kind
@@ -129,6 +129,37 @@ def cart(owner: "Owner") -> Key:
 def session(of: "Session") -> str:
     """Return the partition of a search session's cart."""
     return f"{sessions(of.hashid)}{_part(of.id)}"
+
+
+def session_of(key: Key) -> "Session | None":
+    """Return the search session to which an item belongs; ``None`` for other items."""
+    kind, _, rest = key.pk.partition("#")
+    if kind != "SESSION":
+        return None
+    from serverless_cart.domain.session import Session  # noqa: PLC0415 - only the roll-up needs it
+
+    hashid, _, session_id = rest.partition("#")
+    return Session(hashid, unquote(session_id))
+
+
+def statistics(hashid: str) -> str:
+    """Return the partition of a search engine's statistics."""
+    return f"STATS#{hashid}"
+
+
+def day_row(hashid: str, day: str) -> Key:
+    """Return the key of a search engine's totals on a day (``yyyymmdd``)."""
+    return Key(statistics(hashid), f"DAY#{day}")
+
+
+def detail(hashid: str, day: str, shard: str, sequence: str) -> Key:
+    """Return the key of a day's details in one chunk of a shard; ``sequence`` is the number of its last record."""
+    return Key(statistics(hashid), f"DETAIL#{day}#{shard}#{sequence}")
+
+
+def checkpoint(shard: str) -> Key:
+    """Return the key of the sequence number up to which a shard of the stream has been counted."""
+    return Key(f"STREAM#{shard}", "CHECKPOINT")
 
 
 def session_item(of: "Session", item: "ItemKey") -> Key:

@@ -147,7 +147,7 @@ class Table:
 
     def keys_of(self, partition: str) -> Iterator[list[Key]]:
         """List the keys of a partition, a page at a time."""
-        for page in self._pages(partition, "", {"ProjectionExpression": "pk, sk"}):
+        for page in self._pages(partition, "", {}, {"ProjectionExpression": "pk, sk"}):
             yield [key_of(item) for item in page]
 
     def items_of(self, partition: str, prefix: str = "") -> Iterator[Item]:
@@ -155,7 +155,13 @@ class Table:
 
         ``prefix`` is the beginning of their sort keys.
         """
-        for items in self._pages(partition, prefix, {"Limit": PAGE}):
+        condition = "begins_with(sk, :prefix)" if prefix else ""
+        for items in self._pages(partition, condition, {":prefix": prefix} if prefix else {}, {"Limit": PAGE}):
+            yield from items
+
+    def items_between(self, partition: str, first: str, last: str) -> Iterator[Item]:
+        """List the items of a partition whose sort keys are between two, both included; 1 MB per call."""
+        for items in self._pages(partition, "sk BETWEEN :first AND :last", {":first": first, ":last": last}, {}):
             yield from items
 
     def keys_beginning_with(self, prefixes: Sequence[str]) -> Iterator[tuple[int, list[Key]]]:
@@ -182,18 +188,17 @@ class Table:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def _pages(self, partition: str, prefix: str, how: Mapping[str, Any]) -> Iterator[list[Item]]:
-        """Query a partition, a page at a time."""
-        condition, values = "pk = :pk", {":pk": {"S": partition}}
-        if prefix:
-            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
+    def _pages(
+        self, partition: str, condition: str, values: Mapping[str, str], how: Mapping[str, Any]
+    ) -> Iterator[list[Item]]:
+        """Query a partition, a page at a time; a ``condition`` on sort keys has the ``values``."""
         start: dict[str, Any] = {}
         while True:
             with self._call("Query"):
                 answer = self._client.query(
                     TableName=self._name,
-                    KeyConditionExpression=condition,
-                    ExpressionAttributeValues=values,
+                    KeyConditionExpression=f"pk = :pk AND {condition}" if condition else "pk = :pk",
+                    ExpressionAttributeValues={":pk": {"S": partition}} | {n: {"S": v} for n, v in values.items()},
                     ConsistentRead=True,
                     **how,
                     **start,

@@ -1,0 +1,133 @@
+"""The rows of the statistics: totals of a day, and the details of chunks (docs/table.md)."""
+
+import json
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, get_args
+
+from serverless_cart.domain.session import ItemKey
+from serverless_cart.domain.statistics import KEYS, Counts, Details, Device, Figure, Totals
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.attributes import Item, key_attributes, number, text
+from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.table import Table
+
+DAY: Final = 24 * 3600
+"""Seconds of a day."""
+_EPOCH: Final = date(1970, 1, 1)
+_DEVICES: Final[dict[str, Device]] = {"d": "desktop", "m": "mobile"}
+_FIGURES: Final[dict[str, Figure]] = {figure: figure for figure in get_args(Figure)}
+_LETTERS: Final = {device: letter for letter, device in _DEVICES.items()}
+
+
+class Chunk(NamedTuple):
+    """The part of a stream whose records were counted together: a shard, and its first and last sequence numbers.
+
+    Sequence numbers are written with 40 digits, so that their text has the order of the numbers.
+    """
+
+    shard: str
+    first: str
+    last: str
+
+
+class StatisticsStore:
+    """The statistics of search engines. Its methods raise `Unavailable`. Days are whole days since 1970 in UTC."""
+
+    def __init__(self, table: Table) -> None:
+        """Read from this table."""
+        self._table = table
+
+    def totals(self, hashid: str, first: int, last: int) -> Totals:
+        """Read the totals of the days from ``first`` to ``last``: one Query per 1 MB, about 170 days."""
+        totals = Totals()
+        start, end = keys.day_row(hashid, day_text(first)).sk, keys.day_row(hashid, day_text(last)).sk
+        for row in self._table.items_between(keys.statistics(hashid), start, end):
+            read_totals(row, totals)
+        return totals
+
+    def details(self, hashid: str, first: int, last: int) -> Iterator[Details]:
+        """Read the details of the days from ``first`` to ``last``, one chunk at a time, in the order of days."""
+        start, end = f"DETAIL#{day_text(first)}", f"DETAIL#{day_text(last)}~"
+        for row in self._table.items_between(keys.statistics(hashid), start, end):
+            yield read_details(row)
+
+
+def day_text(day: int) -> str:
+    """Write a day as ``yyyymmdd``."""
+    return (_EPOCH + timedelta(days=day)).strftime("%Y%m%d")
+
+
+def day_number(day: str) -> int:
+    """Read a day that `day_text` wrote."""
+    return (date.fromisoformat(day) - _EPOCH).days
+
+
+def count_writes(counts: Counts, chunk: Chunk, retention_days: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return the writes of a transaction that adds counts: for each engine and day its totals and its details.
+
+    The rows expire ``retention_days`` after their day.
+    """
+    writes: list[tuple[str, dict[str, Any]]] = []
+    for (hashid, day), counted in counts:
+        expires_at = number((day + 1 + retention_days) * DAY)
+        if counted.totals.counts:
+            writes.append(("Update", {
+                "Key": key_attributes(keys.day_row(hashid, day_text(day))),
+                **_addition(counted.totals, expires_at).update(),
+            }))  # fmt: skip
+        writes.append(("Put", {
+            "Item": details_item(hashid, day, counted.details, chunk) | {"expires_at": expires_at},
+        }))  # fmt: skip
+    return writes
+
+
+def details_item(hashid: str, day: int, details: Details, chunk: Chunk) -> Item:
+    """Write the details of a chunk as an item, without its expiry."""
+    key = keys.detail(hashid, day_text(day), chunk.shard, chunk.last)
+    return {**key_attributes(key), "first": text(chunk.first), "data": {"B": _pack(details)}}
+
+
+def read_totals(row: Item, totals: Totals) -> None:
+    """Add a day's row to totals."""
+    first_hour = day_number(row["sk"]["S"].partition("#")[2]) * 24
+    for name, value in row.items():
+        figure, _, where = name.partition("#")
+        if where:
+            letter, _, hour = where.partition("#")
+            totals.add(_FIGURES[figure], _DEVICES[letter], first_hour + int(hour), int(value["N"]))
+
+
+def read_details(row: Item) -> Details:
+    """Read the details of a chunk."""
+    stored = json.loads(zlib.decompress(b64decode(row["data"]["B"])))  # answers are plain JSON (plain_json.py)
+    details = Details(titles={ItemKey(index, id_): title for index, id_, title in stored.pop("titles")})
+    for kind, rows in stored.items():
+        key_type = KEYS[kind]
+        width = len(key_type._fields)
+        details.counts[kind] = {
+            key_type(*row[:width]): tuple(Decimal(it) if isinstance(it, str) else it for it in row[width:])
+            for row in rows
+        }
+    return details
+
+
+def _addition(totals: Totals, expires_at: dict[str, str]) -> Expression:
+    write = Expression()
+    for (figure, device, hour), count in totals.counts.items():
+        write.add(f"{figure}#{_LETTERS[device]}#{hour % 24:02d}", number(count))
+    write.set("expires_at", expires_at)
+    return write
+
+
+def _pack(details: Details) -> bytes:
+    rows: dict[str, Any] = {
+        kind: [[*key, *(str(it) if isinstance(it, Decimal) else it for it in amounts)] for key, amounts in them.items()]
+        for kind, them in details.counts.items()
+        if them
+    }
+    rows["titles"] = [[item.index, item.id, title] for item, title in details.titles.items()]
+    return zlib.compress(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode())
