@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from serverless_cart.web import management_api, search_api, shop_api
+from serverless_cart.web import management_api, search_cart, shop_api
 from tools.support.paths import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.yaml"
@@ -19,7 +19,7 @@ SHOP_BODIES: Final[tuple[type[BaseModel], ...]] = (
     shop_api.MergeGuest,
 )
 MANAGEMENT_BODIES: Final[tuple[type[BaseModel], ...]] = (management_api.IssueCustomerToken,)
-SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (search_api.AddSessionItem, search_api.RemoveSessionItem)
+SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (search_cart.AddSessionItem, search_cart.RemoveSessionItem)
 
 
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from serverless_cart import bootstrap, cold_start
 from serverless_cart.environment import Environment
 from serverless_cart.telemetry import Telemetry
 from serverless_cart.web.api import App
-from serverless_cart.web.search_api import API, addition_of, registered, removal_of, session_of
+from serverless_cart.web.search_api import API, registered
+from serverless_cart.web.search_cart import addition_of, removal_of, session_of
 
 ROUTE = "/6/{hashid}/stats/cart/{session_id}"
 

@@ -16,7 +16,7 @@ from schemathesis.engine.recorder import Interaction, ScenarioRecorder
 
 from local.stack import Stack
 from serverless_cart.domain.public_ids import item_id
-from serverless_cart.web.search_api import AddSessionItem
+from serverless_cart.web.search_cart import AddSessionItem
 from tools.support import figures
 from tools.support.clients import GUESTS, INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
 from tools.support.paths import ROOT

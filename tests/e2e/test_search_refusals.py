@@ -1,6 +1,6 @@
 """Search API: every error of the contract over HTTP; a refused request registers nothing.
 
-tests/integration/test_stats_cart.py has the order of the checks on every method, tests/unit/test_search_api.py every
+tests/integration/test_stats_cart.py has the order of the checks on every method, tests/unit/test_search_cart.py every
 value, test_isolation.py every credential, and test_gateway.py malformed ones.
 """
 

@@ -1,6 +1,6 @@
 """PUT, PATCH and DELETE /6/{hashid}/stats/cart/{session_id}, from the gateway's event to the table.
 
-tests/unit/test_search_api.py has every value of a parameter, and tests/store/test_sessions.py every event of an item.
+tests/unit/test_search_cart.py has every value of a parameter, and tests/store/test_sessions.py every event of an item.
 """
 
 from itertools import combinations_with_replacement

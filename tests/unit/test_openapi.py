@@ -23,7 +23,7 @@ from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
-from serverless_cart.web import management_api, refusals, search_api, shop_api
+from serverless_cart.web import management_api, refusals, search_api, search_cart, shop_api
 from serverless_cart.web.api import App
 from serverless_cart.web.cart_json import cart_json
 from serverless_cart.web.request import MAX_BODY_BYTES, Request
@@ -145,8 +145,8 @@ def test_page_has_the_document_and_loads_nothing() -> None:
 
 
 READERS: dict[str, Callable[[Request], object]] = {
-    "addToSessionCart": search_api.addition_of,
-    "takeFromSessionCart": search_api.removal_of,
+    "addToSessionCart": search_cart.addition_of,
+    "takeFromSessionCart": search_cart.removal_of,
     "addToCart": shop_api.addition_of,
     "selectForCart": shop_api.selections_of,
     "clearCart": shop_api.preconditions_of,
@@ -395,7 +395,7 @@ def test_limit_in_schema_matches_the_code(place: str, limit: int) -> None:
         f"at most {limits.SESSION_ID_LENGTH} characters after decoding",
         f"a body can have at most {MAX_BODY_BYTES // 2**20} MiB",
         f"The number of pieces to add, {shop_api.AddCartItem.model_fields['quantity'].default} if absent.",
-        f"The number of pieces, {search_api.AddSessionItem.model_fields['amount'].default} if absent.",
+        f"The number of pieces, {search_cart.AddSessionItem.model_fields['amount'].default} if absent.",
     ],
 )
 def test_limit_in_prose_matches_the_code(sentence: str) -> None:

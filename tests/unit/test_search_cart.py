@@ -1,4 +1,4 @@
-"""The Search API's parameters: what is read, what is refused, and in which order."""
+"""The parameters of a session's cart: what is read, what is refused, and in which order."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -12,16 +12,8 @@ from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
 from serverless_cart.web.refusals import Unauthenticated
 from serverless_cart.web.request import Request
-from serverless_cart.web.search_api import (
-    API,
-    ERRORS,
-    InvalidSessionItem,
-    MissingSessionFields,
-    SessionIdTooLong,
-    addition_of,
-    removal_of,
-    session_of,
-)
+from serverless_cart.web.search_api import API, ERRORS, InvalidSessionItem, MissingSessionFields, SessionIdTooLong
+from serverless_cart.web.search_cart import addition_of, removal_of, session_of
 from tests.support.builders import request, without
 from tools.support.events import HASHID, load
 
