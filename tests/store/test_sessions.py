@@ -54,12 +54,13 @@ AT = (keys.session(SESSION), MUG.id)
 def test_event_creates_or_adds_to_the_item(store: SessionStore, clock: Clock, held: Held, calls: list[str]) -> None:
     store.add(SESSION, SessionItemAddition(MUG, "Mug", 2, Decimal("12.5")))
     clock.now += HOUR
-    store.add(SESSION, SessionItemAddition(MUG, "Large mug", 3, None))
+    store.add(SESSION, SessionItemAddition(MUG, "Large mug", 3, None, "mobile"))
 
     assert held() == {
         AT: {
             "title": "Large mug",
             "price": "12.5",
+            "device": "mobile",
             "amount": "5",
             "clicks": "2",
             "added_at": str(NOW),

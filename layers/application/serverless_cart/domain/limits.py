@@ -64,8 +64,16 @@ MAX_CUSTOMER_TOKEN_LIFETIME: Final = 365 * 24 * 3600
 
 SESSION_ID_LENGTH: Final = 32
 """Characters of a search session's id."""
+SEARCH_USER_LENGTH: Final = 36
+"""Characters of a visitor's id in an event."""
+SEARCH_QUERY_LENGTH: Final = 200
+"""Characters of the search terms in an event."""
+SEARCH_REFERENCE_LENGTH: Final = 64
+"""Characters of the ids of custom results and of resources in an event, and of each source of a checkout."""
+CHECKOUT_SOURCES: Final = 10
+"""Sources of one checkout."""
 SESSION_ITEM_AMOUNT: Final = 10**6
-"""Largest amount of one event."""
+"""Largest amount of one event, and largest position of a clicked item."""
 SESSION_ITEM_PRICE: Final = 10**12
 """Highest price of one event."""
 SESSION_ITEM_PRICE_DECIMALS: Final = 6

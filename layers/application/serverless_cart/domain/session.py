@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Device = Literal["mobile", "desktop"]
+"""The kind of device that a visitor uses."""
 
 
 class Session(NamedTuple):
@@ -28,6 +31,7 @@ class SessionItemAddition:
     title: str
     amount: int
     price: Decimal | None
+    device: Device = "desktop"
 
 
 @dataclass(frozen=True, slots=True)

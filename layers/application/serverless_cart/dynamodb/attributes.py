@@ -29,6 +29,11 @@ def text_set(values: Iterable[str]) -> dict[str, list[str]]:
     return {"SS": sorted(values)}
 
 
+def text_list(values: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+    """Write a list of texts."""
+    return {"L": [text(value) for value in values]}
+
+
 def read_int(item: Mapping[str, Any], name: str) -> int:
     """Read an integer. Raises `KeyError` if it is absent."""
     return int(item[name]["N"])

@@ -6,7 +6,7 @@ cannot lead to another key.
 
 import hashlib
 import zlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:  # no function needs all of these classes, and each lengthens a cold start
@@ -127,7 +127,7 @@ def cart(owner: "Owner") -> Key:
 
 
 def session(of: "Session") -> str:
-    """Return the partition of a search session's cart."""
+    """Return the partition of a search session: its events and its cart."""
     return f"{sessions(of.hashid)}{_part(of.id)}"
 
 
@@ -162,6 +162,26 @@ def checkpoint(shard: str) -> Key:
     return Key(f"STREAM#{shard}", "CHECKPOINT")
 
 
+def session_items() -> str:
+    """Return the beginning of the sort keys of the items in a search session's cart."""
+    return "CART#"
+
+
+def session_start(of: "Session") -> Key:
+    """Return the key of the event that started a search session."""
+    return Key(session(of), "INIT")
+
+
+def session_checkout(of: "Session") -> Key:
+    """Return the key of a search session's checkouts."""
+    return Key(session(of), "CHECKOUT")
+
+
+def session_event(of: "Session", kind: Literal["CLICK", "IMAGE", "REDIRECT"], event_id: str) -> Key:
+    """Return the key of one event of a search session; ``event_id`` is unique for each request."""
+    return Key(session(of), f"{kind}#{_part(event_id)}")
+
+
 def session_item(of: "Session", item: "ItemKey") -> Key:
     """Return the key of an item in a search session's cart.
 
@@ -169,7 +189,7 @@ def session_item(of: "Session", item: "ItemKey") -> Key:
     so that no two pairs have the same text.
     """
     name = f"{len(item.index)}:{item.index}{item.id}"
-    return Key(session(of), f"CART#{hashlib.sha256(name.encode()).hexdigest()}")
+    return Key(session(of), f"{session_items()}{hashlib.sha256(name.encode()).hexdigest()}")
 
 
 def _part(text: str) -> str:

@@ -145,9 +145,9 @@ class Table:
                 return send(TableName=self._name, ReturnValuesOnConditionCheckFailure="ALL_OLD", **parameters)
         raise Unavailable
 
-    def keys_of(self, partition: str) -> Iterator[list[Key]]:
-        """List the keys of a partition, a page at a time."""
-        for page in self._pages(partition, "", {}, {"ProjectionExpression": "pk, sk"}):
+    def keys_of(self, partition: str, prefix: str = "") -> Iterator[list[Key]]:
+        """List the keys of a partition, a page at a time. ``prefix`` is the beginning of their sort keys."""
+        for page in self._pages(partition, *_beginning(prefix), {"ProjectionExpression": "pk, sk"}):
             yield [key_of(item) for item in page]
 
     def items_of(self, partition: str, prefix: str = "") -> Iterator[Item]:
@@ -155,8 +155,7 @@ class Table:
 
         ``prefix`` is the beginning of their sort keys.
         """
-        condition = "begins_with(sk, :prefix)" if prefix else ""
-        for items in self._pages(partition, condition, {":prefix": prefix} if prefix else {}, {"Limit": PAGE}):
+        for items in self._pages(partition, *_beginning(prefix), {"Limit": PAGE}):
             yield from items
 
     def items_between(self, partition: str, first: str, last: str) -> Iterator[Item]:
@@ -266,6 +265,11 @@ class Table:
             raise Unavailable from error
         finally:
             self._observe(operation, (time.perf_counter() - start) * 1000)
+
+
+def _beginning(prefix: str) -> tuple[str, dict[str, str]]:
+    """Return the condition on sort keys that begin so, and its values; no condition for an empty prefix."""
+    return ("begins_with(sk, :prefix)", {":prefix": prefix}) if prefix else ("", {})
 
 
 def _back_off(attempt: int) -> None:

@@ -1,0 +1,3 @@
+"""tests/store/test_search_events.py on moto."""
+
+from tests.store.test_search_events import *  # noqa: F403
