@@ -70,6 +70,7 @@ NOT_AUTHENTICATED: Final = {"code": "not_authenticated", "message": "Authenticat
 PROBES: Final[Mapping[str, Probe]] = {
     "AuthorizerFunction": Probe("authorizer", _unknown_token, _effects, ["Deny"]),
     "StatsCartFunction": _api("stats-cart", "PUT", "/6/{hashid}/stats/cart/{session_id}", 403, "forbidden"),
+    "StatsEventsFunction": _api("stats-events", "PUT", "/6/{hashid}/stats/init", 403, "forbidden"),
     "CartFunction": _api("cart", "GET", "/api/shop/cart", 401, "authentication required"),
     "CartItemsFunction": _api("cart-items", "POST", "/api/shop/cart/items", 401, "authentication required"),
     "CartMergeFunction": _api("cart-merge", "POST", "/api/shop/cart/merge", 401, "authentication required"),

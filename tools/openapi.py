@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from serverless_cart.web import management_api, search_cart, shop_api
+from serverless_cart.web import management_api, search_cart, search_events, shop_api
 from tools.support.paths import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.yaml"
@@ -19,7 +19,15 @@ SHOP_BODIES: Final[tuple[type[BaseModel], ...]] = (
     shop_api.MergeGuest,
 )
 MANAGEMENT_BODIES: Final[tuple[type[BaseModel], ...]] = (management_api.IssueCustomerToken,)
-SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (search_cart.AddSessionItem, search_cart.RemoveSessionItem)
+SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (
+    search_cart.AddSessionItem,
+    search_cart.RemoveSessionItem,
+    search_events.InitSession,
+    search_events.LogClick,
+    search_events.LogImage,
+    search_events.LogRedirect,
+    search_events.LogCheckout,
+)
 
 
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tools.support.clients import Customer
 pytestmark = pytest.mark.last(4)  # it deploys lower limits
 
 QUANTITY: Final = 3
+EVENTS: Final = ("init", "click", "image", "redirect", "checkout")
 SNAPSHOTS: Final = "None" if environment.RUNTIME == "python3.11" else "PublishedVersions"
 READ: Final = """
 import json, sys
@@ -69,6 +70,7 @@ def test_sam_local_finds_functions_and_authorizers() -> None:
 
     assert json.loads(run.stdout) == {
         "/6/{hashid}/stats/cart/{session_id}": ["StatsCartFunction", "AuthorizerFunction"],
+        **{f"/6/{{hashid}}/stats/{event}": ["StatsEventsFunction", "AuthorizerFunction"] for event in EVENTS},
         "/api/shop/cart": ["CartFunction", "AuthorizerFunction"],
         "/api/shop/cart/items": ["CartItemsFunction", "AuthorizerFunction"],
         "/api/shop/cart/items/{id}": ["CartItemsFunction", "AuthorizerFunction"],

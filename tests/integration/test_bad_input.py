@@ -17,6 +17,7 @@ EVENTS = [
     "stats_cart/put",
     "stats_cart/patch",
     "stats_cart/delete",
+    *(f"stats_events/{event}" for event in ("init", "click", "click_get", "image", "redirect", "checkout")),
     "cart/get",
     "cart/patch",
     "cart/delete",

@@ -116,6 +116,8 @@ out.flush()
     [
         ("authorizer", "unknown_key", 200),
         ("stats_cart", "put", 200),
+        ("stats_events", "click", 200),
+        ("stats_events", "checkout", 200),
         ("cart", "get", 200),
         ("cart_items", "post", 400),
         ("cart_items", "patch", 404),

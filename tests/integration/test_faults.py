@@ -226,6 +226,16 @@ EVENTS: Final = {
         ["Query", "BatchWriteItem", "BatchWriteItem"],
     ),
 }
+RECORDED: Final = {
+    f"{name}, {calls[-1]}": Case(
+        lambda bundle, name=name: bundle.send("stats_events", load(f"stats_events/{name}")), prepare, calls
+    )
+    for name, prepare, calls in (
+        *((name, nothing, ["PutItem"]) for name in ("init", "click", "image", "redirect")),
+        ("checkout", nothing, ["Query", "PutItem"]),
+        ("checkout", with_many_items, ["Query", "TransactWriteItems"]),
+    )
+}  # fmt: skip
 
 
 def signed_in(bundle: Bundle) -> None:
@@ -444,6 +454,22 @@ def test_search_event_is_applied_once_or_not_at_all(
         else:
             applied = fault.applied and is_write and struck.last
             assert trial.rows() == (trial.after if applied else trial.before), fault_name
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_event_counts_once_if_repeated(
+    shop: Bundle, injections: Injections, waits: list[float], measured: list[float], name: str
+) -> None:
+    trial = Trial(shop, RECORDED[name])
+
+    for struck in trial.meet(injections, waits, measured):
+        if struck.attempts < ATTEMPTS:
+            assert (struck.answer.status, struck.answer.body) == (200, trial.sound.body), struck.name
+        else:
+            assert unavailable(struck.answer), struck.name
+            assert trial.rows() in (trial.before, trial.after), struck.name
+            assert trial.send().status == 200, struck.name
+        assert trial.rows() == trial.after, struck.name
 
 
 @pytest.mark.parametrize("name", SIGNS)

@@ -47,6 +47,7 @@ def test_put_registers_the_item_in_one_call(bundle: Bundle, name: str) -> None:
             "title": "Émaille-Becher ☕" if name == "put_base64_body" else "Enamel mug",
             "amount": "2",
             "price": "12.5",
+            "device": "desktop",
             "clicks": "1",
             "added_at": str(NOW),
             "updated_at": str(NOW),

@@ -38,7 +38,7 @@ EXPORT, AUTHORIZER, CART_ITEMS, START_API = commands()
 EVENTS: Final = {
     function: next(
         event
-        for event in (f"events/{folder}/{method}.json" for method in ("post", "put", "get"))
+        for event in (f"events/{folder}/{method}.json" for method in ("post", "put", "get", "init"))
         if (settings.ROOT / event).exists()
     )
     for folder, function in FUNCTIONS.items()

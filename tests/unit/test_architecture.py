@@ -31,6 +31,7 @@ def test_every_part_has_sources() -> None:
         "customer_tokens",
         "guests",
         "stats_cart",
+        "stats_events",
     ]
 
 
@@ -164,6 +165,7 @@ def test_nothing_uses_the_tracer() -> None:
 MODULES = {
     "authorizer": 180,
     "stats_cart": 250,
+    "stats_events": 250,
     "cart": 250,
     "cart_items": 250,
     "cart_merge": 260,  # also tokens and guests
@@ -203,7 +205,8 @@ def test_functions_load_few_modules(function: str) -> None:
     ("function", "parts"),
     [
         ("authorizer", {"web", "service.cart"}),
-        ("stats_cart", {"service.cart"}),
+        ("stats_cart", {"service.cart", "web.search_events", "dynamodb.search_events"}),
+        ("stats_events", {"service.cart", "web.search_cart"}),
         ("customer_tokens", {"service.cart", "web.shop_api"}),
         ("customer_cart", {"web.shop_api", "dynamodb.token_registry"}),
     ],

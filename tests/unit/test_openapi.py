@@ -23,7 +23,7 @@ from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
-from serverless_cart.web import management_api, refusals, search_api, search_cart, shop_api
+from serverless_cart.web import management_api, refusals, search_api, search_cart, search_events, shop_api
 from serverless_cart.web.api import App
 from serverless_cart.web.cart_json import cart_json
 from serverless_cart.web.request import MAX_BODY_BYTES, Request
@@ -147,6 +147,11 @@ def test_page_has_the_document_and_loads_nothing() -> None:
 READERS: dict[str, Callable[[Request], object]] = {
     "addToSessionCart": search_cart.addition_of,
     "takeFromSessionCart": search_cart.removal_of,
+    "initSession": search_events.start_of,
+    "logClick": search_events.click_of,
+    "logImage": search_events.banner_click_of,
+    "logRedirect": search_events.redirect_of,
+    "logCheckout": search_events.checkout_of,
     "addToCart": shop_api.addition_of,
     "selectForCart": shop_api.selections_of,
     "clearCart": shop_api.preconditions_of,
@@ -163,7 +168,7 @@ every_body = pytest.mark.parametrize("operation", BODIES, ids=lambda operation: 
 
 def asked(body: bytes = b"", headers: Mapping[str, str] | None = None, customer: str = "customer-1") -> Request:
     path = {"hashid": HASHID, "session_id": SESSION, "customer": customer}
-    return Request("POST", "/", principal(), path, {}, headers or {}, body, "::1", lambda: 20.0)
+    return Request("POST", "/", principal(), path, {}, headers or {}, body, "::1", "id", {}, lambda: 20.0)
 
 
 def refusal(read: Callable[[Request], object], request: Request) -> errors.Refusal | None:
@@ -245,7 +250,14 @@ CARTS = [price(OWNER, cart(created_at=None, updated_at=None), {}), WARNED, price
 
 ALWAYS = [kind() for kind in (*refusals.COMMON, refusals.Unauthenticated, refusals.OtherKind)]
 SOMETIMES = [
-    *(kind() for kind in (search_api.SessionIdTooLong, search_api.InvalidSessionItem)),
+    *(kind() for kind in (search_api.SessionIdTooLong, search_api.InvalidSessionItem, search_api.InvalidUserId)),
+    *(kind() for kind in (search_api.InvalidDfid, search_api.OtherHashid, search_api.InvalidRedirectId)),
+    search_api.BadRequest(),
+    *(
+        search_api.MissingEventFields(names)
+        for pair in (("dfid", "session_id"), ("id", "session_id"), ("session_id", "id"))
+        for names in (pair, pair[:1], pair[1:])
+    ),
     *(kind() for kind in (errors.ItemNotFound, errors.IdempotencyKeyReused)),
     *(errors.CartFull({field: ["too many"]}) for field in ("product", "quantity")),
     errors.InvalidProduct(NOT_FOR_SALE),
@@ -317,7 +329,7 @@ def error_in(response: Response[str]) -> tuple[int, str]:
 @pytest.mark.parametrize("api", EDGE)
 def test_errors_are_those_of_the_tables(api: str) -> None:
     operations = [operation for operation in OPERATIONS if operation.api == api]
-    documented = {(status, text.partition(": [")[0]) for it in operations for status, text in errors_of(it)}
+    documented = {(status, re.sub(r"^\[.*\] |: \[.*", "", text)) for it in operations for status, text in errors_of(it)}
     unexpected = {error_in(it) for it in failures(operations[0]) if it.status_code in (429, 500, 503)}
     filtered = (403, "access_denied" if api == "ManagementApi" else "forbidden")  # by AWS WAF
     assert documented == {*EDGE[api].errors.values(), *unexpected, filtered}
@@ -365,6 +377,12 @@ def test_every_warning_is_documented() -> None:
         ("parameters/ItemTitle/schema/maxLength", limits.SESSION_ITEM_TITLE_LENGTH),
         ("parameters/ItemAmount/schema/maximum", limits.SESSION_ITEM_AMOUNT),
         ("parameters/ItemPrice/schema/maximum", limits.SESSION_ITEM_PRICE),
+        ("parameters/EventSessionId/schema/maxLength", limits.SESSION_ID_LENGTH),
+        ("parameters/EventUserId/schema/maxLength", limits.SEARCH_USER_LENGTH),
+        ("parameters/EventQuery/schema/maxLength", limits.SEARCH_QUERY_LENGTH),
+        ("parameters/EventPosition/schema/maximum", limits.SESSION_ITEM_AMOUNT),
+        ("parameters/EventResourceId/schema/maxLength", limits.SEARCH_REFERENCE_LENGTH),
+        ("parameters/EventSources/schema/maxItems", limits.CHECKOUT_SOURCES),
         ("parameters/IdempotencyKey/schema/maxLength", limits.IDEMPOTENCY_KEY_LENGTH),
         ("schemas/Id/maximum", limits.MAX_SAFE_INTEGER),
         ("schemas/Selection/maximum", limits.MAX_SAFE_INTEGER),

@@ -105,6 +105,7 @@ ACTIONS = ("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", 
 MAY = {
     "AuthorizerRole": {("GetItem", "token"), ("GetItem", "shop")},
     "StatsCartRole": {(action, "session") for action in ("UpdateItem", "DeleteItem", "Query", "BatchWriteItem")},
+    "StatsEventsRole": {(action, "session") for action in ("PutItem", "UpdateItem", "Query")},
     "CartRole": {("BatchGetItem", "product"), ("GetItem", "cart"), ("UpdateItem", "cart"), ("PutItem", "cart")},
 }
 MAY["CustomerCartRole"] = {("BatchGetItem", "product"), ("GetItem", "cart")}

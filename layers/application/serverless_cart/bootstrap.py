@@ -13,6 +13,7 @@ from serverless_cart.environment import Environment
 
 if TYPE_CHECKING:
     from serverless_cart.dynamodb.guests import GuestStore
+    from serverless_cart.dynamodb.search_events import SearchEventStore
     from serverless_cart.dynamodb.sessions import SessionStore
     from serverless_cart.dynamodb.table import Table
     from serverless_cart.dynamodb.token_registry import TokenRegistry
@@ -45,6 +46,13 @@ def merge_service(environment: Environment, telemetry: "Telemetry") -> "MergeSer
 
     limits = environment.limits
     return MergeService(DynamoDBMergeStore(_table(environment, telemetry), clock, limits), clock, limits)
+
+
+def search_event_store(environment: Environment, telemetry: "Telemetry") -> "SearchEventStore":
+    """Compose the store of search sessions' events."""
+    from serverless_cart.dynamodb.search_events import SearchEventStore
+
+    return SearchEventStore(_table(environment, telemetry), clock, environment.limits)
 
 
 def session_store(environment: Environment, telemetry: "Telemetry") -> "SessionStore":

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
@@ -24,7 +24,8 @@ class Request(NamedTuple):
     """A parsed request.
 
     Header names are in lower case; a repeated header or query-string parameter has its last value. Path parameters are
-    percent-decoded. ``time_left`` returns the remaining seconds of the function's time.
+    percent-decoded. ``id`` is the gateway's and unique, ``query_lists`` has all values of the query string, and
+    ``time_left`` returns the remaining seconds of the function's time.
     """
 
     method: str
@@ -35,6 +36,8 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     address: str
+    id: str
+    query_lists: Mapping[str, Sequence[str]]
     time_left: Callable[[], float]
 
     @classmethod
@@ -49,6 +52,8 @@ class Request(NamedTuple):
             headers=event.headers,
             body=_body(event),
             address=event.request_context.identity.source_ip,
+            id=event.request_context.request_id or "",
+            query_lists=event.multi_value_query_string_parameters,
             time_left=time_left,
         )
 

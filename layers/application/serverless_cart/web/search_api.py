@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
 from serverless_cart.domain import limits
 from serverless_cart.domain.errors import Refusal
+from serverless_cart.domain.session import Device
 from serverless_cart.web.api import PAGE_CHECKS, Api
 from serverless_cart.web.refusals import COMMON, ErrorTable, OtherKind, Unauthenticated
 from serverless_cart.web.request import NotJson, Request
@@ -17,6 +19,16 @@ from serverless_cart.web.response import json_response
 
 _HASHID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
+
+_INTEGERS: Final = "|".join(f"0{{0,{39 - more}}}[1-9][0-9]{{{more}}}" for more in range(6))
+"""Integers of one to six digits, and 40 with their leading zeros."""
+INTEGER_SCHEMA: Final = {
+    "type": ["integer", "string", "null"],
+    "minimum": 1,
+    "maximum": limits.SESSION_ITEM_AMOUNT,
+    "pattern": rf"^(({_INTEGERS}|0{{0,33}}{limits.SESSION_ITEM_AMOUNT})(\.0{{1,40}})?)?$",
+}
+"""The JSON Schema of what `integer` reads, and of an absent value."""
 
 
 class SessionIdTooLong(Refusal):
@@ -36,6 +48,35 @@ class MissingSessionFields(Refusal):
         self.fields = list(fields)
 
 
+class MissingEventFields(Refusal):
+    """An event lacks required fields."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        """Keep the missing fields, in the order of the contract."""
+        super().__init__()
+        self.fields = list(fields)
+
+
+class InvalidUserId(Refusal):
+    """The id of an event's visitor is malformed."""
+
+
+class InvalidDfid(Refusal):
+    """The id of a clicked item is malformed."""
+
+
+class OtherHashid(Refusal):
+    """A clicked item is of another search engine than the one in the path."""
+
+
+class InvalidRedirectId(Refusal):
+    """The id of a banner or of a redirection is not digits."""
+
+
+class BadRequest(Refusal):
+    """An event's body is not an object, or one of its fields is malformed."""
+
+
 ERRORS: Final[ErrorTable] = {
     **COMMON,
     Unauthenticated: (403, "forbidden"),
@@ -43,6 +84,12 @@ ERRORS: Final[ErrorTable] = {
     SessionIdTooLong: (400, "session_id should have 32 characters or less"),
     MissingSessionFields: (400, "Following fields are missing"),
     InvalidSessionItem: (400, "Invalid cart item data"),
+    MissingEventFields: (400, "fields are missing"),
+    InvalidUserId: (400, "invalid_user_id"),
+    InvalidDfid: (400, "Bad request, dfid is invalid"),
+    OtherHashid: (400, "Item hashid must be the same as search engine hashid"),
+    InvalidRedirectId: (400, "Invalid redirect id"),
+    BadRequest: (400, "Bad request"),
 }
 
 
@@ -61,6 +108,8 @@ def _check_search_engine(request: Request) -> None:
 def _describe(refusal: Refusal, error: str, _request: Request | None) -> tuple[str, Mapping[str, str]]:
     if isinstance(refusal, MissingSessionFields):
         error = f"{error}: {json.dumps(refusal.fields)}"
+    if isinstance(refusal, MissingEventFields):
+        error = f"[{', '.join(refusal.fields)}] {error}"
     return error, {}
 
 
@@ -70,6 +119,13 @@ API: Final = Api(kind="api_key", errors=ERRORS, checks=(_check_search_engine, *P
 def registered() -> Response[str]:
     """Return the answer of all routes (contract: Search API)."""
     return json_response(200, '{"status": "registered"}')
+
+
+def device_of(request: Request) -> Device:
+    """Return the visitor's kind of device: the client hint decides, then MDN's rule for ``User-Agent``."""
+    hint = request.headers.get("sec-ch-ua-mobile")
+    is_mobile = hint == "?1" if hint in {"?0", "?1"} else "Mobi" in request.headers.get("user-agent", "")
+    return "mobile" if is_mobile else "desktop"
 
 
 def id_text(value: object) -> object:
@@ -98,13 +154,13 @@ def integer(value: object) -> object:
     return None
 
 
-def parameters_of(request: Request) -> dict[str, Any] | None:
+def parameters_of(request: Request, lists: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any] | None:
     """Merge query string and body, which wins field by field; ``None`` if a body is present and not an object.
 
     ``null`` and an empty string count as absent: php-doofinder always sends price and amount, and js-doofinder writes
-    null as an empty string.
+    null as an empty string. ``lists`` are the arrays of the query string.
     """
-    fields: dict[str, Any] = dict(request.query)
+    fields: dict[str, Any] = {**request.query, **lists}
     if request.body:
         try:
             body = request.json()

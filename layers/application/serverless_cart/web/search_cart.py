@@ -9,9 +9,11 @@ from serverless_cart.domain import limits
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
 from serverless_cart.web.request import Request
 from serverless_cart.web.search_api import (
+    INTEGER_SCHEMA,
     InvalidSessionItem,
     MissingSessionFields,
     SessionIdTooLong,
+    device_of,
     hashid_of,
     id_text,
     integer,
@@ -36,14 +38,6 @@ _ID_SCHEMA: Final = {
     "exclusiveMinimum": -(10.0 ** (limits.SESSION_ITEM_NAME_LENGTH - 1)),
     "exclusiveMaximum": 10.0**limits.SESSION_ITEM_NAME_LENGTH,
 }
-_AMOUNTS: Final = "|".join(f"0{{0,{39 - more}}}[1-9][0-9]{{{more}}}" for more in range(6))
-"""Amounts of one to six digits, and 40 with their leading zeros."""
-_AMOUNT_SCHEMA: Final = {
-    "type": ["integer", "string", "null"],
-    "minimum": 1,
-    "maximum": limits.SESSION_ITEM_AMOUNT,
-    "pattern": rf"^(({_AMOUNTS}|0{{0,33}}{limits.SESSION_ITEM_AMOUNT})(\.0{{1,40}})?)?$",
-}
 _PRICE_SCHEMA: Final = {
     "type": ["number", "string", "null"],
     "minimum": 0,
@@ -55,7 +49,7 @@ _PRICE_SCHEMA: Final = {
 Name = Annotated[str, Field(min_length=1, max_length=limits.SESSION_ITEM_NAME_LENGTH)]
 Id = Annotated[Name, BeforeValidator(id_text), WithJsonSchema(_ID_SCHEMA)]
 Amount = Annotated[
-    int, BeforeValidator(integer), Field(ge=1, le=limits.SESSION_ITEM_AMOUNT), WithJsonSchema(_AMOUNT_SCHEMA)
+    int, BeforeValidator(integer), Field(ge=1, le=limits.SESSION_ITEM_AMOUNT), WithJsonSchema(INTEGER_SCHEMA)
 ]
 Price = Annotated[Decimal, BeforeValidator(number), Field(ge=0, le=limits.SESSION_ITEM_PRICE), AfterValidator(_rounded)]
 
@@ -102,7 +96,7 @@ def session_of(request: Request) -> Session:
 def addition_of(request: Request) -> SessionItemAddition:
     """Read the item that a request adds. Raises `MissingSessionFields` or `InvalidSessionItem`."""
     body = _parse(request, AddSessionItem, required=("id", "index", "title"))
-    return SessionItemAddition(ItemKey(body.index, body.id), body.title, body.amount, body.price)
+    return SessionItemAddition(ItemKey(body.index, body.id), body.title, body.amount, body.price, device_of(request))
 
 
 def removal_of(request: Request) -> SessionItemRemoval:
