@@ -85,7 +85,8 @@ class World:
             return None
         if isinstance(place.of, Customer):
             return self.database.cart(place.of.owner)
-        return self.database.session(place.of.hashid, place.of.session)
+        of = place.of
+        return self.database.session(of.hashid, of.session), self.database.events(of.hashid, of.session)
 
     def restore_token(self, name: str | None) -> None:
         """Issue a customer's token again, which signing out has revoked."""
@@ -208,6 +209,8 @@ def cells(world: World) -> Iterator[Cell]:
         if isinstance(place.of, Visitor):
             for method, hashid in combinations(("PUT", "PATCH", "DELETE"), (place.of.hashid, place.of.hashid.upper())):
                 yield Cell("search", method, replace(place.of, hashid=hashid).path, name)
+            for method, event in combinations(("PUT", "GET"), ("init", "click", "image", "redirect", "checkout")):
+                yield Cell("search", method, f"/6/{place.of.hashid}/stats/{event}", name)
     for (method, path), slash in combinations(ROUTES.values(), SLASHES):
         for owner in CUSTOMERS if "{item}" in path else [None]:
             item = world.places[owner].item if owner else 0
@@ -243,6 +246,9 @@ def faults(world: World, caller: str | None, header: str | None) -> list[str]:
             world.database.put([cart])  # which the previous cell may have changed
         body = {"id": "42", "index": "product", "title": "x", "product": own.product if own else 101, "quantity": 1}
         body["token"] = world.places[f"a guest of the {GUESTS_OF.get(caller or '', 'first')} shop"].of.token
+        victim = world.places[cell.owner].of if cell.owner else None
+        if isinstance(victim, Visitor):
+            body |= {"session_id": victim.session, "dfid": f"{victim.hashid}@product@{'0' * 32}"}
         headers = {} if header is None else {"Authorization": header}
         reply = world.http[cell.api].send(cell.method, cell.path, headers=headers, json=body)
         refusal = cell.refusal(caller)

@@ -165,6 +165,11 @@ class Visitor:
             sensitive(self.session)
         return self.http.send(method, self.path, headers=headers, **options)
 
+    def event(self, name: str, method: str = "PUT", **options: Any) -> Reply:
+        """Send an event of the session: ``init``, ``click``, ``image``, ``redirect`` or ``checkout``."""
+        headers = {"Authorization": f"Token {self.token}", **options.pop("headers", {})}
+        return self.http.send(method, f"/6/{self.hashid}/stats/{name}", headers=headers, **options)
+
     def put(self, id: object, index: str = "product", **more: object) -> Reply:  # noqa: A002 - the contract's word
         """Put an item in the cart."""
         return self.send("PUT", json={"id": id, "index": index, "title": TITLE, **more})

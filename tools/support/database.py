@@ -109,8 +109,11 @@ class Database:
         """Return a search session's cart by index and id, what has expired left out."""
         answer = self.client.query(
             TableName=self.name,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": keys.session(Session(hashid.lower(), session_id))}},
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+            ExpressionAttributeValues={
+                ":pk": {"S": keys.session(Session(hashid.lower(), session_id))},
+                ":sk": {"S": keys.session_items()},
+            },
             ConsistentRead=True,
         )
         now = time.time()
@@ -124,6 +127,31 @@ class Database:
             for item in answer["Items"]
             if int(item["expires_at"]["N"]) > now
         }
+
+    def events(self, hashid: str, session_id: str) -> dict[str, dict[str, Any]]:
+        """Return a search session's events by the kind in their sort keys, values without their types' names.
+
+        Of several events of one kind, it returns the last.
+        """
+        answer = self.client.query(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": keys.session(Session(hashid.lower(), session_id))}},
+            ConsistentRead=True,
+        )
+        return {
+            item["sk"]["S"].partition("#")[0]: {name: next(iter(value.values())) for name, value in item.items()}
+            for item in answer["Items"]
+            if not item["sk"]["S"].startswith(keys.session_items())
+        }
+
+    def count_events(self, hashid: str, session_id: str) -> int:
+        """Return the number of items of a search session, its cart included."""
+        pk = {":pk": {"S": keys.session(Session(hashid.lower(), session_id))}}
+        answer = self.client.query(
+            TableName=self.name, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=pk, Select="COUNT"
+        )
+        return answer["Count"]
 
     def amounts(self, item_id: str) -> dict[str, int]:
         """Return the amounts of every item with this id, whichever session's, by partition: a scan, no key involved."""
