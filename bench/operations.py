@@ -100,6 +100,15 @@ def _session_operations() -> Iterator[Operation]:
     patch = altered(load("stats_cart/patch"), path={"session_id": "patch"}, body={"id": "MUG-7", "index": "product"})
     rows = _session("patch", 1, ItemKey("product", "MUG-7"))
     yield Operation("stats PATCH", "stats_cart", patch, 1, rows=rows, write_units=1)
+    for name in ("init", "click", "image", "redirect"):
+        yield Operation(f"stats {name}", "stats_events", load(f"stats_events/{name}"), 1, write_units=1)
+    body = {"session_id": "checkout"}
+    checkout = altered(load("stats_events/checkout"), body=body)
+    yield Operation("stats checkout", "stats_events", checkout, 2, 0, write_units=1)
+    for size in SIZES[:-1]:  # more than 99 items take a second transaction
+        checkout = altered(load("stats_events/checkout"), body={"session_id": f"checkout-{size}"})
+        rows = _session(f"checkout-{size}", size)
+        yield Operation("stats checkout", "stats_events", checkout, 2, size, rows, write_units=2 * (1 + size))
     for size in SIZES:
         id_ = f"delete-{size}"
         delete = altered(load("stats_cart/delete"), path={"session_id": id_})

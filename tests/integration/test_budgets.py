@@ -45,7 +45,9 @@ def test_operation_makes_its_calls_and_logs_little(bundle: Bundle, title: str) -
     assert len(bundle.logged()) <= LOG_BYTES
 
 
-@pytest.mark.parametrize("title", ["stats PUT", "stats PATCH"])
+@pytest.mark.parametrize(
+    "title", ["stats PUT", "stats PATCH", *(f"stats {event}" for event in ("init", "click", "image", "redirect"))]
+)
 def test_search_event_costs_one_write_unit(bundle: Bundle, title: str) -> None:
     carry_out(bundle, OPERATIONS[title])
 
