@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -52,6 +53,10 @@ class Sessions:
     def cart(self, session: str) -> Cart:
         """Return the cart of a session as the table contains it."""
         return self.database.session(self.stack.hashid, session)
+
+    def events(self, session: str) -> dict[str, dict[str, Any]]:
+        """Return the events of a session by kind, as the table contains them."""
+        return self.database.events(self.stack.hashid, session)
 
     def amounts(self, session: str) -> list[int]:
         """Return the amounts of the items in the cart of a session."""

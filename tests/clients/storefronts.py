@@ -27,6 +27,12 @@ class PyDoof:
     def call(self, name: str, **arguments: Any) -> Outcome:
         return self.library.call(name, options=self.options, arguments=arguments)
 
+    def event(self, name: str, **arguments: object) -> Outcome:
+        """Log an event of the session, by the name of its route."""
+        function, renamed = EVENTS[name]
+        values = {renamed.get(field, field): value for field, value in arguments.items()}
+        return self.call(function, hashid=self.hashid, session_id=self.session, **values)
+
     def add(self, item: Item) -> Outcome:
         values = {"item_id": item.id, "amount": item.amount, "title": item.title, "price": item.price}
         return self.call("add_to_cart", hashid=self.hashid, session_id=self.session, index_name=item.index, **values)
@@ -67,14 +73,18 @@ class JsDoofinder:
     def use(self, key: str) -> None:
         self.options["apiKey"] = f"eu1-{key}"
 
-    def stats(self, method: str | None, **parameters: object) -> Outcome:
-        """Call `Client.stats` for the cart."""
+    def event(self, name: str, **arguments: object) -> Outcome:
+        """Log an event of the session, by the name of its route. Without a method, the library sends GET."""
+        return self.stats(None, event=name, session_id=self.session, **arguments)
+
+    def stats(self, method: str | None, event: str = "", **parameters: object) -> Outcome:
+        """Call `Client.stats` for the cart, or for another event."""
         return self.library.call(
             "stats",
             hashid=self.hashid,
             options={**self.options, "version": f"{self.stage}/6/{self.hashid}"},
             method=method,
-            parameters=[f"cart/{quote(self.session, safe='')}", parameters],
+            parameters=[event or f"cart/{quote(self.session, safe='')}", parameters],
         )
 
     def function(self, version: str, name: str, *parameters: object) -> Outcome:
@@ -93,6 +103,14 @@ class JsDoofinder:
         return self.stats("DELETE", session_id=self.session)
 
 
+EVENTS: dict[str, tuple[str, dict[str, str]]] = {
+    "init": ("init_session", {}),
+    "click": ("click_stats", {}),
+    "image": ("log_banner_image_click", {}),
+    "redirect": ("log_redirect", {"id": "redirection_id"}),
+    "checkout": ("log_checkout", {}),
+}
+"""PyDoof's function for each event, and its other names of parameters."""
 Storefront = PyDoof | JsDoofinder
 PYDOOF = {version: VENVS / f"pydoof-{version}" / "bin" / "python" for version in ("4.2.0", "4.3.0")}
 COMMANDS: dict[str, list[str | Path]] = {

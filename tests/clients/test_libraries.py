@@ -1,12 +1,13 @@
 """PyDoof 4.2.0 and 4.3.0, and js-doofinder 5.13.4, as released, against the Search API."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from local.stack import Stack
 from tests.clients.conftest import Sessions
-from tests.clients.items import ACCEPTED, ID, INDEX, REFUSED, TOO_LONG, Item
+from tests.clients.items import ACCEPTED, ID, INDEX, REFUSED, TITLE, TOO_LONG, Item
 from tests.clients.library import Library, Outcome, running
 from tests.clients.storefronts import COMMANDS, JsDoofinder, PyDoof, Storefront
 from tests.support.shopper import REGISTERED
@@ -65,6 +66,32 @@ def test_clear_empties_the_cart(storefront: Storefront, sessions: Sessions, sess
 
     assert [storefront.clear(), storefront.clear(), storefront.remove(1)] == [DONE] * 3
     assert sessions.cart(session) == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        ("init", {}),
+        ("click", {"dfid": "{hashid}@product@0123456789abcdef0123456789abcdef", "query": TITLE}),
+        ("image", {"id": 27, "query": TITLE}),
+        ("redirect", {"id": "27"}),
+        ("checkout", {}),
+    ],
+)
+def test_event_is_registered(
+    *, storefront: Storefront, sessions: Sessions, session: str, event: str, fields: dict[str, Any]
+) -> None:
+    sessions.put(session, 5)
+    fields = {name: str(value).format(hashid=storefront.hashid) for name, value in fields.items()}
+
+    assert storefront.event(event, **fields) == DONE
+
+    ((kind, stored),) = sessions.events(session).items()
+    assert kind == event.upper()
+    assert {name: stored[name] for name in fields if name != "dfid"} == {
+        name: value for name, value in fields.items() if name != "dfid"
+    }
+    assert sessions.amounts(session) == ([] if event == "checkout" else [5])
 
 
 # The local cloud decodes a path once more than API Gateway, so no `%` stands before two hexadecimal digits.

@@ -1,7 +1,8 @@
 """js-doofinder 7.0.2 and php-doofinder 7.0.7: the requests that they send, as recorded_requests.json contains them.
 
 Their releases are not in the package registries that the tests use, so each request was recorded once, from the public
-source. ``before`` is the amount of the item in the cart before the request, ``after`` the item afterwards. The value of
+source; those of events were written from it. ``before`` is the amount of the item in the cart before the request,
+``after`` the item afterwards, ``stored`` the attributes of the event. The value of
 Content-Length follows from the body; PUT and PATCH without a body have 0.
 """
 
@@ -18,10 +19,12 @@ from tests.clients.library import FOLDER
 
 RECORDED = json.loads((FOLDER / "recorded_requests.json").read_text())
 REQUESTS = [
-    pytest.param({**request, "headers": library["headers"]}, id=f"{library['library']}: {request['call']}")
+    (f"{library['library']}: {request['call']}", {**request, "headers": library["headers"]})
     for library in RECORDED
     for request in library["requests"]
 ]
+OF_CARTS = [pytest.param(request, id=name) for name, request in REQUESTS if "item" in request]
+OF_EVENTS = [pytest.param(request, id=name) for name, request in REQUESTS if "event" in request]
 STATUS = {"registered": 200, "not found": 404}
 
 
@@ -36,7 +39,7 @@ def send(stack: Stack, request: dict[str, Any]) -> tuple[int, Any]:
         return text
 
     target = url.path + filled(request["path"]) + ("?" + filled(request["query"])) * bool(request["query"])
-    body = None if request["body"] is None else request["body"].encode()
+    body = None if request["body"] is None else filled(request["body"]).encode()
     connection = HTTPConnection(url.netloc, timeout=60)
     connection.putrequest(request["method"], target, skip_accept_encoding=True)
     for name, value in request["headers"].items():
@@ -75,7 +78,7 @@ def test_each_library_sends_every_method() -> None:
     assert all(methods >= {"PUT", "PATCH", "DELETE"} for methods in sent.values())
 
 
-@pytest.mark.parametrize("request_", REQUESTS)
+@pytest.mark.parametrize("request_", OF_CARTS)
 def test_recorded_request_has_its_effect(stack: Stack, sessions: Sessions, request_: dict[str, Any]) -> None:
     session, item, answer = request_["session"], request_["item"], request_["answer"]
     if request_["before"]:
@@ -84,3 +87,12 @@ def test_recorded_request_has_its_effect(stack: Stack, sessions: Sessions, reque
     expected = {"status" if answer == "registered" else "error": answer}
     assert send(stack, request_) == (STATUS.get(answer, 400), expected)
     assert described(sessions.cart(session)) == after(item, request_["after"])
+
+
+@pytest.mark.parametrize("request_", OF_EVENTS)
+def test_recorded_event_is_registered(stack: Stack, sessions: Sessions, request_: dict[str, Any]) -> None:
+    assert send(stack, request_) == (200, {"status": request_["answer"]})
+
+    stored = sessions.events(request_["session"])[request_["event"]]
+    common = {"pk", "sk", "at", "device", "expires_at"}
+    assert {name: value for name, value in stored.items() if name not in common} == request_["stored"]

@@ -64,6 +64,10 @@ def test_no_log_has_a_key_customer_or_text(
     assert manager.sign_in(signed_in).status == 201
     assert manager.cart(signed_in).status == 200
     assert visitor.put("42").status == 200
+    texts = {"user_id": sensitive(unique("visitor")[:36]), "query": sensitive(unique("marzipan mousetrap"))}
+    dfid = f"{visitor.hashid}@product@{'0' * 32}"
+    assert visitor.event("click", json={"session_id": visitor.session, "dfid": dfid, **texts}).status == 200
+    assert visitor.event("click", params={"session_id": visitor.session, "dfid": "x", **texts}).status == 400
     (item,) = customer.add(lamp.id, notes=NOTE).body["items"]
     assert customer.update_item(item["id"], notes=NOTE).status == 200
     assert customer.read().body["items"][0]["notes"] == NOTE

@@ -33,3 +33,27 @@ def test_cart_events_are_registered_or_raise(
     assert database.session(visitor.hashid, visitor.session)["product", "a#1/ü"].amount == 3
     assert client.delete(visitor.path) == REGISTERED.body
     assert database.session(visitor.hashid, visitor.session) == {}
+
+
+def test_session_events_are_registered(
+    stack: Stack, visitor: Visitor, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    sent = {"hashid": visitor.hashid, "session_id": visitor.session, "search_url": stack.search_url}
+    sent["token"] = stack.api_key
+    dfid = f"{visitor.hashid}@product@{'0' * 32}"
+
+    answers = [
+        stats.init_session(**sent),
+        stats.click_stats(dfid=dfid, query=TITLE, **sent),
+        stats.log_banner_image_click(id="27", query=None, **sent),
+        stats.log_redirect(redirection_id=28, query=TITLE, **sent),
+        stats.log_checkout(**sent),
+    ]
+
+    assert answers == [REGISTERED.body] * 5
+    events = database.events(visitor.hashid, visitor.session)
+    assert events.keys() == {"INIT", "CLICK", "IMAGE", "REDIRECT", "CHECKOUT"}
+    assert (events["CLICK"]["query"], events["IMAGE"]["id"], events["REDIRECT"]["id"]) == (TITLE, "27", "28")
+    with pytest.raises(exceptions.BadRequestError, match="Bad request, dfid is invalid"):
+        stats.click_stats(dfid="x", **sent)
