@@ -17,6 +17,7 @@ from schemathesis.engine.recorder import Interaction, ScenarioRecorder
 from local.stack import Stack
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.web.search_cart import AddSessionItem
+from serverless_cart.web.search_events import LogClick
 from tools.support import figures
 from tools.support.clients import GUESTS, INNARDS, NOTE, TITLE, Customer, Visitor, note_answer, sensitive_in
 from tools.support.paths import ROOT
@@ -35,7 +36,10 @@ CONTRACT: Final = {
     ("unsupported_method", 404): "API Gateway answers 404 where others answer 405",
 }
 """The differences between the contract and the expectations of schemathesis: check and status."""
-INVALID: Final = {"validation error", "Invalid cart item data"}
+INVALID: Final = {
+    *("validation error", "Invalid cart item data", "Bad request", "Bad request, dfid is invalid"),
+    *("Invalid redirect id", "invalid_user_id"),
+}
 """The errors that no valid request may get."""
 
 
@@ -106,13 +110,17 @@ def _is_describable(_context: schemathesis.HookContext, case: schemathesis.Case[
     """Return False for requests that the document or the local cloud cannot treat correctly.
 
     A schema cannot limit the digits of a number. In a query string, an object or a list becomes a repeated parameter,
-    whose last value may be valid. The local cloud decodes a path before it compares it with the authorizer's policy,
-    whose wildcard then matches no newline.
+    whose last value may be valid. schemathesis copies a session id from a path, percent-encoded. The local cloud
+    decodes a path before it compares it with the authorizer's policy, whose wildcard then matches no newline.
     """
     id_ = case.body.get("id") if isinstance(case.body, dict) else None
     too_small = isinstance(id_, float) and 0 < abs(id_) < SMALLEST_ID
-    repeated = any(isinstance((case.query or {}).get(name), dict | list) for name in AddSessionItem.model_fields)
-    return not too_small and not repeated and "\n" not in unquote(str(case.path_parameters or ""))
+    if isinstance(case.body, dict):
+        too_small |= any(isinstance(case.body.get(name), float) for name in ("custom_results_id", "resource_id"))
+    fields = {*AddSessionItem.model_fields, *LogClick.model_fields}
+    repeated = any(isinstance((case.query or {}).get(name), dict | list) for name in fields)
+    copied = "%" in str((case.query or {}).get("session_id", ""))
+    return not too_small and not repeated and not copied and "\n" not in unquote(str(case.path_parameters or ""))
 
 
 def document_of(prefix: str) -> dict[str, Any]:
@@ -132,14 +140,19 @@ def search_document(form: str, visitor: Visitor) -> dict[str, Any]:
     document = document_of("/6/")
     parameters = document["components"]["parameters"]
     parameters["Hashid"]["schema"] = {"enum": [visitor.hashid, visitor.hashid.upper()]}
-    (operations,) = document["paths"].values()
-    for operation in operations.values():
-        if form == "query string":
-            del operation["requestBody"]
-        elif operation["operationId"] != "emptySessionCart":
-            operation["requestBody"]["required"] = True
-            operation["parameters"] = operation["parameters"][:2]
-    for name in ("ItemId", "ItemIndex", "ItemTitle"):
+    dfid = {"type": "string", "enum": [f"{visitor.hashid}@product@{'0' * 32}"]}
+    document["components"]["schemas"]["LogClick"]["properties"]["dfid"] = parameters["EventDfid"]["schema"] = dfid
+    for operations in document["paths"].values():
+        for method, operation in operations.items():
+            names = [reference["$ref"].rpartition("/")[2] for reference in operation["parameters"]]
+            kept = [name for name in names if name != "EventSources"]  # any text in a query string is a list of it
+            if form == "query string" or method == "get":
+                operation.pop("requestBody", None)
+            elif operation["operationId"] != "emptySessionCart":
+                operation["requestBody"]["required"] = True
+                kept = [name for name in names if name in {"Hashid", "SessionId"}]
+            operation["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in kept]
+    for name in ("ItemId", "ItemIndex", "ItemTitle", "EventSessionId", "EventDfid", "EventNumberedId"):
         parameters[name]["required"] = True
     return document
 
