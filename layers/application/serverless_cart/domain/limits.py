@@ -93,3 +93,5 @@ PRODUCT_IMAGE_BYTES: Final = 512
 """Bytes, in UTF-8, of the URL of a product's image."""
 PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY)
 """Highest unit price in minor currency units: the total of the largest cart stays exact in a browser."""
+STATISTICS_DAYS: Final = 400
+"""Days of one report of the statistics."""

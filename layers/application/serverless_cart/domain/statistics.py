@@ -15,9 +15,21 @@ from serverless_cart.domain.session import ItemKey, Session
 
 Device = Literal["desktop", "mobile"]
 Figure = Literal[
-    "inits", "identified_inits", "clicks", "images", "redirects", "checkouts", "added", "removed"
-]  # fmt: skip
-"""A figure of the totals. ``added`` and ``removed`` are pieces; an ``identified`` init has a user id."""
+    "inits",
+    "identified_inits",
+    "clicks",
+    "images",
+    "redirects",
+    "checkouts",
+    "added",
+    "removed",
+    "orders",
+    "order_total",
+]
+"""A figure of the totals. ``added`` and ``removed`` are pieces; an ``identified`` init has a user id.
+
+``orders`` and ``order_total`` (minor units) are figures of a shop, the others of a search engine.
+"""
 Kind = Literal[
     "clicks",
     "banners",

@@ -147,9 +147,14 @@ def statistics(hashid: str) -> str:
     return f"STATS#{hashid}"
 
 
-def day_row(hashid: str, day: str) -> Key:
-    """Return the key of a search engine's totals on a day (``yyyymmdd``)."""
-    return Key(statistics(hashid), f"DAY#{day}")
+def shop_statistics(shop_name: str) -> str:
+    """Return the partition of a shop's own statistics: those of its orders."""
+    return f"STATS#SHOP#{_part(shop_name)}"
+
+
+def day_row(partition: str, day: str) -> Key:
+    """Return the key of the totals on a day (``yyyymmdd``), in a partition of statistics."""
+    return Key(partition, f"DAY#{day}")
 
 
 def detail(hashid: str, day: str, shard: str, sequence: str) -> Key:

@@ -3,13 +3,13 @@
 import json
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, get_args
 
 from serverless_cart.domain.session import ItemKey
-from serverless_cart.domain.statistics import KEYS, Counts, Details, Device, Figure, Totals
+from serverless_cart.domain.statistics import KEYS, Counts, Details, Device, Figure, Kind, Totals
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item, key_attributes, number, text
 from serverless_cart.dynamodb.expression import Expression
@@ -17,6 +17,8 @@ from serverless_cart.dynamodb.table import Table
 
 DAY: Final = 24 * 3600
 """Seconds of a day."""
+KINDS: Final[tuple[Kind, ...]] = tuple(KEYS)
+"""All kinds of details."""
 _EPOCH: Final = date(1970, 1, 1)
 _DEVICES: Final[dict[str, Device]] = {"d": "desktop", "m": "mobile"}
 _FIGURES: Final[dict[str, Figure]] = {figure: figure for figure in get_args(Figure)}
@@ -43,17 +45,24 @@ class StatisticsStore:
 
     def totals(self, hashid: str, first: int, last: int) -> Totals:
         """Read the totals of the days from ``first`` to ``last``: one Query per 1 MB, about 170 days."""
-        totals = Totals()
-        start, end = keys.day_row(hashid, day_text(first)).sk, keys.day_row(hashid, day_text(last)).sk
-        for row in self._table.items_between(keys.statistics(hashid), start, end):
-            read_totals(row, totals)
-        return totals
+        return self._totals(keys.statistics(hashid), first, last)
 
-    def details(self, hashid: str, first: int, last: int) -> Iterator[Details]:
+    def shop_totals(self, shop: str, first: int, last: int) -> Totals:
+        """Read the totals of a shop itself, of the days from ``first`` to ``last``."""
+        return self._totals(keys.shop_statistics(shop), first, last)
+
+    def details(self, hashid: str, first: int, last: int, kinds: Collection[Kind] = KINDS) -> Iterator[Details]:
         """Read the details of the days from ``first`` to ``last``, one chunk at a time, in the order of days."""
         start, end = f"DETAIL#{day_text(first)}", f"DETAIL#{day_text(last)}~"
         for row in self._table.items_between(keys.statistics(hashid), start, end):
-            yield read_details(row)
+            yield read_details(row, kinds)
+
+    def _totals(self, partition: str, first: int, last: int) -> Totals:
+        totals = Totals()
+        start, end = keys.day_row(partition, day_text(first)).sk, keys.day_row(partition, day_text(last)).sk
+        for row in self._table.items_between(partition, start, end):
+            read_totals(row, totals)
+        return totals
 
 
 def day_text(day: int) -> str:
@@ -76,7 +85,7 @@ def count_writes(counts: Counts, chunk: Chunk, retention_days: int) -> list[tupl
         expires_at = number((day + 1 + retention_days) * DAY)
         if counted.totals.counts:
             writes.append(("Update", {
-                "Key": key_attributes(keys.day_row(hashid, day_text(day))),
+                "Key": key_attributes(keys.day_row(keys.statistics(hashid), day_text(day))),
                 **_addition(counted.totals, expires_at).update(),
             }))  # fmt: skip
         writes.append(("Put", {
@@ -101,16 +110,16 @@ def read_totals(row: Item, totals: Totals) -> None:
             totals.add(_FIGURES[figure], _DEVICES[letter], first_hour + int(hour), int(value["N"]))
 
 
-def read_details(row: Item) -> Details:
-    """Read the details of a chunk."""
+def read_details(row: Item, kinds: Collection[Kind] = KINDS) -> Details:
+    """Read the details of a chunk, only those of the named kinds."""
     stored = json.loads(zlib.decompress(b64decode(row["data"]["B"])))  # answers are plain JSON (plain_json.py)
     details = Details(titles={ItemKey(index, id_): title for index, id_, title in stored.pop("titles")})
-    for kind, rows in stored.items():
+    for kind in kinds:
         key_type = KEYS[kind]
         width = len(key_type._fields)
         details.counts[kind] = {
             key_type(*row[:width]): tuple(Decimal(it) if isinstance(it, str) else it for it in row[width:])
-            for row in rows
+            for row in stored.get(kind, ())
         }
     return details
 
