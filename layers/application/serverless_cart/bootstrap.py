@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from serverless_cart.dynamodb.tokens import TokenStore
     from serverless_cart.service.cart import CartService
     from serverless_cart.service.merge import MergeService
+    from serverless_cart.service.statistics import StatisticsService
     from serverless_cart.telemetry import Telemetry
 
 
@@ -60,6 +61,15 @@ def session_store(environment: Environment, telemetry: "Telemetry") -> "SessionS
     from serverless_cart.dynamodb.sessions import SessionStore
 
     return SessionStore(_table(environment, telemetry), clock, environment.limits)
+
+
+def statistics_service(environment: Environment, telemetry: "Telemetry") -> "StatisticsService":
+    """Compose the service of the statistics."""
+    from serverless_cart.dynamodb.statistics import StatisticsStore
+    from serverless_cart.service.statistics import StatisticsService
+
+    store = StatisticsStore(_table(environment, telemetry))
+    return StatisticsService(store, clock, environment.limits.session_item_lifetime)
 
 
 def token_store(environment: Environment, telemetry: "Telemetry") -> "TokenStore":
