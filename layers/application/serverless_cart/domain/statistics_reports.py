@@ -327,6 +327,26 @@ REPORTS: Final[Mapping[str, Report]] = {
     "orders": orders,
 }
 """The reports, by the names of their routes. Each returns all of its rows."""
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "inits": ("timestamp", "count"),
+    "inits/users": ("users", "sessions", "unique_sessions"),
+    "clicks": ("timestamp", "count"),
+    "clicks/users": ("users", "clicks", "product_clicks"),
+    "clicked_items": ("dfid", "title", "link", "count"),
+    "clicked_items/searches": ("query", "count"),
+    "clicked_items/position": ("product", "position", "clicks"),
+    "banners": ("id", "displays", "clicks"),
+    "custom-results": ("id", "displays", "clicks"),
+    "redirects": ("id", "link", "count"),
+    "checkouts": ("timestamp", "count"),
+    "sales": ("session", "amount"),
+    "top-sales": ("dfid", "title", "sum_amount", "avg_price"),
+    "carts": ("timestamp", "added", "removed", "sessions"),
+    "carts/items": ("index", "id", "title", "added", "removed", "sold"),
+    "carts/abandoned": ("timestamp", "carts", "amount"),
+    "orders": ("timestamp", "count", "total"),
+}
+"""The names in a row of each report."""
 DAILY: Final = frozenset({"inits", "clicks", "checkouts", "carts", "carts/abandoned", "orders"})
 """The reports that have one row for each day."""
 
