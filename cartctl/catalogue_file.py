@@ -23,7 +23,6 @@ from cartctl.catalogue_values import (
     Row,
     cell_readers,
     column_of,
-    harmless,
     json_readers,
     quoted,
     row,
@@ -33,6 +32,7 @@ from cartctl.errors import CartctlError, ExitCode
 from cartctl.file_content import as_ascii, is_archive, seekable_copy, unpacked
 from cartctl.file_lines import Line, lines
 from serverless_cart.domain.product import Product
+from serverless_cart.domain.spreadsheet import harmless
 
 __all__ = ["COLUMNS", "BadRow", "CatalogueFile", "Format", "GoodRow", "Reading", "Row", "format_of", "written"]
 

@@ -7,11 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from serverless_cart.domain.product import Product, value_faults
+from serverless_cart.domain.spreadsheet import exact
 
 COLUMNS: Final = Product._fields
 _AMOUNT: Final = re.compile(r"[+-]?([0-9]+)(?:([.,])([0-9]+))?")
-_FORMULA: Final = re.compile(r"(^|[,;|\t])(?=[=+@\t\r\n'＝＋－＠-])")  # noqa: RUF001 - Excel in Japan reads them too
-_APOSTROPHE: Final = re.compile(f"(^|[,;|\t])'{_FORMULA.pattern.partition(')')[2]}")
 _DIGITS: Final = 19
 """The most digits of a number that is parsed; a longer one exceeds all limits anyway."""
 _MINOR: Final = ": amounts are in minor units, 1250 means 12.50; pass --prices major for decimal amounts"
@@ -58,23 +57,6 @@ def column_of(header: str) -> str:
 def quoted(text: str) -> str:
     """Return a text from a file as one short, harmless line for a message."""
     return repr(text[:40])
-
-
-def harmless(text: str) -> str:
-    """Return a text that no spreadsheet runs as a formula, because an apostrophe precedes its beginning.
-
-    A spreadsheet with another delimiter sees a beginning after each of its delimiters. The apostrophe itself counts as
-    the beginning of a formula, so that `exact` returns the original text.
-
-    >>> harmless("=1+1"), harmless("Mug;=1+1"), harmless("'tis")
-    ("'=1+1", "Mug;'=1+1", "''tis")
-    """
-    return _FORMULA.sub(r"\1'", text)
-
-
-def exact(text: str) -> str:
-    """Return the text from which `harmless` made another."""
-    return _APOSTROPHE.sub(r"\1", text)
 
 
 def row(line: int, values: Mapping[str, Any], readers: Readers) -> Row:
