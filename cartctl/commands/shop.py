@@ -208,7 +208,7 @@ def set_(
 
 @app.command()
 def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
-    """Delete a shop with its tokens, products, carts and search sessions.
+    """Delete a shop with its tokens, products, carts, search sessions and statistics.
 
     The tokens are deleted first. The rest follows after about 90 seconds, when no authorized request can be running.
     After an interruption, run the same command again to continue.
@@ -217,7 +217,10 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
     """
     run = invocation(context)
     shop_record = find(run, name)
-    confirm(f"Delete shop {name} with all its tokens, products, carts and sessions? This cannot be undone.", yes=yes)
+    confirm(
+        f"Delete shop {name} with all its tokens, products, carts, sessions and statistics? This cannot be undone.",
+        yes=yes,
+    )
     store = _store(run)
     try:
         shop_record = store.close(shop_record)
@@ -234,6 +237,9 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
         removed["carts_and_session_items"] = _remove(
             store, progress, "Carts and search sessions", rest, total=_table_size(run.deployment)
         )
+        statistics = store.statistics_of(shop_record)
+        partitions = len(shop_record.engines) + 1
+        removed["statistics"] = _remove(store, progress, "Statistics", statistics, total=partitions)
         store.remove(shop_record)
     run.out.fields(
         {"deleted": name, **removed},

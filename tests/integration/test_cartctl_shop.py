@@ -182,8 +182,14 @@ def two_shops(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatc
         LeaseStore(operator.deployment.table, name, clock).take(Lease("owner", "killed@host", clock()))
         for number in range(3):
             sessions.add(Session(hashid, "s"), SessionItemAddition(ItemKey("product", str(number)), "title", 1, None))
+        bundle.put(*(statistics_row(partition) for partition in (keys.statistics(hashid), keys.shop_statistics(name))))
     monkeypatch.setattr(shops, "LONGEST_REQUEST", -60)
     return operator
+
+
+def statistics_row(partition: str) -> Item:
+    row = keys.day_row(partition, "20260101")
+    return {"pk": {"S": row.pk}, "sk": {"S": row.sk}, "inits#d#00": {"N": "1"}}
 
 
 def rows_of_other_shop(bundle: Bundle) -> list[Item]:
@@ -199,12 +205,12 @@ def test_delete_removes_everything_of_the_shop(two_shops: Operator, bundle: Bund
 
     deleted = two_shops.run("shop", "delete", "one", "--yes")
 
-    assert deleted == {"deleted": "one", "tokens": 3, "products": 27, "carts_and_session_items": 5}
+    assert deleted == {"deleted": "one", "tokens": 3, "products": 27, "carts_and_session_items": 5, "statistics": 2}
     assert bundle.rows() == others
     two_shops.run("shop", "create", "one", "--engine", HASHID)
 
 
-@pytest.mark.parametrize("calls", range(1, 7))
+@pytest.mark.parametrize("calls", range(1, 8))
 def test_interrupted_delete_continues(two_shops: Operator, bundle: Bundle, calls: int) -> None:
     remaining = [calls]
 
@@ -226,6 +232,27 @@ def test_interrupted_delete_continues(two_shops: Operator, bundle: Bundle, calls
     assert two_shops.run("shop", "show", "one")["deletion_requested_at"]
     two_shops.run("shop", "delete", "one", "--yes")
     assert bundle.rows() == others
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "rows"),
+    [
+        (("create", "two", "--engine", "f" * 32), 0, 0),
+        (("set", "one", "--engine", "f" * 32), 0, 0),
+        (("create", "two", "--engine", OTHER), 1, 1),
+        (("set", "one", "--engine", OTHER), 1, 1),
+        (("set", "one", "--engine", HASHID), 0, 1),
+    ],
+)
+def test_new_engine_has_no_statistics_of_others(
+    two_shops: Operator, bundle: Bundle, command: tuple[str, ...], code: int, rows: int
+) -> None:
+    partition = keys.statistics(command[-1])
+    bundle.put(statistics_row(partition))
+    two_shops.run("shop", "set", "one", "--new-engine", "--remove-engine", HASHID)
+
+    assert two_shops.type("shop", *command).code == code
+    assert len(bundle.rows(partition)) == rows
 
 
 def test_shop_being_deleted_is_closed(two_shops: Operator, bundle: Bundle) -> None:

@@ -41,6 +41,7 @@ PARTITIONS = {
     "PRODUCT": keys.product("demo", 7).pk,
     "CART": keys.cart(Owner("demo", "SHOP#customer")).pk,
     "SESSION": keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk,
+    "STATS": keys.statistics(HASHID),
 }
 KEYED = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
          "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete")  # fmt: skip
@@ -65,11 +66,11 @@ MAY: dict[str, dict[str, str]] = {
         "Query": "TOKENS",
     },
     "shops": {
-        "GetItem": "SHOP",
-        "Query": "SHOPS TOKENS PRODUCT",
+        "GetItem": "SHOP ENGINE",
+        "Query": "SHOPS TOKENS PRODUCT STATS",
         "PutItem": "SHOPS SHOP ENGINE",
         "DeleteItem": "SHOPS SHOP",
-        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE",
+        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE STATS",
     },
 }
 MAY_EXAMINE = {

@@ -78,10 +78,14 @@ class ShopStore:
         return _shop_record(item) if item else None
 
     def create(self, shop: Shop) -> ShopRecord:
-        """Create a shop. Raises `ShopExists` and `EngineTaken`."""
+        """Create a shop. Raises `ShopExists` and `EngineTaken`.
+
+        Statistics of a shop that had one of its search engines before are deleted.
+        """
         now = self._clock()
         shop_record = ShopRecord(shop, version=1, created_at=now, updated_at=now)
         engines = sorted(shop.search_engines)
+        self._remove_leftovers(engines)
         entry = keys.shop_entry(shop.name)
         try:
             self._table.transact([
@@ -98,7 +102,8 @@ class ShopStore:
     def change(self, shop_record: ShopRecord, shop: Shop) -> ShopRecord:
         """Replace the settings of a shop as it was read. Raises `ShopChanged` and `EngineTaken`.
 
-        A search engine that is removed stays assigned to the shop until the shop is deleted.
+        A search engine that is removed stays assigned to the shop until the shop is deleted. Statistics of a shop that
+        had an added one before are deleted.
         """
         changed = ShopRecord(
             shop=shop,
@@ -108,6 +113,7 @@ class ShopStore:
             former_engines=shop_record.engines - shop.search_engines,
         )
         added = sorted(shop.search_engines - shop_record.engines)
+        self._remove_leftovers(added)
         try:
             self._table.transact([
                 ("Put", {"Item": _item(changed), **_unchanged(shop_record)}),
@@ -172,9 +178,27 @@ class ShopStore:
         sessions = [keys.sessions(hashid) for hashid in sorted(shop_record.engines)]
         return self._table.keys_beginning_with([keys.carts(shop_record.shop.name), *sessions])
 
+    def statistics_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
+        """List the keys of a shop's statistics and of those of its search engines, a page at a time.
+
+        Each page comes with the number of partitions that end before it, one for each engine and one for the shop.
+        """
+        engines = [keys.statistics(hashid) for hashid in sorted(shop_record.engines)]
+        for partition in (*engines, keys.shop_statistics(shop_record.shop.name)):
+            yield from ((0, page) for page in self._table.keys_of(partition))
+            yield 1, []
+
     def remove_items(self, items: Collection[Key] | Iterator[Key]) -> None:
         """Delete items by their keys, in this order, 25 per call. May be repeated."""
         self._table.write_many({"DeleteRequest": {"Key": key_attributes(key)}} for key in items)
+
+    def _remove_leftovers(self, hashids: Collection[str]) -> None:
+        """Delete statistics of search engines that no shop has: the roll-up may write some after a shop's deletion."""
+        for hashid in hashids:
+            for page in self._table.keys_of(keys.statistics(hashid)):
+                if page and self._table.get(keys.search_engine(hashid)):
+                    return  # the transaction that follows is refused
+                self.remove_items(page)
 
 
 def _claim(name: str, hashid: str) -> tuple[str, dict[str, Any]]:
