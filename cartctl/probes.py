@@ -79,6 +79,7 @@ PROBES: Final[Mapping[str, Probe]] = {
         "customer-tokens", "POST", "/api/v2/customers/{customer}/tokens", 401, NOT_AUTHENTICATED
     ),
     "CustomerCartFunction": _api("customer-cart", "GET", "/api/v2/customers/{customer}/cart", 401, NOT_AUTHENTICATED),
+    "StatisticsFunction": _api("statistics", "GET", "/api/v2/stats/{report}", 401, NOT_AUTHENTICATED),
 }
 """The probes, by the functions' names in the template."""
 ALIAS: Final = "live"

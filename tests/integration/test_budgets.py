@@ -127,6 +127,7 @@ out.flush()
         ("guests", "post", 201),
         ("customer_tokens", "post", 201),
         ("customer_cart", "get", 200),
+        ("statistics", "get", 200),
     ],
 )
 def test_first_request_loads_no_module(empty_database: str, function: str, event: str, status: int) -> None:

@@ -30,6 +30,7 @@ def test_every_part_has_sources() -> None:
         "customer_cart",
         "customer_tokens",
         "guests",
+        "statistics",
         "stats_cart",
         "stats_events",
     ]
@@ -172,6 +173,7 @@ MODULES = {
     "guests": 250,
     "customer_cart": 250,
     "customer_tokens": 250,
+    "statistics": 260,  # also time zones and CSV
 }
 """What each function may load beyond a bare boto3 client, whose modules are 390."""
 
@@ -189,7 +191,9 @@ def test_functions_load_only_what_they_need(function: str) -> None:
     assert {"boto3", "aws_lambda_powertools", "pydantic"} <= packages
     assert packages.isdisjoint({"aws_xray_sdk", "requests", "pytest", "moto", "yaml"})
     operators = {"domain.validation", "dynamodb.shops", "dynamodb.token_registry"}
-    used = {"customer_cart": {"domain.validation"}, "customer_tokens": {"domain.validation", "dynamodb.token_registry"}}
+    validation = {"domain.validation"}
+    used = {"customer_cart": validation, "statistics": validation}
+    used["customer_tokens"] = validation | {"dynamodb.token_registry"}
     loaded = {part for part in operators if f"{OURS}.{part}" in modules_of(function)}
     assert loaded == used.get(function, set())
 
@@ -209,6 +213,7 @@ def test_functions_load_few_modules(function: str) -> None:
         ("stats_events", {"service.cart", "web.search_cart"}),
         ("customer_tokens", {"service.cart", "web.shop_api"}),
         ("customer_cart", {"web.shop_api", "dynamodb.token_registry"}),
+        ("statistics", {"service.cart", "web.shop_api", "dynamodb.token_registry"}),
     ],
 )
 def test_functions_load_no_foreign_parts(function: str, parts: set[str]) -> None:

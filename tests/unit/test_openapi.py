@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import reduce
 from itertools import combinations
 from operator import getitem
@@ -21,9 +22,20 @@ from serverless_cart.domain import errors, limits
 from serverless_cart.domain.cart import NOT_FOR_SALE, price
 from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
+from serverless_cart.domain.statistics_period import Period
+from serverless_cart.domain.statistics_reports import COLUMNS, Row, Selection
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
-from serverless_cart.web import management_api, refusals, search_api, search_cart, search_events, shop_api
+from serverless_cart.service.statistics import Report
+from serverless_cart.web import (
+    management_api,
+    refusals,
+    search_api,
+    search_cart,
+    search_events,
+    shop_api,
+    statistics,
+)
 from serverless_cart.web.api import App
 from serverless_cart.web.cart_json import cart_json
 from serverless_cart.web.request import MAX_BODY_BYTES, Request
@@ -161,6 +173,8 @@ READERS: dict[str, Callable[[Request], object]] = {
     "issueCustomerToken": management_api.customer_and_lifetime_of,
     "revokeCustomerTokens": management_api.customer_of,
     "readCustomerCart": management_api.customer_of,
+    "readStatistics": lambda request: statistics.selection_of(request, "inits"),
+    "readStatisticsPart": lambda request: statistics.selection_of(request, "clicked_items/searches"),
 }
 BODIES = [operation for operation in OPERATIONS if operation.name in READERS and "requestBody" in operation.document]
 every_body = pytest.mark.parametrize("operation", BODIES, ids=lambda operation: operation.name)
@@ -301,6 +315,8 @@ def successes(operation: Operation) -> Iterator[Response[str]]:
             "issueCustomerToken": [management_api.token_answer("0" * 40, NOW // 1000)],
             "revokeCustomerTokens": [management_api.answer(200, {"revoked": number}) for number in (0, 50)],
             "readCustomerCart": [management_api.answer(200, cart_json(it, "EUR")) for it in CARTS],
+            "readStatistics": list(reports(part=False)),
+            "readStatisticsPart": list(reports(part=True)),
         }[operation.name]
         return
     if operation.name == "createGuest":
@@ -314,6 +330,20 @@ def successes(operation: Operation) -> Iterator[Response[str]]:
         yield shop_api.cart_answer(asked(), outcome)
     if operation.name == "readCart":
         yield shop_api.unless_known(asked(headers={"if-none-match": "*"}), shop_api.cart_answer(asked(), outcome))
+
+
+VALUES_OF = {"title": "Mug", "query": "mug", "link": None, "displays": 0, "amount": Decimal("0.5")}
+"""Values of a report's row, by name; all others are 1 or text."""
+TEXTS = {"dfid", "product", "session", "id", "index"}
+
+
+def reports(*, part: bool) -> Iterator[Response[str]]:
+    """List an answer of each report whose name has a part, or has none."""
+    for name, columns in COLUMNS.items():
+        if ("/" in name) == part:
+            row: Row = {it: VALUES_OF.get(it, "text" if it in TEXTS else 1) for it in columns}
+            report = Report([row], Decimal("0.5") if name == "sales" else None)
+            yield statistics.report_answer(name, Selection(Period(0, 1, (0,)), ()), report, "json")
 
 
 def errors_of(operation: Operation) -> set[tuple[int, str]]:
@@ -384,6 +414,7 @@ def test_every_warning_is_documented() -> None:
         ("parameters/EventResourceId/schema/maxLength", limits.SEARCH_REFERENCE_LENGTH),
         ("parameters/EventSources/schema/maxItems", limits.CHECKOUT_SOURCES),
         ("parameters/IdempotencyKey/schema/maxLength", limits.IDEMPOTENCY_KEY_LENGTH),
+        ("parameters/Limit/schema/maximum", limits.STATISTICS_ROWS),
         ("schemas/Id/maximum", limits.MAX_SAFE_INTEGER),
         ("schemas/Selection/maximum", limits.MAX_SAFE_INTEGER),
         ("schemas/Money/maximum", limits.MAX_SAFE_INTEGER),
@@ -411,6 +442,7 @@ def test_limit_in_schema_matches_the_code(place: str, limit: int) -> None:
         f"it expires {CONTRACT_LIMITS.cart_lifetime // 86400} days after its last change",
         f"last {limits.IDEMPOTENCY_RECORDS} keys, each for at most {limits.IDEMPOTENCY_RECORD_LIFETIME // 3600} hours",
         f"at most {limits.SESSION_ID_LENGTH} characters after decoding",
+        f"A period has at most {limits.STATISTICS_DAYS} days.",
         f"a body can have at most {MAX_BODY_BYTES // 2**20} MiB",
         f"The number of pieces to add, {shop_api.AddCartItem.model_fields['quantity'].default} if absent.",
         f"The number of pieces, {search_cart.AddSessionItem.model_fields['amount'].default} if absent.",

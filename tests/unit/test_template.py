@@ -98,6 +98,7 @@ PARTITIONS = {
     "product": PRODUCT,
     "cart": CART,
     "session": SESSION,
+    "statistics": keys.statistics(HASHID),
 }
 ACTIONS = ("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
            "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete", "DeleteTable",
@@ -112,6 +113,7 @@ MAY["CustomerCartRole"] = {("BatchGetItem", "product"), ("GetItem", "cart")}
 MAY["CustomerTokensRole"] = {("Query", "tokens"), ("ConditionCheckItem", "shop")} | {
     (action, name) for action in ("PutItem", "UpdateItem", "DeleteItem") for name in ("token", "tokens")
 }
+MAY["StatisticsRole"] = {("Query", "statistics")}
 MAY["GuestsRole"] = {("PutItem", "token")}
 MAY["CartMergeRole"] = {
     *(("BatchGetItem", name) for name in ("token", "cart", "product")),

@@ -13,9 +13,12 @@ from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.domain.shop import Shop
+from serverless_cart.domain.statistics import Counts
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.statistics import Chunk, count_writes
+from serverless_cart.dynamodb.table import TRANSACTION, Table
 from serverless_cart.dynamodb.token_registry import TokenRecord, record_to_items
 from serverless_cart.dynamodb.tokens import shop_to_item, token_from_item
 from tools.support.clients import sensitive, unique
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 _PRODUCT_IDS: Final = count(10**9)
+_SEQUENCES: Final = count(1)
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,14 @@ class Database:
     def _get(self, key: Key) -> Item | None:
         """Read an item."""
         return self.client.get_item(TableName=self.name, Key=_key(key), ConsistentRead=True).get("Item")
+
+
+def write_counts(table: Table, counts: Counts) -> None:
+    """Write statistics as the roll-up does, as one chunk of a stream; each call is a later chunk."""
+    sequence = f"{next(_SEQUENCES):040}"
+    writes = count_writes(counts, Chunk("shard", sequence, sequence), retention_days=400)
+    for start in range(0, len(writes), TRANSACTION):
+        table.transact(writes[start : start + TRANSACTION])
 
 
 def key_to_items(key: str, token: Token) -> list[Item]:

@@ -95,3 +95,5 @@ PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY)
 """Highest unit price in minor currency units: the total of the largest cart stays exact in a browser."""
 STATISTICS_DAYS: Final = 400
 """Days of one report of the statistics."""
+STATISTICS_ROWS: Final = 1_000
+"""Rows of one report that are not days."""
