@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from serverless_cart import auth
+from serverless_cart.domain import statistics
 from serverless_cart.domain.cart import Cart, CartItem, Owner
 from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.product import Product, ProductSnapshot
@@ -13,12 +14,13 @@ from serverless_cart.domain.public_ids import item_id
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
-from serverless_cart.dynamodb.attributes import Item
+from serverless_cart.dynamodb.attributes import Item, key_attributes, number
 from serverless_cart.dynamodb.carts import cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.statistics import Chunk, day_text, details_item, total_name
 from serverless_cart.dynamodb.token_registry import TokenRecord, record_to_items
 from serverless_cart.dynamodb.tokens import shop_to_item, token_to_item, token_to_items
-from tools.support.events import HASHID, NOW, SECOND, SHOP, Event, altered, load
+from tools.support.events import DAY, HASHID, HOUR, NOW, SECOND, SHOP, Event, altered, load
 
 SIZES: Final = (1, 5, 20, 100)
 """Items of a cart or session after the operation, or before it if it deletes items."""
@@ -28,6 +30,7 @@ AGED: Final = NOW - 90 * SECOND
 """When a stale price was read."""
 FIRST: Final = 100_000
 """The lowest id of the products."""
+DEVICES: Final[tuple[statistics.Device, ...]] = ("desktop", "mobile")
 API_KEY: Final = "0" * 40
 """The key of the authorizer's event."""
 
@@ -87,6 +90,7 @@ def operations() -> list[Operation]:
             5,
             _cart("peek-5", 5),
         ),
+        *_statistics_operations(),
         *(operation for size in SIZES for operation in _cart_operations(size)),
     ]
 
@@ -168,6 +172,33 @@ def _tokens(customer: str, count: int) -> list[Item]:
         {"pk": {"S": version.pk}, "sk": {"S": version.sk}, "version": {"N": str(FRESH)}},
         *(item for record in records for item in record_to_items(record)),
     ]
+
+
+def _statistics_operations() -> Iterator[Operation]:
+    totals, details = _statistics()
+    query = {"from": "20250824", "to": "20251121"}
+    event = altered(load("statistics/get"), path={"report": "inits"}, query=query)
+    yield Operation("inits of 90 days", "statistics", event, 1, rows=totals)
+    event = altered(load("statistics/get"), path={"report": "banners"}, query=query)
+    yield Operation("banners of 90 days", "statistics", event, 1, rows=details)
+
+
+def _statistics() -> tuple[list[Item], list[Item]]:
+    """Return the totals and the details of 90 days, each with 48 sessions and 48 clicks on five banners."""
+    totals, details, last = [], [], NOW // DAY
+    for day in range(last - 89, last + 1):
+        counts = statistics.Counts()
+        for place in range(48):
+            at = day * DAY + place * HOUR // 2
+            event = statistics.Event(Session(HASHID, str(place)), at, DEVICES[place % 2])
+            counts.init(event)
+            counts.image(event, str(place % 5))
+        ((_, counted),) = counts
+        row = keys.day_row(keys.statistics(HASHID), day_text(day))
+        figures = {total_name(*key): number(count) for key, count in counted.totals.counts.items()}
+        totals.append({**key_attributes(row), **figures})
+        details.append(details_item(HASHID, day, counted.details, Chunk("shard", "0" * 40, "0" * 40)))
+    return totals, details
 
 
 def _of(event: Event, customer: str, **changes: Any) -> Event:  # noqa: ANN401 - JSON is anything

@@ -94,6 +94,11 @@ def count_writes(counts: Counts, chunk: Chunk, retention_days: int) -> list[tupl
     return writes
 
 
+def total_name(figure: Figure, device: Device, hour: int) -> str:
+    """Return the attribute of a figure in a day's row."""
+    return f"{figure}#{_LETTERS[device]}#{hour % 24:02d}"
+
+
 def details_item(hashid: str, day: int, details: Details, chunk: Chunk) -> Item:
     """Write the details of a chunk as an item, without its expiry."""
     key = keys.detail(hashid, day_text(day), chunk.shard, chunk.last)
@@ -127,7 +132,7 @@ def read_details(row: Item, kinds: Collection[Kind] = KINDS) -> Details:
 def _addition(totals: Totals, expires_at: dict[str, str]) -> Expression:
     write = Expression()
     for (figure, device, hour), count in totals.counts.items():
-        write.add(f"{figure}#{_LETTERS[device]}#{hour % 24:02d}", number(count))
+        write.add(total_name(figure, device, hour), number(count))
     write.set("expires_at", expires_at)
     return write
 
