@@ -78,4 +78,6 @@ def test_sam_local_finds_functions_and_authorizers() -> None:
         "/api/shop/guests": ["GuestsFunction", "AuthorizerFunction"],
         "/api/v2/customers/{customer}/tokens": ["CustomerTokensFunction", "AuthorizerFunction"],
         "/api/v2/customers/{customer}/cart": ["CustomerCartFunction", "AuthorizerFunction"],
+        "/api/v2/stats/{report}": ["StatisticsFunction", "AuthorizerFunction"],
+        "/api/v2/stats/{report}/{part}": ["StatisticsFunction", "AuthorizerFunction"],
     }

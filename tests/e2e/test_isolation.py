@@ -1,7 +1,7 @@
 """Every kind of credential at every route of all APIs opens only the data of its owner.
 
 There are two shops with a management key each, two customers of the first and one of the second; each has unique texts
-and ids. A management key opens the data of its shop's customers.
+and ids. A management key opens the data of its shop's customers and the statistics of its shop's search engines.
 """
 
 import secrets
@@ -17,7 +17,9 @@ from serverless_cart.auth import Token, digest
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.product import Product
+from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.domain.shop import Shop
+from serverless_cart.domain.statistics import Counts, Event
 from serverless_cart.dynamodb.catalogue import product_to_item
 from tests.support.shopper import (
     ACCESS_DENIED,
@@ -36,6 +38,8 @@ from tools.support.database import Database
 
 PAST: Final = 1_700_000_000
 """Seconds since 1970, long ago."""
+COUNTED_AT: Final = 1_763_728_496_789
+"""Milliseconds: when the visitors' statistics were counted, on 2025-11-21."""
 VISITORS: Final = ["the first shop's API key", "the second shop's API key"]
 CUSTOMERS: Final = [
     "a customer of the first shop", "another customer of the first shop", "a guest of the first shop",
@@ -44,10 +48,11 @@ CUSTOMERS: Final = [
 GUESTS_OF: Final = {name: ("second" if "first" in name else "first") for name in CUSTOMERS}
 """For each customer, the other shop, whose guest's token it uses in a merge."""
 MANAGERS: Final = {
-    "the first shop's management key": frozenset(CUSTOMERS[:3]),
-    "the second shop's management key": frozenset(CUSTOMERS[3:]),
+    "the first shop's management key": frozenset([*CUSTOMERS[:3], VISITORS[0]]),
+    "the second shop's management key": frozenset([*CUSTOMERS[3:], VISITORS[1]]),
 }
-"""The customers of each management key's shop."""
+"""The customers and the visitor of each management key's shop."""
+REPORTS: Final = ("inits", "sales", "carts/items")
 STRANGERS: Final = [
     "an expired API key", "a revoked API key", "an expired token", "a revoked token", "an API key of no shop",
     "a revoked management key", "an expired management key", "a token of no shop", "an unknown key",
@@ -106,6 +111,11 @@ def session_of(database: Database, http: Http, shop: Shop) -> Place:
     title = sensitive(unique("Marzipan"))
     visitor = Visitor(http, database.issue(Token("api_key", shop.name)), hashid, unique("session")[:32])
     assert visitor.put("42", title=title, amount=9) == REGISTERED
+    counts, event = Counts(), Event(Session(hashid, visitor.session), COUNTED_AT, "desktop")
+    counts.init(event)
+    counts.sold(event, ItemKey("product", "42"), 9, None)
+    counts.title(event, ItemKey("product", "42"), title)
+    database.count(counts)
     return Place(visitor, frozenset({visitor.token, hashid, visitor.session, title}))
 
 
@@ -191,7 +201,8 @@ class Cell:
     def refusal(self, caller: str | None) -> Reply | None:
         """Return the refusal of a tenant or a stranger; None if the request is permitted."""
         if self.api == "management":
-            return None if caller in MANAGERS else ACCESS_DENIED if caller else NOT_AUTHENTICATED
+            permitted = caller in MANAGERS and (self.owner not in VISITORS or self.owner in MANAGERS[caller])
+            return None if permitted else ACCESS_DENIED if caller else NOT_AUTHENTICATED
         if self.api == "search":
             return None if caller == self.owner else FORBIDDEN
         if self.path.startswith(GUESTS):
@@ -223,6 +234,11 @@ def cells(world: World) -> Iterator[Cell]:
         customer = world.places[owner].of
         assert isinstance(customer, Customer)
         yield Cell("management", method, path.format(customer=customer.owner.customer) + slash, owner)
+    for name, report, slash in combinations(VISITORS, REPORTS, SLASHES):
+        visitor = world.places[name].of
+        assert isinstance(visitor, Visitor)
+        query = f"from=20251121&to=20251121&hashid[]={visitor.hashid}"
+        yield Cell("management", "GET", f"/api/v2/stats/{report}{slash}?{query}", name)
 
 
 counts: Counter[str] = Counter()

@@ -94,6 +94,10 @@ class Database:
         self.put([product_to_item(shop, product)])
         return product
 
+    def count(self, counts: Counts) -> None:
+        """Write statistics."""
+        write_counts(Table(self.name, self.client), counts)
+
     def new_owner(self, shop: str) -> tuple[Owner, str]:
         """Make a customer of a shop; return who it is, and a token."""
         customer = sensitive(unique("wilhelmina"))
