@@ -21,6 +21,7 @@ def read() -> Response[str]:
     """Return a report; one name has two parts, as clicks/users."""
     request = app.parsed_request
     name = name_of(request)
+    telemetry.metrics.add_metadata("report", name)
     selection, written = selection_of(request, name)
     report = statistics.report(name, selection, request.time_left)
     return report_answer(name, selection, report, written)

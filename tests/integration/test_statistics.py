@@ -145,6 +145,14 @@ def test_bad_parameters_are_listed(counted: Bundle, query: dict[str, Any], field
     assert counted.database.calls == []
 
 
+def test_log_has_the_report_and_no_parameter(counted: Bundle) -> None:
+    ask(counted, "clicked_items", {"query": "wilhelmina"})
+
+    (line,) = counted.log_lines()
+    assert (line["report"], line["route"]) == ("clicked_items", "/api/v2/stats/{report}")
+    assert "wilhelmina" not in counted.logged()
+
+
 def test_searches_need_a_dfid(counted: Bundle) -> None:
     assert ask(counted, "clicked_items/searches").body["error"]["details"] == {"dfid": ["this parameter is required"]}
 

@@ -12,6 +12,7 @@ from serverless_cart.domain.limits import STATISTICS_DAYS
 from serverless_cart.domain.statistics import HOUR, day_of, hour_of
 
 DEFAULT_ZONE: Final = "Etc/UTC"
+ZoneInfo(DEFAULT_ZONE)  # loads what zones of the package tzdata need, if the system has none: at init, not in a request
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
 _OFFSET: Final = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)")
 _LAST_YEAR: Final = 2200
