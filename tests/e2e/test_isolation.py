@@ -214,6 +214,15 @@ class Cell:
         return None if self.owner in (None, caller) else ITEM_NOT_FOUND
 
 
+def report_cells(world: World) -> Iterator[Cell]:
+    """Return a report of each kind about the search engine of each visitor."""
+    for name, report, slash in combinations(VISITORS, REPORTS, SLASHES):
+        visitor = world.places[name].of
+        assert isinstance(visitor, Visitor)
+        query = f"from=20251121&to=20251121&hashid[]={visitor.hashid}"
+        yield Cell("management", "GET", f"/api/v2/stats/{report}{slash}?{query}", name)
+
+
 def cells(world: World) -> Iterator[Cell]:
     """Return every route of all APIs, in every spelling, for every tenant that it can name."""
     for name, place in world.places.items():
@@ -234,11 +243,7 @@ def cells(world: World) -> Iterator[Cell]:
         customer = world.places[owner].of
         assert isinstance(customer, Customer)
         yield Cell("management", method, path.format(customer=customer.owner.customer) + slash, owner)
-    for name, report, slash in combinations(VISITORS, REPORTS, SLASHES):
-        visitor = world.places[name].of
-        assert isinstance(visitor, Visitor)
-        query = f"from=20251121&to=20251121&hashid[]={visitor.hashid}"
-        yield Cell("management", "GET", f"/api/v2/stats/{report}{slash}?{query}", name)
+    yield from report_cells(world)
 
 
 counts: Counter[str] = Counter()

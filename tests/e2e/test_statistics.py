@@ -1,5 +1,7 @@
 """The statistics over HTTP; tests/integration/test_statistics.py has their rules, tests/clients PyDoof's calls."""
 
+from dataclasses import replace
+
 import pytest
 from pydoof.management_api import stats  # type: ignore[import-untyped]
 
@@ -15,7 +17,6 @@ from tools.support.database import Database
 from tools.support.events import HASHID, NOW
 
 NOT_FOUND = (404, "not_found")
-DAY = "from=20251121&to=20251121"
 
 
 @pytest.fixture(scope="module")
@@ -31,25 +32,22 @@ def counted(database: Database) -> str:
 @pytest.mark.parametrize("name", COLUMNS)
 @pytest.mark.parametrize("slash", SLASHES)
 def test_every_report_has_its_route(counted: str, manager: Manager, name: str, slash: str) -> None:
-    path, key = f"/api/v2/stats/{name}{slash}?{DAY}&dfid={HASHID}@a@{HASHID}", {"Authorization": f"Token {counted}"}
-
-    reply = manager.send("GET", path, "", headers=key)
+    reply = replace(manager, token=counted).report(f"{name}{slash}?dfid={HASHID}@a@{HASHID}")
 
     assert (reply.status, reply.headers["Cache-Control"]) == (200, "no-store")
-    assert manager.http.send("GET", path) == NOT_AUTHENTICATED
+    assert manager.http.send("GET", f"/api/v2/stats/{name}{slash}") == NOT_AUTHENTICATED
 
 
 @pytest.mark.parametrize("name", ["searches", "inits/nothing", "inits/users/more", "inits%2Fusers/x", ""])
 def test_unknown_report_is_404(manager: Manager, name: str) -> None:
-    reply = manager.send("GET", f"/api/v2/stats/{name}?{DAY}", "")
+    reply = manager.report(name)
 
     assert (reply.status, reply.body["error"]["code"]) == NOT_FOUND
 
 
 def test_only_a_management_key_opens_reports(manager: Manager, stack: Stack) -> None:
     for key in (stack.api_key, stack.customer_tokens[0]):
-        headers = {"Authorization": f"Token {key}"}
-        assert manager.send("GET", f"/api/v2/stats/inits?{DAY}", "", headers=headers) == ACCESS_DENIED
+        assert replace(manager, token=key).report("inits") == ACCESS_DENIED
 
 
 def test_pydoof_reads_the_statistics(counted: str, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_authorizer_without_database_denies_no_one(
 def broken(lambdas: Lambdas, broken_database: BrokenDatabase) -> Iterator[BrokenDatabase]:
     """Let the functions use the broken database."""
     with ExitStack() as functions:
-        for function in ("StatsCart", "Cart", "CartItems", "CustomerTokens", "CustomerCart"):
+        for function in ("StatsCart", "Cart", "CartItems", "CustomerTokens", "CustomerCart", "Statistics"):
             functions.enter_context(lambdas.with_database_at(broken_database.url, function))
         yield broken_database
 
@@ -180,7 +180,7 @@ def test_shop_request_is_503(
 
 @pytest.mark.parametrize("manner", ["throttles", "fails", "does not answer"])
 def test_management_request_is_503(manager: Manager, broken: BrokenDatabase, manner: str) -> None:
-    for send in (manager.sign_in, manager.sign_out, manager.cart):
+    for send in (manager.sign_in, manager.sign_out, manager.cart, lambda _: manager.report("inits")):
         broken.begin(manner)
         reply = send("anna")
         assert reply == Reply(503, {"error": {"code": "unavailable", "message": "Temporarily unavailable"}})

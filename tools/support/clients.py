@@ -265,6 +265,11 @@ class Manager:
         """Read a customer's cart."""
         return self.send("GET", CUSTOMER_CART, customer)
 
+    def report(self, name: str, **options: Any) -> Reply:
+        """Read the statistics of 2025-11-21; the name may bring a slash and more parameters."""
+        name, _, query = name.partition("?")
+        return self.send("GET", f"/api/v2/stats/{name}?from=20251121&to=20251121&{query}", "", **options)
+
 
 def unique(prefix: str) -> str:
     """Make a name that no other test uses."""
