@@ -1,4 +1,7 @@
-"""The events with which `cartctl doctor` invokes each function once. They have no valid key, so they change nothing."""
+"""The events with which `cartctl doctor` invokes each function once.
+
+They have no valid key, or no record of the stream, so they change nothing.
+"""
 
 import json
 import secrets
@@ -9,7 +12,7 @@ Event = dict[str, Any]
 
 
 class Probe(NamedTuple):
-    """The invocation of a function, and the refusal that it must answer."""
+    """The invocation of a function, and the answer that it must give: a refusal, or that there is nothing to do."""
 
     log: str
     """The end of the name of the function's log group."""
@@ -67,6 +70,7 @@ def _api(log: str, method: str, resource: str, status: int, error: object) -> Pr
 
 NOT_AUTHENTICATED: Final = {"code": "not_authenticated", "message": "Authentication required"}
 """The error of the Management API for a request without a valid key."""
+_NOTHING_TO_COUNT: Final = {"state": {}, "batchItemFailures": []}
 PROBES: Final[Mapping[str, Probe]] = {
     "AuthorizerFunction": Probe("authorizer", _unknown_token, _effects, ["Deny"]),
     "StatsCartFunction": _api("stats-cart", "PUT", "/6/{hashid}/stats/cart/{session_id}", 403, "forbidden"),
@@ -80,6 +84,9 @@ PROBES: Final[Mapping[str, Probe]] = {
     ),
     "CustomerCartFunction": _api("customer-cart", "GET", "/api/v2/customers/{customer}/cart", 401, NOT_AUTHENTICATED),
     "StatisticsFunction": _api("statistics", "GET", "/api/v2/stats/{report}", 401, NOT_AUTHENTICATED),
+    "StatisticsRollUpFunction": Probe(
+        "statistics-roll-up", lambda: {"Records": [], "state": {}}, lambda answer: answer, _NOTHING_TO_COUNT
+    ),
 }
 """The probes, by the functions' names in the template."""
 ALIAS: Final = "live"

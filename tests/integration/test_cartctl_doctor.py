@@ -388,7 +388,12 @@ NO_ALIAS = refused("Invoke", "ResourceNotFoundException", "Function not found")
         (cart_answers({"statusCode": 200, "body": "{}"}), "failure", "functions", f"answers (200, {{}}) {EXPECTED}"),
         (cart_answers(None), "failure", "functions", f"CartFunction answers None {EXPECTED}"),
         (lacks_cart, "failure", "functions", f"CartFunction is missing -> {REDEPLOY}"),
-        (invocations_raise(NO_ALIAS), "failure", "functions", f"StatisticsFunction has no alias live -> {REDEPLOY}"),
+        (
+            invocations_raise(NO_ALIAS),
+            "failure",
+            "functions",
+            f"StatisticsRollUpFunction has no alias live -> {REDEPLOY}",
+        ),
         (has_orders, "warning", "functions", "does not know OrderFunction -> Upgrade cartctl"),
         (invocations_raise(denied("Invoke")), "warning", "functions", UNCHECKED.format("lambda:InvokeFunction")),
         (denies(LIST), "warning", "functions", UNCHECKED.format("cloudformation:ListStackResources")),

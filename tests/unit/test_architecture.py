@@ -31,6 +31,7 @@ def test_every_part_has_sources() -> None:
         "customer_tokens",
         "guests",
         "statistics",
+        "statistics_roll_up",
         "stats_cart",
         "stats_events",
     ]
@@ -171,6 +172,7 @@ MODULES = {
     "cart_items": 250,
     "cart_merge": 260,  # also tokens and guests
     "guests": 250,
+    "statistics_roll_up": 230,
     "customer_cart": 250,
     "customer_tokens": 250,
     "statistics": 260,  # also time zones and CSV
@@ -211,6 +213,7 @@ def test_functions_load_few_modules(function: str) -> None:
         ("authorizer", {"web", "service.cart"}),
         ("stats_cart", {"service.cart", "web.search_events", "dynamodb.search_events"}),
         ("stats_events", {"service.cart", "web.search_cart"}),
+        ("statistics_roll_up", {"web", "service.cart"}),
         ("customer_tokens", {"service.cart", "web.shop_api"}),
         ("customer_cart", {"web.shop_api", "dynamodb.token_registry"}),
         ("statistics", {"service.cart", "web.shop_api", "dynamodb.token_registry"}),

@@ -73,8 +73,8 @@ def test_permissions_have_no_wildcards(role: str) -> None:
         assert {"NotAction", "NotResource"} & statement.keys() == set()
         assert not any("*" in action for action in listed(statement["Action"]))
         services = {action.partition(":")[0] for action in listed(statement["Action"])}
-        assert services in ({"logs"}, {"dynamodb"})
-        if services == {"dynamodb"}:
+        assert services in ({"logs"}, {"dynamodb"}, {"sqs"})
+        if services == {"dynamodb"} and statement["Resource"] != {"Fn::GetAtt": "Table.StreamArn"}:
             assert statement["Resource"] == {"Fn::GetAtt": "Table.Arn"}
             (patterns,) = statement["Condition"].values()
             assert all(re.fullmatch(r"[A-Z]+#\*", pattern) for pattern in patterns["dynamodb:LeadingKeys"])
@@ -99,6 +99,7 @@ PARTITIONS = {
     "cart": CART,
     "session": SESSION,
     "statistics": keys.statistics(HASHID),
+    "stream": keys.stream("shardId-1"),
 }
 ACTIONS = ("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
            "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete", "DeleteTable",
@@ -119,6 +120,9 @@ MAY["CartMergeRole"] = {
     *(("BatchGetItem", name) for name in ("token", "cart", "product")),
     *((action, "cart") for action in ("PutItem", "UpdateItem", "ConditionCheckItem")),
     ("UpdateItem", "token"),
+}
+MAY["StatisticsRollUpRole"] = {("GetItem", "stream")} | {
+    (action, name) for action in ("PutItem", "UpdateItem") for name in ("statistics", "stream")
 }
 MAY["CartItemsRole"] = MAY["CartRole"] | {("BatchGetItem", "cart")}
 
@@ -159,6 +163,25 @@ def test_one_forbidden_key_forbids_the_request(
     role: str, action: str, partitions: list[str], *, permitted: bool
 ) -> None:
     assert permits(statements(role), action, *partitions) is permitted
+
+
+def test_roll_up_loses_no_batch() -> None:
+    """A batch that fails is repeated while the stream has it for long enough to be replayed, and then queued."""
+    (event,) = FUNCTIONS["StatisticsRollUpFunction"]["Events"].values()
+    source = event["Properties"]
+    queue = resources("AWS::SQS::Queue")["StatisticsFailureQueue"]
+    (reported,) = (one for one in statements("StatisticsRollUpRole") if one["Action"] == "sqs:SendMessage")
+
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["TumblingWindowInSeconds"] > 0, "Lambda passes the shard only with a window"
+    assert "ParallelizationFactor" not in source, "a shard has one order"
+    assert "MaximumRetryAttempts" not in source
+    assert source["MaximumRecordAgeInSeconds"] <= 6 * 3600
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["DestinationConfig"]["OnFailure"]["Destination"] == reported["Resource"]
+    assert (queue["MessageRetentionPeriod"], queue["SqsManagedSseEnabled"]) == (14 * 24 * 3600, True)
+    for pattern in (json.loads(one["Pattern"]) for one in source["FilterCriteria"]["Filters"]):
+        assert pattern["dynamodb"]["Keys"]["pk"]["S"] == [{"prefix": "SESSION#"}]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -310,7 +333,7 @@ def test_authorizer_is_cached_for_at_most_a_minute(api: str) -> None:
     assert (parameter["Default"], parameter["MaxValue"]) == (60, 60)
     for properties in FUNCTIONS.values():
         for event in properties.get("Events", {}).values():
-            assert event["Type"] == "Api"
+            assert event["Type"] in {"Api", "DynamoDB"}
             assert "Auth" not in event["Properties"]
 
 

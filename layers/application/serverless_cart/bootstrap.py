@@ -13,6 +13,7 @@ from serverless_cart.environment import Environment
 
 if TYPE_CHECKING:
     from serverless_cart.dynamodb.guests import GuestStore
+    from serverless_cart.dynamodb.roll_up import RollUp
     from serverless_cart.dynamodb.search_events import SearchEventStore
     from serverless_cart.dynamodb.sessions import SessionStore
     from serverless_cart.dynamodb.table import Table
@@ -47,6 +48,14 @@ def merge_service(environment: Environment, telemetry: "Telemetry") -> "MergeSer
 
     limits = environment.limits
     return MergeService(DynamoDBMergeStore(_table(environment, telemetry), clock, limits), clock, limits)
+
+
+def roll_up(environment: Environment, telemetry: "Telemetry") -> "RollUp":
+    """Compose the roll-up of the table's stream."""
+    from serverless_cart.dynamodb.roll_up import RollUp
+
+    table = _table(environment, telemetry)
+    return RollUp(table, clock, environment.statistics_retention_days, telemetry.set_aside)
 
 
 def search_event_store(environment: Environment, telemetry: "Telemetry") -> "SearchEventStore":

@@ -21,6 +21,7 @@ class Environment(BaseModel):
     cart_lifetime_days: Annotated[int, Field(ge=1, le=365)] = 30
     price_age_seconds: Annotated[int, Field(ge=10, le=60)] = 60
     session_item_lifetime_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    statistics_retention_days: Annotated[int, Field(ge=1)] = 400
 
     @classmethod
     def load(cls, variables: Mapping[str, str] = os.environ) -> "Environment":

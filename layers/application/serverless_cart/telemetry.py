@@ -19,7 +19,8 @@ class Telemetry:
     """The logs and metrics of one function.
 
     Metrics, by service: ``Requests``, ``RegisteredEvents``, ``AddedItems``, ``Faults`` and ``Refusals`` (count) and
-    ``DatabaseLatency`` (milliseconds per call with retries); the authorizer has ``Authorizations`` and ``Denials``.
+    ``DatabaseLatency`` (milliseconds per call with retries); the authorizer has ``Authorizations`` and ``Denials``, and
+    the roll-up ``StreamRecords``, ``UnprocessedRecords`` and ``RecordsSetAside``.
     The metrics of a refused request are also published by its reason.
     """
 
@@ -65,6 +66,11 @@ class Telemetry:
         if isinstance(error, ClientError):
             fields["code"] = error.response["Error"]["Code"]
         self.logger.error("fault", extra=fields)
+
+    def set_aside(self, number: str, reason: str) -> None:
+        """Count a record of the stream that cannot be counted, and log its sequence number and the kind of error."""
+        self.count("RecordsSetAside")
+        self.logger.error("record set aside", extra={"sequence_number": number, "reason": reason})
 
     def finish(self, message: str, **fields: object) -> None:
         """Add the description of the request to its line."""

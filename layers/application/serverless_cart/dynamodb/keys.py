@@ -162,9 +162,19 @@ def detail(hashid: str, day: str, shard: str, sequence: str) -> Key:
     return Key(statistics(hashid), f"DETAIL#{day}#{shard}#{sequence}")
 
 
+def stream(shard: str) -> str:
+    """Return the partition of what is known about a shard of the table's stream."""
+    return f"STREAM#{shard}"
+
+
 def checkpoint(shard: str) -> Key:
     """Return the key of the sequence number up to which a shard of the stream has been counted."""
-    return Key(f"STREAM#{shard}", "CHECKPOINT")
+    return Key(stream(shard), "CHECKPOINT")
+
+
+def set_aside(shard: str, sequence: str = "") -> Key:
+    """Return the key of a shard's record that could not be counted; without a number, the beginning of these keys."""
+    return Key(stream(shard), f"ASIDE#{sequence}")
 
 
 def session_items() -> str:

@@ -231,7 +231,7 @@ class Table:
         """
         items: Any = [{kind: {"TableName": self._name, **parameters}} for kind, parameters in writes]
         for attempt in range(attempts or self._attempts):
-            _back_off(attempt)
+            retries.wait_at_random(attempt)
             try:
                 with self._call("TransactWriteItems"):
                     self._client.transact_write_items(TransactItems=items)
