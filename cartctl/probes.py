@@ -70,7 +70,7 @@ def _api(log: str, method: str, resource: str, status: int, error: object) -> Pr
 
 NOT_AUTHENTICATED: Final = {"code": "not_authenticated", "message": "Authentication required"}
 """The error of the Management API for a request without a valid key."""
-_NOTHING_TO_COUNT: Final = {"state": {}, "batchItemFailures": []}
+_NOTHING_TO_COUNT: Final[dict[str, object]] = {"state": {}, "batchItemFailures": []}
 PROBES: Final[Mapping[str, Probe]] = {
     "AuthorizerFunction": Probe("authorizer", _unknown_token, _effects, ["Deny"]),
     "StatsCartFunction": _api("stats-cart", "PUT", "/6/{hashid}/stats/cart/{session_id}", 403, "forbidden"),
