@@ -38,7 +38,7 @@ ATTEMPTS: Final = 10
 class Deployment:
     """A deployed stack. ``parameters`` are those of template.yaml; only the local cloud has an ``endpoint_url``.
 
-    ``management_url`` is empty if the stack is too old to have a Management API.
+    ``management_url``, ``stream_arn`` and ``failure_queue_url`` are empty if the stack is too old to have them.
     """
 
     session: boto3.Session
@@ -49,6 +49,8 @@ class Deployment:
     parameters: Mapping[str, str] = field(default_factory=dict)
     endpoint_url: str | None = None
     management_url: str = ""
+    stream_arn: str = ""
+    failure_queue_url: str = ""
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -59,6 +61,10 @@ class Deployment:
     def table(self) -> Table:
         """The stack's table."""
         return Table(self.table_name, self.dynamodb, attempts=ATTEMPTS)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - a client of any service
+        """Return a client of another service of the stack."""
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=self.client_config)  # type: ignore[call-overload]
 
     @property
     def client_config(self) -> Config:
@@ -116,6 +122,8 @@ def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
         outputs["ShopUrl"],
         parameters=parameters,
         management_url=outputs.get("ManagementUrl", ""),
+        stream_arn=outputs.get("StreamArn", ""),
+        failure_queue_url=outputs.get("StatisticsFailureQueueUrl", ""),
     )
 
 
@@ -143,7 +151,7 @@ def on_this_machine(description: Path | None = None) -> Deployment:
     except FileNotFoundError:
         raise CartctlError("No local cloud is running: run make up to start it.") from None
     session = test_session(stack["region"])
-    _, parameters = _described(session, STACK, stack["endpoint_url"])
+    outputs, parameters = _described(session, STACK, stack["endpoint_url"])
     return Deployment(
         session,
         STACK,
@@ -153,6 +161,8 @@ def on_this_machine(description: Path | None = None) -> Deployment:
         parameters=parameters,
         endpoint_url=stack["endpoint_url"],
         management_url=stack.get("management_url", ""),
+        stream_arn=outputs.get("StreamArn", ""),
+        failure_queue_url=outputs.get("StatisticsFailureQueueUrl", ""),
     )
 
 

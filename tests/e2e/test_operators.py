@@ -164,6 +164,7 @@ class Operated:
             "cart show": lambda: [self.shop, self._filled_cart()],
             "cart clear": lambda: [self.shop, self._filled_cart(), "--yes"],
             "session show": lambda: [self.hashid, self.session],
+            "stats replay": list,
         }
         return [*command.split(), *arguments.get(command, lambda: [self.shop])()]
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from cartctl.commands import cart as carts
 from cartctl.commands import customer as customers
 from cartctl.commands import session as sessions
 from cartctl.commands import shop as shops
+from cartctl.connection import Deployment
 from cartctl.terminal import visible
 from serverless_cart.auth import Token, digest
 from serverless_cart.domain.guests import guest_customer
@@ -31,6 +33,7 @@ from serverless_cart.dynamodb.tokens import token_to_item
 from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import add
+from tests.support.discarded_batches import Queue, Streams
 from tests.support.operator import Operator, commands
 from tools.support.events import HASHID, SHOP
 from tools.support.paths import ROOT
@@ -64,6 +67,11 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     addition = SessionItemAddition(ItemKey(HOSTILE, HOSTILE), HOSTILE, 1, None)
     SessionStore(table, bundle.clock).add(Session(HASHID, "s"), addition)
     monkeypatch.setattr(checks, "examine", lambda _: [Finding(HOSTILE, State.FAILURE, HOSTILE, HOSTILE)])
+    queue = Queue()
+    queue.send(0, 4, HOSTILE)
+    clients = {"dynamodbstreams": Streams(), "sqs": queue}
+    monkeypatch.setattr(Deployment, "client", lambda _, service: clients[service])
+    operator.deployment = replace(operator.deployment, stream_arn="arn", failure_queue_url="https://queue.invalid")
     return operator
 
 
@@ -100,13 +108,22 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         "cart show": lambda: [SHOP, OWNER.customer],
         "cart clear": lambda: [SHOP, OWNER.customer, "--yes"],
         "session show": lambda: [HASHID, "s"],
+        "stats replay": list,
     }
     return lambda command: [*command.split(), *lines[command]()]
 
 
 SILENT = {"shop create", "shop delete", "key issue", "customer guest"}
 """Commands that print nothing from outside."""
-LINES = {"cart show": 4, "session show": 2, "catalogue show": 2, "key list": 2, "customer list": 3, "shop list": 2}
+LINES = {
+    "cart show": 4,
+    "session show": 2,
+    "catalogue show": 2,
+    "key list": 2,
+    "customer list": 3,
+    "shop list": 2,
+    "stats replay": 2,
+}
 """Lines of tables, whose rows stay one line each."""
 
 

@@ -8,12 +8,10 @@ import pytest
 from serverless_cart.dynamodb.roll_up import DIGITS
 from serverless_cart.service.errors import Unavailable
 from tests.support.bundle import Bundle, Instead
+from tests.support.discarded_batches import BATCH, NUMBERS, SHARD
 from tools.support.events import HASHID, load
 
 Event = dict[str, Any]
-BATCH = load("statistics_roll_up/batch")
-NUMBERS = [record["dynamodb"]["SequenceNumber"] for record in BATCH["Records"]]
-SHARD = BATCH["shardId"]
 ALL = {"inits#m#12": "1", "identified_inits#m#12": "1", "clicks#m#12": "1", "checkouts#m#12": "1", "added#m#12": "2"}
 
 

@@ -40,6 +40,8 @@ PARTITIONS = {
     "TOKEN": keys.token("0" * 64).pk,
     "PRODUCT": keys.product("demo", 7).pk,
     "CART": keys.cart(Owner("demo", "SHOP#customer")).pk,
+    "STATS": keys.statistics(HASHID),
+    "STREAM": keys.stream("shardId-1"),
     "SESSION": keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk,
     "STATS": keys.statistics(HASHID),
 }
@@ -72,11 +74,13 @@ MAY: dict[str, dict[str, str]] = {
         "DeleteItem": "SHOPS SHOP",
         "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE STATS",
     },
+    "statistics": {"GetItem": "STREAM", **dict.fromkeys(("Query", "PutItem", "UpdateItem"), "STATS STREAM")},
 }
 MAY_EXAMINE = {
     "reading": {"DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"},
     "doctor": {"DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"},
     "shops": {"DescribeTable"},
+    "statistics": {"DescribeStream", "GetRecords"},
 }
 
 
@@ -103,12 +107,14 @@ def test_policy_allows_only_what_its_commands_need(policy: str) -> None:
 def test_policy_is_one_that_iam_accepts(policy: str) -> None:
     services = botocore.session.get_session()
     real = {"dynamodb:ConditionCheckItem", "lambda:InvokeFunction"} | {  # actions without operations of the same name
-        f"{service}:{operation}"
-        for service in ("dynamodb", "cloudformation")
+        f"{service.removesuffix('streams')}:{operation}"
+        for service in ("dynamodb", "dynamodbstreams", "cloudformation", "sqs")
         for operation in services.get_service_model(service).operation_names
     }
     resources = {
         "dynamodb": "arn:aws:dynamodb:eu-west-1:123456789012:table/the-table",
+        "stream": "arn:aws:dynamodb:eu-west-1:123456789012:table/the-table/stream/*",
+        "sqs": "arn:aws:sqs:eu-west-1:123456789012:serverless-cart-StatisticsFailureQueue-*",
         "cloudformation": "arn:aws:cloudformation:eu-west-1:123456789012:stack/serverless-cart/*",
         "lambda": "arn:aws:lambda:eu-west-1:123456789012:function:serverless-cart-*",
     }
@@ -118,7 +124,8 @@ def test_policy_is_one_that_iam_accepts(policy: str) -> None:
         assert statement.keys() <= {"Sid", "Effect", "Action", "Resource", "Condition"}
         assert set(listed(statement["Action"])) <= real
         (service,) = {action.partition(":")[0] for action in listed(statement["Action"])}
-        assert statement["Resource"] == resources[service]
+        of_stream = statement["Sid"] == "ReadTheStream"
+        assert statement["Resource"] == resources["stream" if of_stream else service]
     sids = [statement["Sid"] for statement in statements(policy)]
     assert len(sids) == len(set(sids))
     filled = json.dumps(statements(policy), separators=(",", ":"))

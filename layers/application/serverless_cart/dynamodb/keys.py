@@ -172,6 +172,11 @@ def checkpoint(shard: str) -> Key:
     return Key(stream(shard), "CHECKPOINT")
 
 
+def replay(shard: str) -> Key:
+    """Return the key of the number of replays of a shard."""
+    return Key(stream(shard), "REPLAY")
+
+
 def set_aside(shard: str, sequence: str = "") -> Key:
     """Return the key of a shard's record that could not be counted; without a number, the beginning of these keys."""
     return Key(stream(shard), f"ASIDE#{sequence}")

@@ -159,6 +159,7 @@ def aside_item(shard: str, record: StreamRecord, now: int) -> Item:
     """Return the item that keeps where a record that cannot be counted is, and why, without its content."""
     return {
         **key_attributes(keys.set_aside(shard, record.sequence)),
+        "number": text(record.number),
         "item_pk": text(record.key.pk),
         "item_sk": text(record.key.sk),
         "change": text(record.change),

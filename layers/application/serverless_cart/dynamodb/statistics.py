@@ -28,12 +28,14 @@ _LETTERS: Final = {device: letter for letter, device in _DEVICES.items()}
 class Chunk(NamedTuple):
     """The part of a stream whose records were counted together: a shard, and its first and last sequence numbers.
 
-    Sequence numbers are written with 40 digits, so that their text has the order of the numbers.
+    Sequence numbers are written with 40 digits, so that their text has the order of the numbers. All records in between
+    were counted, except those that were set aside. ``replayed`` chunks were counted later, by ``cartctl stats replay``.
     """
 
     shard: str
     first: str
     last: str
+    replayed: bool = False
 
 
 class StatisticsStore:
@@ -63,6 +65,13 @@ class StatisticsStore:
         for row in self._table.items_between(partition, start, end):
             read_totals(row, totals)
         return totals
+
+    def chunks(self, hashid: str, day: int, shard: str) -> Iterator[Chunk]:
+        """List the chunks of a shard that counted something on a day."""
+        prefix = keys.detail(hashid, day_text(day), shard, "").sk
+        for row in self._table.items_of(keys.statistics(hashid), prefix):
+            last, _, replayed = row["sk"]["S"].removeprefix(prefix).partition("#")
+            yield Chunk(shard, row["first"]["S"], last, replayed=bool(replayed))
 
 
 def day_text(day: int) -> str:
@@ -101,7 +110,8 @@ def total_name(figure: Figure, device: Device, hour: int) -> str:
 
 def details_item(hashid: str, day: int, details: Details, chunk: Chunk) -> Item:
     """Write the details of a chunk as an item, without its expiry."""
-    key = keys.detail(hashid, day_text(day), chunk.shard, chunk.last)
+    last = f"{chunk.last}#REPLAY" if chunk.replayed else chunk.last
+    key = keys.detail(hashid, day_text(day), chunk.shard, last)
     return {**key_attributes(key), "first": text(chunk.first), "data": {"B": _pack(details)}}
 
 

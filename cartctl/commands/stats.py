@@ -1,0 +1,7 @@
+"""``cartctl stats``: what visitors did in a shop's search engines."""
+
+from cartctl.commands import stats_replay
+from cartctl.shell import App
+
+app = App("Show statistics: what visitors did in a shop's search engines.")
+app.command()(stats_replay.replay)
