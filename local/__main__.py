@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from local import cloud, demonstration, settings
+from local import cloud, demo_events, demonstration, settings
 from local.errors import LocalCloudError
 
 INTERRUPTED: Final = 130
@@ -27,6 +27,7 @@ def start(port: Port = settings.PORT) -> None:
     with _readable():
         try:
             with cloud.running(port, console=console) as stack:
+                demo_events.load_into(stack, console)
                 demonstration.show(stack, console)
                 console.print("\nServing until Ctrl-C", highlight=False)
                 serving = True
@@ -42,6 +43,7 @@ def up(port: Port = settings.PORT) -> None:
     """Run the local cloud in the background. Run it again to deploy code changes; the data stays."""
     with _readable():
         stack = cloud.up(port, console=console)
+        demo_events.load_into(stack, console)
         demonstration.show(stack, console)
         console.print(f"\nServing on port {port}. Run make down to stop it.", highlight=False)
 
