@@ -1,9 +1,7 @@
 """The statistics in the Management API: their parameters, their errors and their answers (contract: Statistics)."""
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final, Literal, TypeVar, cast
@@ -12,7 +10,6 @@ from aws_lambda_powertools.event_handler import Response
 
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.limits import STATISTICS_ROWS
-from serverless_cart.domain.spreadsheet import harmless
 from serverless_cart.domain.statistics import Device
 from serverless_cart.domain.statistics_period import DEFAULT_ZONE, InvalidPeriod, Period, parse_period
 from serverless_cart.domain.statistics_reports import COLUMNS, Dfid, Row, Selection
@@ -20,6 +17,7 @@ from serverless_cart.service.statistics import PeriodTooLong, Report
 from serverless_cart.web import management_api
 from serverless_cart.web.management_api import BadParameters
 from serverless_cart.web.refusals import NotFound
+from serverless_cart.web.report_csv import decimal_text, report_csv
 from serverless_cart.web.request import Request
 from serverless_cart.web.response import JSON, json_response, to_json
 
@@ -92,7 +90,7 @@ def selection_of(request: Request, name: str) -> tuple[Selection, Format]:
 def report_answer(name: str, selection: Selection, report: Report, written: Format) -> Response[str]:
     """Return a report. Raises `BadParameters` if it exceeds `MAX_ANSWER_BYTES`."""
     columns = COLUMNS[name] if selection.aggregate or name == "orders" else ("hashid", *COLUMNS[name])
-    body = _csv(columns, report.rows) if written == "csv" else _json(report)
+    body = report_csv(columns, report.rows) if written == "csv" else _json(report)
     if len(body.encode()) > MAX_ANSWER_BYTES:
         raise BadParameters({"limit": ["the answer has more than 4 MiB: ask for fewer rows or search engines"]})
     content = {"Content-Type": "text/csv; charset=utf-8"} if written == "csv" else JSON
@@ -161,24 +159,4 @@ def _object(row: Row) -> str:
 
 
 def _value(value: object) -> str:
-    return _decimal(value) if isinstance(value, Decimal) else to_json(value)
-
-
-def _decimal(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _csv(columns: Iterable[str], rows: Iterable[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns))
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    """Write a value for a spreadsheet, which runs no text as a formula."""
-    if isinstance(value, Decimal):
-        return _decimal(value)
-    return harmless(value) if isinstance(value, str) else value
+    return decimal_text(value) if isinstance(value, Decimal) else to_json(value)
