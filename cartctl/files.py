@@ -58,16 +58,18 @@ def compressed(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def standard_output() -> Iterator[BinaryIO]:
+def standard_output(content: str) -> Iterator[BinaryIO]:
     """Write to standard output: exactly to a file or a program, `visible` to a terminal.
 
-    Raises `CartctlError` if the reader closes it early.
+    Raises `CartctlError`, which names the ``content``, if the reader closes it early.
     """
     try:
-        with writing("the products"):
+        with writing(f"the {content}"):
             yield cast("BinaryIO", _Shown()) if sys.stdout.isatty() else sys.stdout.buffer
     except BrokenPipeError:
-        raise CartctlError("Standard output was closed before all products were written: use --output.") from None
+        raise CartctlError(
+            f"Standard output was closed before all {content} were written: write them to a file."
+        ) from None
 
 
 class _Shown:

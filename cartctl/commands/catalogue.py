@@ -343,7 +343,7 @@ def export(
     digits = _digits(run, shop, prices)
     products = Catalogue(run.deployment.table, shop).products()
     with ExitStack() as opened:
-        file = opened.enter_context(replace_file(output) if output else standard_output())
+        file = opened.enter_context(replace_file(output) if output else standard_output("products"))
         if output and output.suffix.lower() == ".gz":
             file = opened.enter_context(compressed(file))
         tally = Tally()

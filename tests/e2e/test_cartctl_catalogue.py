@@ -60,5 +60,5 @@ def test_export_to_a_closed_pipe_fails(stack: Stack, shop: str) -> None:
 
         err = pipe(process.stderr).read()
 
-        message = "Error: Standard output was closed before all products were written: use --output.\n"
+        message = "Error: Standard output was closed before all products were written: write them to a file.\n"
         assert (process.wait(timeout=60), err) == (1, message)
