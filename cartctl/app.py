@@ -38,6 +38,7 @@ app.add_typer(cart.app, name="cart")
 app.add_typer(session.app, name="session")
 app.add_typer(stats.app, name="stats")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(stats.app, name="stats")
 app.command()(doctor.doctor)
 
 

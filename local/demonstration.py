@@ -74,7 +74,7 @@ def show(stack: Stack, console: Console) -> None:
         _line(console, f"\n[dim]# {request.title}[/]")
         console.out(request.curl(), highlight=False)
     _line(console, "\n[dim]# Commands for operators: docs/operate.md[/]")
-    for command in ("shop show demo", f"cart show demo {stack.demonstration_customer}"):
+    for command in ("shop show demo", f"cart show demo {stack.demonstration_customer}", "stats show demo --days 90"):
         console.out(f"{settings.CARTCTL.relative_to(settings.ROOT)} --local {command}", highlight=False)
     for request in seeds:
         with console.status("Waiting for the answer …"):

@@ -165,6 +165,7 @@ class Operated:
             "cart clear": lambda: [self.shop, self._filled_cart(), "--yes"],
             "session show": lambda: [self.hashid, self.session],
             "stats replay": list,
+            "stats show": lambda: [self.shop, "--html", str(self.folder / "statistics.html")],
         }
         return [*command.split(), *arguments.get(command, lambda: [self.shop])()]
 

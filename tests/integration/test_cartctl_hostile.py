@@ -20,16 +20,19 @@ from cartctl.commands import cart as carts
 from cartctl.commands import customer as customers
 from cartctl.commands import session as sessions
 from cartctl.commands import shop as shops
+from cartctl.commands import stats_show
 from cartctl.connection import Deployment
 from cartctl.terminal import visible
 from serverless_cart.auth import Token, digest
 from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
 from serverless_cart.domain.shop import Shop
+from serverless_cart.domain.statistics import Counts
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.shops import ShopStore
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import token_to_item
+from tests.support import visits
 from tests.support.builders import OWNER, product
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import add
@@ -51,6 +54,7 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(carts, "clock", bundle.clock)
     monkeypatch.setattr(sessions, "clock", bundle.clock)
     monkeypatch.setattr(customers, "clock", bundle.clock)
+    monkeypatch.setattr(stats_show, "clock", bundle.clock)
     monkeypatch.setattr(shops, "LONGEST_REQUEST", -60)
     table = operator.deployment.table
     hostile = frozenset({HOSTILE})
@@ -66,6 +70,9 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     add(bundle, notes=HOSTILE)
     addition = SessionItemAddition(ItemKey(HOSTILE, HOSTILE), HOSTILE, 1, None)
     SessionStore(table, bundle.clock).add(Session(HASHID, "s"), addition)
+    counts = Counts()
+    visits.visit(counts, bundle.clock(), "s", text=HOSTILE, buys=True)
+    visits.write(table, counts)
     monkeypatch.setattr(checks, "examine", lambda _: [Finding(HOSTILE, State.FAILURE, HOSTILE, HOSTILE)])
     queue = Queue()
     queue.send(0, 4, HOSTILE)
@@ -109,6 +116,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         "cart clear": lambda: [SHOP, OWNER.customer, "--yes"],
         "session show": lambda: [HASHID, "s"],
         "stats replay": list,
+        "stats show": lambda: [SHOP, "--days", "1"],
     }
     return lambda command: [*command.split(), *lines[command]()]
 

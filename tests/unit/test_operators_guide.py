@@ -43,7 +43,6 @@ PARTITIONS = {
     "STATS": keys.statistics(HASHID),
     "STREAM": keys.stream("shardId-1"),
     "SESSION": keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk,
-    "STATS": keys.statistics(HASHID),
 }
 KEYED = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
          "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete")  # fmt: skip
@@ -51,7 +50,7 @@ UNKEYED = ("DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "
            "UpdateTimeToLive", "UpdateContinuousBackups", "ExportTableToPointInTime", "RestoreTableToPointInTime",
            "DescribeStream", "GetRecords")  # fmt: skip
 MAY: dict[str, dict[str, str]] = {
-    "reading": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION"},
+    "reading": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION STATS"},
     "doctor": {"Query": "SHOPS"},
     "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "UpdateItem": "CART", "Query": "SESSION"},
     "catalogue": {
