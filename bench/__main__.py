@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bundle, chart, cold, growth, memory, report, scale, sizes, units, warm, without
+from bench import bundle, chart, cold, growth, memory, report, roll_up, scale, sizes, units, warm, without
 from bench.cost import cost, snapshots
 from bench.report import Row
 from local.errors import LocalCloudError
@@ -28,16 +28,21 @@ def everything(
         return
     rows = _rows(rounds)
     report.show(rows, console)
+    counting = roll_up.measure(
+        {row.run.operation.name: row.cost.total for row in rows if row.run.operation.size in {None, 1}}
+    )
+    console.print(roll_up.table(counting))
     starts, weights = cold.measure(), sizes.measure()
     console.print(cold.table(starts))
     console.print(
         "With SnapStart: ${month:.2f} a month, ${million_starts:.2f} per million starts".format(**snapshots())
     )
     console.print(sizes.table(weights))
-    report.keep(rows, {"cold": starts, "snapstart_dollars": snapshots(), "sizes": weights})
+    report.keep(rows, {"roll_up": counting, "cold": starts, "snapstart_dollars": snapshots(), "sizes": weights})
     chart.draw(rows)
     misses = report.missed(rows)
     misses += [f"{name}: its cold start" for name, start in starts.items() if not start["met"]]
+    misses += [] if counting["met"] else ["the cost of counting events"]
     misses += [] if weights["met"] else ["the layers' size"]
     if misses:
         console.print("[red]Missed:[/]", *misses, sep="\n")

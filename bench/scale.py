@@ -13,12 +13,15 @@ from typing import Any, Final
 
 from rich.table import Table
 
+from bench.event_mix import counted, full_day_row
 from bench.growth import cart, product
 from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.statistics import day_of, hour_of
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.carts import cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
-from tools.support.events import NOW, SHOP
+from serverless_cart.dynamodb.statistics import Chunk, details_item
+from tools.support.events import HASHID, NOW, SHOP
 from tools.support.item_size import read_units, size_of, write_units
 from tools.support.template import TEMPLATE
 
@@ -31,6 +34,8 @@ PRODUCTS: Final = 10_000
 """Products of the simulated shop. Their popularity follows Zipf's law."""
 REQUESTS: Final = 200_000
 """Simulated requests."""
+EVENTS: Final = 1_000
+"""Events that the roll-up counts at once if there are many."""
 CARTS: Final = (1, 5, 20, 100)
 """Items of a cart."""
 
@@ -99,6 +104,25 @@ def patterns() -> Iterator[Pattern]:
             "CART", "customer", f"cart add, {items} items", reads=read_units(size), writes=write_units(size, size)
         )
     yield Pattern("SESSION", "session", "stats PUT, one item or many", writes=1)
+    row, details = size_of(full_day_row()), size_of_details(EVENTS)
+    yield Pattern(
+        "STATS", "engine", "event, counted with 1,000 others", writes=2 * write_units(row, row), share=1 / EVENTS
+    )
+    yield Pattern(
+        "STATS",
+        "engine",
+        "the same, before DynamoDB splits the engine's rows",
+        writes=2 * (write_units(row, row) + write_units(0, details)),
+        share=1 / EVENTS,
+    )
+
+
+def size_of_details(events: int) -> int:
+    """Return the bytes of the details that this many events of a minute have."""
+    ((_, counts),) = counted(events)
+    chunk = Chunk("shardId-00000000000000000000-00000000", "0" * 40, "9" * 40)
+    item = details_item(HASHID, day_of(hour_of(NOW)), counts.details, chunk)
+    return size_of({name: value for name, value in item.items() if name != "data"}) + len(item["data"]["B"])
 
 
 def popularity() -> tuple[float, float]:
