@@ -105,16 +105,13 @@ def patterns() -> Iterator[Pattern]:
         )
     yield Pattern("SESSION", "session", "stats PUT, one item or many", writes=1)
     row, details = size_of(full_day_row()), size_of_details(EVENTS)
-    yield Pattern(
-        "STATS", "engine", "event, counted with 1,000 others", writes=2 * write_units(row, row), share=1 / EVENTS
-    )
-    yield Pattern(
-        "STATS",
-        "engine",
-        "the same, before DynamoDB splits the engine's rows",
-        writes=2 * (write_units(row, row) + write_units(0, details)),
-        share=1 / EVENTS,
-    )
+    for when, units in {
+        "": write_units(row, row),
+        ", details in the same partition": write_units(row, row) + write_units(0, details),
+    }.items():
+        yield Pattern(
+            "STATS", "search engine", f"event, counted with 1,000 others{when}", writes=2 * units, share=1 / EVENTS
+        )
 
 
 def size_of_details(events: int) -> int:
