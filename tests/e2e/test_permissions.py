@@ -189,7 +189,11 @@ def test_deployed_policies_are_the_simulated_ones(
     configuration = lambdas.client.get_function_configuration(FunctionName=lambdas.name(function))
     role = configuration["Role"].rpartition("/")[2]
     log = configuration["LoggingConfig"]["LogGroup"]
+    roll_up = lambdas.name("StatisticsRollUp")
+    (source,) = lambdas.client.list_event_source_mappings(FunctionName=roll_up)["EventSourceMappings"]
     arns = {
+        "Table.StreamArn": source["EventSourceArn"],
+        "StatisticsFailureQueue.Arn": source["DestinationConfig"]["OnFailure"]["Destination"],
         "Table.Arn": f"arn:aws:dynamodb:{stack.region}:000000000000:table/{stack.table_name}",
         f"{function}LogGroup.Arn": f"arn:aws:logs:{stack.region}:000000000000:log-group:{log}:*",
     }

@@ -31,6 +31,7 @@ def commands() -> list[str]:
 
 def deployment_of(stack: Stack) -> Deployment:
     """Return the deployment of the local cloud, for an operator with all permissions."""
+    outputs, _ = connection._described(environment.session(), connection.STACK, stack.endpoint_url)
     return Deployment(
         session=environment.session(),
         stack=connection.STACK,
@@ -38,6 +39,8 @@ def deployment_of(stack: Stack) -> Deployment:
         search_url=stack.search_url,
         shop_url=stack.shop_url,
         management_url=stack.management_url,
+        stream_arn=outputs["StreamArn"],
+        failure_queue_url=outputs["StatisticsFailureQueueUrl"],
         parameters={"AuthorizerCacheSeconds": "0", "TableRetention": "Delete"},
         endpoint_url=stack.endpoint_url,
     )
