@@ -11,7 +11,7 @@ from serverless_cart.domain.cart import Cart, CartItem, Owner
 from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.domain.public_ids import item_id
-from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.domain.session import Device, ItemKey, Session
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item, key_attributes, number
@@ -30,7 +30,7 @@ AGED: Final = NOW - 90 * SECOND
 """When a stale price was read."""
 FIRST: Final = 100_000
 """The lowest id of the products."""
-DEVICES: Final[tuple[statistics.Device, ...]] = ("desktop", "mobile")
+DEVICES: Final[tuple[Device, ...]] = ("desktop", "mobile")
 API_KEY: Final = "0" * 40
 """The key of the authorizer's event."""
 

@@ -20,8 +20,8 @@ from local.stack import Stack
 from serverless_cart.clock import clock
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.domain.product import Product
-from serverless_cart.domain.session import ItemKey, Session
-from serverless_cart.domain.statistics import HOUR, Click, Counts, Device, Event, day_of, dfid_md5, hour_of
+from serverless_cart.domain.session import Device, ItemKey, Session
+from serverless_cart.domain.statistics import HOUR, Click, Counts, Event, day_of, dfid_md5, hour_of
 from serverless_cart.dynamodb.statistics import Chunk, StatisticsStore, count_writes
 from serverless_cart.dynamodb.table import TRANSACTION, Table
 from serverless_cart.service.errors import Unavailable

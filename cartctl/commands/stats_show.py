@@ -18,8 +18,8 @@ from cartctl.statistics_text import print_statistics
 from serverless_cart.clock import clock
 from serverless_cart.domain import validation as rules
 from serverless_cart.domain.limits import STATISTICS_DAYS, STATISTICS_ROWS
+from serverless_cart.domain.session import Device
 from serverless_cart.domain.shop import Shop
-from serverless_cart.domain.statistics import Device
 from serverless_cart.domain.statistics_period import DEFAULT_ZONE, InvalidPeriod, Period, parse_period, parse_zone
 from serverless_cart.domain.statistics_reports import COLUMNS, Selection
 from serverless_cart.web.report_csv import report_csv

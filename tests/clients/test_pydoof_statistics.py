@@ -11,9 +11,9 @@ import pytest
 
 from local.stack import Stack
 from serverless_cart.auth import Token
-from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.domain.session import Device, ItemKey, Session
 from serverless_cart.domain.shop import Shop
-from serverless_cart.domain.statistics import Click, Counts, Device, Event, dfid_md5, hour_of
+from serverless_cart.domain.statistics import Click, Counts, Event, dfid_md5, hour_of
 from tests.clients.library import Library, Outcome, running
 from tests.clients.storefronts import COMMANDS
 from tools.support.clients import unique

@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Final
 
-from serverless_cart.domain.session import ItemKey, Session
-from serverless_cart.domain.statistics import HOUR, Click, Counts, Device, Event, dfid_md5, hour_of
+from serverless_cart.domain.session import Device, ItemKey, Session
+from serverless_cart.domain.statistics import HOUR, Click, Counts, Event, dfid_md5, hour_of
 from serverless_cart.dynamodb.statistics import Chunk, count_writes
 from serverless_cart.dynamodb.table import Table
 from tools.support.events import HASHID

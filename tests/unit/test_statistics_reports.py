@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.domain.session import Device, ItemKey, Session
 from serverless_cart.domain.statistics import (
     HOUR,
     Click,
     Counts,
     Details,
-    Device,
     Event,
     Kind,
     Totals,

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from serverless_cart.domain.session import ItemKey, Session
+from serverless_cart.domain.session import Device, ItemKey, Session
 
-Device = Literal["desktop", "mobile"]
 Figure = Literal[
     "inits",
     "identified_inits",

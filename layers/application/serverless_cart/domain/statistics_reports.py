@@ -11,14 +11,13 @@ from decimal import Decimal
 from typing import Final, NamedTuple, Protocol, TypeVar, cast
 
 from serverless_cart.domain.limits import SESSION_ITEM_PRICE_DECIMALS
-from serverless_cart.domain.session import ItemKey
+from serverless_cart.domain.session import Device, ItemKey
 from serverless_cart.domain.statistics import (
     HOUR,
     Amounts,
     CartItemUse,
     Click,
     Details,
-    Device,
     Figure,
     Kind,
     Totals,

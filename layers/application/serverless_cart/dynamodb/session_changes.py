@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from serverless_cart.domain.session import ItemKey, Session
-from serverless_cart.domain.statistics import Click, Counts, Device, Event, hour_of
+from serverless_cart.domain.session import Device, ItemKey, Session
+from serverless_cart.domain.statistics import Click, Counts, Event, hour_of
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item, read_int, read_optional_int, read_optional_text, read_text
 from serverless_cart.dynamodb.expiry import is_expired

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, get_args
 
-from serverless_cart.domain.session import ItemKey
-from serverless_cart.domain.statistics import KEYS, Counts, Details, Device, Figure, Kind, Totals
+from serverless_cart.domain.session import Device, ItemKey
+from serverless_cart.domain.statistics import KEYS, Counts, Details, Figure, Kind, Totals
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item, key_attributes, number, text
 from serverless_cart.dynamodb.expression import Expression

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.limits import STATISTICS_ROWS
-from serverless_cart.domain.statistics import Device
+from serverless_cart.domain.session import Device
 from serverless_cart.domain.statistics_period import DEFAULT_ZONE, InvalidPeriod, Period, parse_period
 from serverless_cart.domain.statistics_reports import COLUMNS, Dfid, Row, Selection
 from serverless_cart.service.statistics import PeriodTooLong, Report
