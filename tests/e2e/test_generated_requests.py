@@ -110,17 +110,19 @@ def _is_describable(_context: schemathesis.HookContext, case: schemathesis.Case[
     """Return False for requests that the document or the local cloud cannot treat correctly.
 
     A schema cannot limit the digits of a number. In a query string, an object or a list becomes a repeated parameter,
-    whose last value may be valid. schemathesis copies a session id from a path, percent-encoded. The local cloud
-    decodes a path before it compares it with the authorizer's policy, whose wildcard then matches no newline.
+    whose last value may be valid. schemathesis does not know ``allowEmptyValue``, and it copies a session id from a
+    path, percent-encoded. The local cloud decodes a path before it compares it with the authorizer's policy, whose
+    wildcard then matches no newline.
     """
     id_ = case.body.get("id") if isinstance(case.body, dict) else None
     too_small = isinstance(id_, float) and 0 < abs(id_) < SMALLEST_ID
     if isinstance(case.body, dict):
         too_small |= any(isinstance(case.body.get(name), float) for name in ("custom_results_id", "resource_id"))
     fields = {*AddSessionItem.model_fields, *LogClick.model_fields}
-    repeated = any(isinstance((case.query or {}).get(name), dict | list) for name in fields)
+    unclear = any(isinstance((case.query or {}).get(name), dict | list) for name in fields)
+    unclear |= any((case.query or {}).get(name) == "" for name in ("amount", "price", "position"))
     copied = "%" in str((case.query or {}).get("session_id", ""))
-    return not too_small and not repeated and not copied and "\n" not in unquote(str(case.path_parameters or ""))
+    return not too_small and not unclear and not copied and "\n" not in unquote(str(case.path_parameters or ""))
 
 
 def document_of(prefix: str) -> dict[str, Any]:
