@@ -148,7 +148,8 @@ def test_every_figure_equals_a_count_of_the_events(
 ) -> None:
     sessions, events, batch, chunk = (1_000, 100, 1_000, 100) if full else (40, 25, 60, 7)
     monkeypatch.setattr(roll_up, "CHUNK", chunk)  # a batch takes several transactions
-    visitors = [Visitor(number, seed, Table(SOURCES[number % len(SOURCES)], client)) for number in range(sessions)]
+    tables = [Table(name, client) for name in SOURCES]  # each adds hooks to the client
+    visitors = [Visitor(number, seed, tables[number % len(tables)]) for number in range(sessions)]
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda visitor: [visitor.send() for _ in range(events)], visitors))
     shards = read_streams(dynamodb_local_url, visitors)
