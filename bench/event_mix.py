@@ -50,7 +50,7 @@ def counted(count: int) -> Counts:
 def full_day_row() -> Item:
     """Return the row of a day in which everything happened in every hour, on both devices."""
     names = (f"{figure}#{device}#{hour:02d}" for figure in get_args(Figure) for device in "dm" for hour in range(24))
-    day = keys.day_row(HASHID, day_text(day_of(hour_of(NOW))))
+    day = keys.day_row(keys.statistics(HASHID), day_text(day_of(hour_of(NOW))))
     return {**key_attributes(day), "expires_at": number(NOW // 1000), **dict.fromkeys(names, number(12_345))}
 
 

@@ -139,15 +139,10 @@ class _Watched(Table):
         units = size = 0
         for kind, write in self._writes:
             item = write["Item"] if kind == "Put" else super().get(key_of(write["Key"]))
-            bytes_ = _size(item or {})
+            bytes_ = size_of(item or {})
             units += 2 * write_units(bytes_, bytes_)  # a transaction costs twice
             size += bytes_ if kind == "Put" else 0
         return units, size
-
-
-def _size(item: Mapping[str, Any]) -> int:
-    plain = {name: value for name, value in item.items() if "B" not in value}
-    return size_of(plain) + sum(len(name) + len(value["B"]) for name, value in item.items() if "B" in value)
 
 
 def _window() -> int:

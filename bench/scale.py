@@ -118,8 +118,7 @@ def size_of_details(events: int) -> int:
     """Return the bytes of the details that this many events of a minute have."""
     ((_, counts),) = counted(events)
     chunk = Chunk("shardId-00000000000000000000-00000000", "0" * 40, "9" * 40)
-    item = details_item(HASHID, day_of(hour_of(NOW)), counts.details, chunk)
-    return size_of({name: value for name, value in item.items() if name != "data"}) + len(item["data"]["B"])
+    return size_of(details_item(HASHID, day_of(hour_of(NOW)), counts.details, chunk))
 
 
 def popularity() -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """What an item weighs in DynamoDB, and the units that reading and writing it cost, by DynamoDB's own rules."""
 
 import math
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ def size_of(row: Mapping[str, Any]) -> int:
     """Count an item's bytes.
 
     Names and texts count as UTF-8; a number one byte for two significant digits and one more; a set, like a list, three
-    bytes, and one for each element beside its own; a truth value one.
+    bytes, and one for each element beside its own; a truth value one; a binary value its bytes.
     """
     return sum(len(name.encode()) + _size(*next(iter(value.items()))) for name, value in row.items())
 
@@ -39,6 +40,8 @@ def _size(kind: str, value: Any) -> int:
             size = (len(value.replace(".", "").lstrip("-").strip("0")) + 1) // 2 + 1 + value.startswith("-")
         case "NS" | "SS":
             size = 3 + sum(1 + _size(kind[0], element) for element in value)
+        case "B":
+            size = len(value) if isinstance(value, bytes) else len(b64decode(value))
         case "BOOL":
             size = 1
         case _:
