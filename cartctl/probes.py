@@ -75,6 +75,7 @@ PROBES: Final[Mapping[str, Probe]] = {
     "CartItemsFunction": _api("cart-items", "POST", "/api/shop/cart/items", 401, "authentication required"),
     "CartMergeFunction": _api("cart-merge", "POST", "/api/shop/cart/merge", 401, "authentication required"),
     "GuestsFunction": _api("guests", "POST", "/api/shop/guests", 401, "authentication required"),
+    "MethodsFunction": _api("methods", "GET", "/api/shop/shipping/methods", 401, "authentication required"),
     "CustomerTokensFunction": _api(
         "customer-tokens", "POST", "/api/v2/customers/{customer}/tokens", 401, NOT_AUTHENTICATED
     ),

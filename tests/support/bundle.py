@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FUNCTIONS = (
-    *("authorizer", "stats_cart", "stats_events", "cart", "cart_items", "cart_merge", "guests"),
+    *("authorizer", "stats_cart", "stats_events", "cart", "cart_items", "cart_merge", "guests", "methods"),
     *("customer_tokens", "customer_cart"),
 )
 TABLE = "table"

@@ -30,6 +30,7 @@ def test_every_part_has_sources() -> None:
         "customer_cart",
         "customer_tokens",
         "guests",
+        "methods",
         "stats_cart",
         "stats_events",
     ]
@@ -170,6 +171,7 @@ MODULES = {
     "cart_items": 250,
     "cart_merge": 260,  # also tokens and guests
     "guests": 250,
+    "methods": 250,
     "customer_cart": 250,
     "customer_tokens": 250,
 }

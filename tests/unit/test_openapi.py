@@ -21,6 +21,7 @@ from serverless_cart.domain import errors, limits
 from serverless_cart.domain.cart import NOT_FOR_SALE, price
 from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
+from serverless_cart.domain.methods import Method, PaymentMethod, ShippingMethod
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.web import management_api, refusals, search_api, search_cart, search_events, shop_api
@@ -248,6 +249,17 @@ FULL = [item(product(2**53 - 1 - it, **HIGHEST), MAXIMUM) for it in range(CONTRA
 WARNED = price(OWNER, cart(item(MUG, 2), item(GONE)), {123: snapshot(DEAR, NOW + 1)})
 CARTS = [price(OWNER, cart(created_at=None, updated_at=None), {}), WARNED, price(OWNER, cart(*FULL), {})]
 
+METHODS: dict[str, list[Method]] = {
+    "listShippingMethods": [
+        ShippingMethod(2**53 - 1, "n", "d", cost=limits.SHIPPING_COST, free_from=limits.MAX_SAFE_INTEGER),
+        ShippingMethod(0, "n" * limits.METHOD_NAME_LENGTH),
+    ],
+    "listPaymentMethods": [
+        PaymentMethod(0, "n", "d" * limits.METHOD_DESCRIPTION_LENGTH, next_step="https://pay.example"),
+        PaymentMethod(1, "n"),
+    ],
+}
+
 ALWAYS = [kind() for kind in (*refusals.COMMON, refusals.Unauthenticated, refusals.OtherKind)]
 SOMETIMES = [
     *(kind() for kind in (search_api.SessionIdTooLong, search_api.InvalidSessionItem, search_api.InvalidUserId)),
@@ -305,6 +317,9 @@ def successes(operation: Operation) -> Iterator[Response[str]]:
         return
     if operation.name == "createGuest":
         yield shop_api.guest_answer("0" * 40, NOW // 1000)
+        return
+    if operation.name in METHODS:
+        yield shop_api.methods_answer(METHODS[operation.name])
         return
     if operation.name == "readItem":
         yield from (shop_api.item_answer(asked(), it) for priced in CARTS for it in priced.items)
@@ -389,6 +404,10 @@ def test_every_warning_is_documented() -> None:
         ("schemas/Money/maximum", limits.MAX_SAFE_INTEGER),
         ("schemas/UnitMoney/maximum", limits.PRODUCT_PRICE),
         ("schemas/Notes/maxLength", limits.NOTES_LENGTH),
+        ("schemas/MethodName/maxLength", limits.METHOD_NAME_LENGTH),
+        ("schemas/MethodDescription/maxLength", limits.METHOD_DESCRIPTION_LENGTH),
+        ("schemas/ShippingMethods/properties/results/maxItems", limits.METHODS),
+        ("schemas/PaymentMethods/properties/results/maxItems", limits.METHODS),
         ("schemas/Cart/properties/count/maximum", CONTRACT_LIMITS.cart_items),
         ("schemas/Cart/properties/items/maxItems", CONTRACT_LIMITS.cart_items),
         ("schemas/Cart/properties/quantity/maximum", CONTRACT_LIMITS.cart_items * CONTRACT_LIMITS.item_quantity),

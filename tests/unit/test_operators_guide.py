@@ -9,6 +9,7 @@ import pytest
 
 from cartctl.errors import ExitCode
 from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.methods import Kind
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
 from tests.support import guide
@@ -40,6 +41,7 @@ PARTITIONS = {
     "TOKEN": keys.token("0" * 64).pk,
     "PRODUCT": keys.product("demo", 7).pk,
     "CART": keys.cart(Owner("demo", "SHOP#customer")).pk,
+    "METHODS": keys.methods("demo", Kind.SHIPPING).pk,
     "SESSION": keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk,
 }
 KEYED = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
@@ -48,7 +50,7 @@ UNKEYED = ("DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "
            "UpdateTimeToLive", "UpdateContinuousBackups", "ExportTableToPointInTime", "RestoreTableToPointInTime",
            "DescribeStream", "GetRecords")  # fmt: skip
 MAY: dict[str, dict[str, str]] = {
-    "reading": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION"},
+    "reading": {"GetItem": "SHOP CART METHODS", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION"},
     "doctor": {"Query": "SHOPS"},
     "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "UpdateItem": "CART", "Query": "SESSION"},
     "catalogue": {
@@ -69,8 +71,9 @@ MAY: dict[str, dict[str, str]] = {
         "Query": "SHOPS TOKENS PRODUCT",
         "PutItem": "SHOPS SHOP ENGINE",
         "DeleteItem": "SHOPS SHOP",
-        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE",
+        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE METHODS",
     },
+    "sales": {"GetItem": "SHOP METHODS", "ConditionCheckItem": "SHOP", "PutItem": "METHODS"},
 }
 MAY_EXAMINE = {
     "reading": {"DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"},

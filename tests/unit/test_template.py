@@ -8,6 +8,7 @@ import pytest
 
 from serverless_cart import auth
 from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.methods import Kind
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
 from serverless_cart.web import management_api
@@ -98,6 +99,7 @@ PARTITIONS = {
     "product": PRODUCT,
     "cart": CART,
     "session": SESSION,
+    "methods": keys.methods("demo", Kind.SHIPPING).pk,
 }
 ACTIONS = ("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
            "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete", "DeleteTable",
@@ -112,6 +114,7 @@ MAY["CustomerCartRole"] = {("BatchGetItem", "product"), ("GetItem", "cart")}
 MAY["CustomerTokensRole"] = {("Query", "tokens"), ("ConditionCheckItem", "shop")} | {
     (action, name) for action in ("PutItem", "UpdateItem", "DeleteItem") for name in ("token", "tokens")
 }
+MAY["MethodsRole"] = {("GetItem", "methods")}
 MAY["GuestsRole"] = {("PutItem", "token")}
 MAY["CartMergeRole"] = {
     *(("BatchGetItem", name) for name in ("token", "cart", "product")),

@@ -13,6 +13,7 @@ from serverless_cart.environment import Environment
 
 if TYPE_CHECKING:
     from serverless_cart.dynamodb.guests import GuestStore
+    from serverless_cart.dynamodb.methods import MethodStore
     from serverless_cart.dynamodb.search_events import SearchEventStore
     from serverless_cart.dynamodb.sessions import SessionStore
     from serverless_cart.dynamodb.table import Table
@@ -53,6 +54,13 @@ def search_event_store(environment: Environment, telemetry: "Telemetry") -> "Sea
     from serverless_cart.dynamodb.search_events import SearchEventStore
 
     return SearchEventStore(_table(environment, telemetry), clock, environment.limits)
+
+
+def method_store(environment: Environment, telemetry: "Telemetry") -> "MethodStore":
+    """Compose the store of shipping and payment methods."""
+    from serverless_cart.dynamodb.methods import MethodStore
+
+    return MethodStore(_table(environment, telemetry))
 
 
 def session_store(environment: Environment, telemetry: "Telemetry") -> "SessionStore":

@@ -91,5 +91,16 @@ PRODUCT_NAME_BYTES: Final = 512
 """Bytes, in UTF-8, of a product's name."""
 PRODUCT_IMAGE_BYTES: Final = 512
 """Bytes, in UTF-8, of the URL of a product's image."""
-PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY)
+PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY + 1)
 """Highest unit price in minor currency units: the total of the largest cart stays exact in a browser."""
+
+METHODS: Final = 50
+"""Shipping methods of a shop, and payment methods; each kind is one item of the table."""
+METHOD_NAME_LENGTH: Final = 100
+"""Characters of a method's name."""
+METHOD_DESCRIPTION_LENGTH: Final = 500
+"""Characters of a method's description."""
+NEXT_STEP_BYTES: Final = 2_048
+"""Bytes, in UTF-8, of the address of a payment method's next step."""
+SHIPPING_COST: Final = PRODUCT_PRICE
+"""Highest cost of a shipping method in minor currency units; `PRODUCT_PRICE` leaves room for it in a total."""

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 if TYPE_CHECKING:  # no function needs all of these classes, and each lengthens a cold start
     from serverless_cart.auth import Kind
     from serverless_cart.domain.cart import Owner
+    from serverless_cart.domain.methods import Kind as MethodKind
     from serverless_cart.domain.session import ItemKey, Session
 
 CATALOGUE_PARTITIONS: Final = 16
@@ -109,6 +110,11 @@ def product_id(key_: Key) -> int:
 def catalogue_lease(shop_name: str) -> Key:
     """Return the key of the lease on a shop's catalogue. A policy for the shop's products includes it."""
     return Key(f"PRODUCT#{_part(shop_name)}#LEASE", "LEASE")
+
+
+def methods(shop_name: str, kind: "MethodKind") -> Key:
+    """Return the key of a shop's shipping methods, or of its payment methods."""
+    return Key(f"METHODS#{_part(shop_name)}", kind.upper())
 
 
 def carts(shop_name: str) -> str:

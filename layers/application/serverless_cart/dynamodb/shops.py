@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from serverless_cart.domain.methods import Kind
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import (
@@ -142,7 +143,8 @@ class ShopStore:
         """Delete a closed shop after all its items. May be repeated: the settings are deleted last."""
         name = shop_record.shop.name
         engines = [keys.search_engine(hashid) for hashid in shop_record.engines]
-        self.remove_items([keys.catalogue_lease(name), *engines])
+        methods = [keys.methods(name, kind) for kind in Kind]
+        self.remove_items([keys.catalogue_lease(name), *methods, *engines])
         self._table.transact([
             ("Delete", {"Key": key_attributes(keys.shop_entry(name))}),
             ("Delete", {"Key": key_attributes(keys.shop(name))}),

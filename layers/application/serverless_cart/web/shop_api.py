@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Annotated, Final, Self, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from pydantic import (
@@ -30,6 +30,7 @@ from serverless_cart.domain.limits import (
     NOTES_LENGTH,
     Limits,
 )
+from serverless_cart.domain.methods import Method, ShippingMethod
 from serverless_cart.service.cart import CartChanged, Outcome, Preconditions
 from serverless_cart.service.ports import IdempotencyKey
 from serverless_cart.web.api import Api
@@ -222,6 +223,19 @@ def cart_answer(request: Request, outcome: Outcome) -> Response[str]:
 def item_answer(request: Request, item: PricedItem) -> Response[str]:
     """Answer with one item."""
     return json_response(200, to_json(item_json(owner_of(request), item)), {"Cache-Control": "private, no-cache"})
+
+
+def methods_answer(methods: Iterable[Method]) -> Response[str]:
+    """Answer with the active methods, in the operator's order (contract: Shipping and payment methods)."""
+    body = {"results": [_method_json(method) for method in methods if method.active]}
+    return json_response(200, to_json(body), {"Cache-Control": "private, no-cache"})
+
+
+def _method_json(method: Method) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": method.id, "name": method.name, "description": method.description}
+    if isinstance(method, ShippingMethod):
+        return {**shown, "cost": method.cost, "free_from": method.free_from}
+    return {**shown, "redirects": method.next_step is not None}
 
 
 def unless_known(request: Request, answer: Response[str]) -> Response[str]:
