@@ -84,6 +84,8 @@ def show_cart(run: Invocation, priced: PricedCart, currency: str) -> None:
             nothing="The cart is empty.",
             long=("SKU", "Name", "Notes"),
         )
+        if priced.shipping_cost:
+            screen.print_line(f"Shipping {amount(priced.shipping_cost)}")
         screen.print_line((f"Total {amount(priced.total)}", "bold"))
         for warning in priced.warnings:
             screen.print_line((warning.message, "yellow"))

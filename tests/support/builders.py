@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from serverless_cart.auth import Principal
 from serverless_cart.domain import limits
 from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, Owner, Price, Selections
+from serverless_cart.domain.methods import ShippingSnapshot
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.web.request import Request
 from tools.support.events import HASHID, NOW, SHOP, Event, altered
@@ -82,6 +83,11 @@ def cart(*items: CartItem, **changes: Any) -> Cart:
     """Return a cart that holds these lines."""
     settings: dict[str, Any] = {"version": 7, "created_at": NOW, "updated_at": NOW}
     return Cart(items={line.product_id: line for line in items}, **settings | changes)
+
+
+def free_shipping(id: int, at: int = NOW) -> ShippingSnapshot:  # noqa: A002 - the field's own name
+    """Return the snapshot of a shipping method in a shop that lists none."""
+    return ShippingSnapshot(id, offered=True, cost=0, free_from=None, read_at=at)
 
 
 def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -86,6 +86,6 @@ def quantities(answer: Answer) -> dict[int, int]:
     return {line["product"]["id"]: line["quantity"] for line in answer.body["items"]}
 
 
-def warnings(answer: Answer) -> list[tuple[str, int]]:
+def warnings(answer: Answer) -> list[tuple[str, int | None]]:
     """Return the code and the item of each warning."""
     return [(warning["code"], warning["item"]) for warning in answer.body["warnings"]]

@@ -2,6 +2,7 @@
 
 from hypothesis import settings
 
+from serverless_cart.domain.methods import Kind, Method
 from serverless_cart.domain.product import Product
 from serverless_cart.service.ports import CartStore
 from tests.support.builders import OWNER
@@ -21,6 +22,9 @@ class Carts(CartMachine):
 
     def delete(self, it: Product) -> None:
         del self.memory.catalogue[it.id]
+
+    def put_methods(self, kind: Kind, methods: list[Method]) -> None:
+        self.memory.methods[kind] = methods
 
     def sweep(self) -> None:
         del self.memory.carts[OWNER]

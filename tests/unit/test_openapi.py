@@ -18,10 +18,10 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
 from serverless_cart.domain import errors, limits
-from serverless_cart.domain.cart import NOT_FOR_SALE, price
+from serverless_cart.domain.cart import NOT_FOR_SALE, Selections, Snapshots, price
 from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
-from serverless_cart.domain.methods import Method, PaymentMethod, ShippingMethod
+from serverless_cart.domain.methods import Method, PaymentMethod, ShippingMethod, ShippingSnapshot
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.web import management_api, refusals, search_api, search_cart, search_events, shop_api
@@ -246,8 +246,13 @@ LONGEST = {"ref": "r" * limits.PRODUCT_REF_BYTES, "name": "n" * limits.PRODUCT_N
 HIGHEST = LONGEST | {"price": limits.PRODUCT_PRICE, "discount": limits.PRODUCT_PRICE}
 MAXIMUM = limits.MAX_ITEM_QUANTITY
 FULL = [item(product(2**53 - 1 - it, **HIGHEST), MAXIMUM) for it in range(CONTRACT_LIMITS.cart_items)]
-WARNED = price(OWNER, cart(item(MUG, 2), item(GONE)), {123: snapshot(DEAR, NOW + 1)})
-CARTS = [price(OWNER, cart(created_at=None, updated_at=None), {}), WARNED, price(OWNER, cart(*FULL), {})]
+SHIPPING = ShippingSnapshot(3, offered=False, cost=0, free_from=None, read_at=NOW)
+WARNED = price(
+    OWNER,
+    cart(item(MUG, 2), item(GONE), selections=Selections(shipping_method=3), shipping=SHIPPING),
+    Snapshots({123: snapshot(DEAR, NOW + 1)}),
+)
+CARTS = [price(OWNER, cart(created_at=None, updated_at=None)), WARNED, price(OWNER, cart(*FULL))]
 
 METHODS: dict[str, list[Method]] = {
     "listShippingMethods": [
@@ -299,6 +304,10 @@ def failures(operation: Operation) -> Iterator[Response[str]]:
     yield from (app._refuse(it) for it in (*ALWAYS, *parsed) if type(it) in app.api.errors)
     if operation.name == "mergeGuestCart":
         yield app._refuse(errors.NotAGuest({"token": ["must be a token of another customer, a guest of this shop"]}))
+    if operation.name == "selectForCart":
+        yield app._refuse(
+            errors.MethodNotOffered({"shipping_method": ["not offered"], "payment_method": ["not offered"]})
+        )
     others = [app._refuse(it) for it in SOMETIMES if type(it) in app.api.errors]
     yield from (it for it in others if error_in(it) in errors_of(operation))
 

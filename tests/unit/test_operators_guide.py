@@ -50,16 +50,20 @@ UNKEYED = ("DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "
            "UpdateTimeToLive", "UpdateContinuousBackups", "ExportTableToPointInTime", "RestoreTableToPointInTime",
            "DescribeStream", "GetRecords")  # fmt: skip
 MAY: dict[str, dict[str, str]] = {
-    "reading": {"GetItem": "SHOP CART METHODS", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION"},
+    "reading": {
+        "GetItem": "SHOP CART METHODS",
+        "BatchGetItem": "PRODUCT METHODS",
+        "Query": "SHOPS TOKENS PRODUCT SESSION",
+    },
     "doctor": {"Query": "SHOPS"},
-    "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "UpdateItem": "CART", "Query": "SESSION"},
+    "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT METHODS", "UpdateItem": "CART", "Query": "SESSION"},
     "catalogue": {
         "GetItem": "SHOP",
         **dict.fromkeys(("BatchGetItem", "Query", "BatchWriteItem", "UpdateItem", "PutItem", "DeleteItem"), "PRODUCT"),
     },
     "keys": {
         "GetItem": "SHOP TOKEN TOKENS",
-        "BatchGetItem": "TOKEN CART PRODUCT",
+        "BatchGetItem": "TOKEN CART PRODUCT METHODS",
         "ConditionCheckItem": "SHOP CART",
         "PutItem": "TOKEN TOKENS CART",
         "UpdateItem": "TOKEN TOKENS CART",

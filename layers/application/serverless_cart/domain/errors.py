@@ -35,5 +35,9 @@ class NotAGuest(Refusal):
     """The token is not that of another customer who is a guest of this shop."""
 
 
+class MethodNotOffered(Refusal):
+    """The shop does not offer the selected shipping or payment method."""
+
+
 class IdempotencyKeyReused(Refusal):
     """The idempotency key belongs to another request."""

@@ -16,9 +16,6 @@ class ShippingMethod(NamedTuple):
     """A way to deliver an order.
 
     ``cost`` is minor currency units. From the subtotal ``free_from`` on, also in minor units, it costs nothing.
-
-    >>> ShippingMethod(3, "Parcel", cost=490, free_from=5000).cost_of(5000)
-    0
     """
 
     id: int
@@ -27,10 +24,6 @@ class ShippingMethod(NamedTuple):
     active: bool = True
     cost: int = 0
     free_from: int | None = None
-
-    def cost_of(self, subtotal: int) -> int:
-        """Return the cost of delivering items for this subtotal, both in minor currency units."""
-        return 0 if self.free_from is not None and subtotal >= self.free_from else self.cost
 
 
 class PaymentMethod(NamedTuple):
@@ -49,6 +42,31 @@ class PaymentMethod(NamedTuple):
 
 
 Method = ShippingMethod | PaymentMethod
+
+
+class ShippingSnapshot(NamedTuple):
+    """The selected shipping method as the shop had it at ``read_at`` (milliseconds since 1970).
+
+    A method that is not ``offered`` any more costs nothing. In a shop that lists none, any is offered at no cost.
+    """
+
+    method_id: int
+    offered: bool
+    cost: int
+    free_from: int | None
+    read_at: int
+
+    def cost_of(self, subtotal: int) -> int:
+        """Return the cost of delivering items for this subtotal, both in minor currency units."""
+        return 0 if self.free_from is not None and subtotal >= self.free_from else self.cost
+
+
+def shipping_snapshot(methods: Sequence[Method], id_: int, read_at: int) -> ShippingSnapshot:
+    """Return the snapshot of a selected shipping method, as these methods of the shop have it."""
+    for method in methods:
+        if isinstance(method, ShippingMethod) and method.id == id_ and method.active:
+            return ShippingSnapshot(id_, offered=True, cost=method.cost, free_from=method.free_from, read_at=read_at)
+    return ShippingSnapshot(id_, offered=not methods, cost=0, free_from=None, read_at=read_at)
 
 
 def offers(methods: Sequence[Method], id_: int) -> bool:

@@ -54,7 +54,10 @@ class DynamoDBMergeStore(DynamoDBCartStore, MergeStore):
         writes: list[tuple[str, dict[str, Any]]] = []
         if merge.moved or change.key:
             changed = replace(
-                _next(cart, change), items=_in_order(merge.customer), idempotency_records=records_after(cart, change)
+                _next(cart, change),
+                items=_in_order(merge.customer),
+                shipping=change.shipping or cart.shipping,
+                idempotency_records=records_after(cart, change),
             )
             writes.append(self._put(owner, cart, changed, change))
         if merge.moved:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from serverless_cart.domain.cart import Cart, CartItem, Owner
+from serverless_cart.domain.cart import NO_SNAPSHOTS, Cart, CartItem, Owner, Snapshots
 from serverless_cart.domain.errors import NotAGuest
 from serverless_cart.domain.guests import merge, movable, not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
@@ -13,9 +13,9 @@ from serverless_cart.service.cart import (
     CartService,
     Outcome,
     Preconditions,
-    Snapshots,
     items_to_store,
     reports,
+    shipping_to_store,
 )
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.ports import Change, MergeConflict, MergeStore
@@ -45,17 +45,18 @@ class MergeService(CartService):
             reported = reports(cart) if reported is None else reported
             now = self._clock()
             if preconditions.is_replay(cart, now):
-                return self._merged(owner, cart, {}, guest.cart.items if guest else {}, replayed=True)
+                return self._merged(owner, cart, NO_SNAPSHOTS, guest.cart.items if guest else {}, replayed=True)
             if guest is None or guest.owner == owner:
                 raise NotAGuest({"token": ["must be a token of another customer, a guest of this shop"]})
             if not preconditions.allow(cart):
-                raise CartChanged(self._priced(owner, cart, {}))
+                raise CartChanged(self._priced(owner, cart, NO_SNAPSHOTS))
             wanted = movable(cart, guest.cart, self._limits)
-            snapshots = self._refreshed(owner, cart, {}, self._limits.refresh_age, also=wanted)
+            snapshots = self._refreshed(owner, cart, NO_SNAPSHOTS, self._limits.refresh_age, also=wanted)
             refreshed = items_to_store(cart, snapshots, reported)
             shown = replace(cart, items={**cart.items, **refreshed})
-            merged = merge(shown, guest.cart, snapshots, self._limits, now)
-            change = Change(at=now, key=preconditions.key, refreshed=refreshed)
+            merged = merge(shown, guest.cart, snapshots.products, self._limits, now)
+            shipping = shipping_to_store(cart, snapshots)
+            change = Change(at=now, key=preconditions.key, refreshed=refreshed, shipping=shipping)
             try:
                 changed = self._merges.merge(owner, cart, guest, merged, change)
             except MergeConflict:

@@ -1,12 +1,13 @@
 """The interface of the service to the database (contract: Shop API)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from serverless_cart.domain.cart import Cart, CartItem, ItemAddition, ItemUpdate, Owner
+from serverless_cart.domain.cart import Cart, CartItem, ItemAddition, ItemUpdate, Owner, Snapshots, Wanted
 from serverless_cart.domain.guests import Merge
-from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.domain.methods import Kind, Method, ShippingSnapshot
+from serverless_cart.domain.product import ProductSnapshot
 
 
 class Conflict(Exception):
@@ -36,13 +37,14 @@ class Change:
 
     ``at`` is the time in milliseconds since 1970; ``key`` is stored with the cart; ``same_version`` requires the
     version that was read; ``refreshed`` are items of the cart, by product id, to store their snapshots and
-    shown prices.
+    shown prices; ``shipping`` is a newer snapshot of the selected shipping method to store.
     """
 
     at: int
     key: IdempotencyKey | None = None
     same_version: bool = False
     refreshed: Mapping[int, CartItem] = field(default_factory=dict)
+    shipping: ShippingSnapshot | None = None
 
 
 class CartStore(Protocol):
@@ -60,8 +62,15 @@ class CartStore(Protocol):
         """Read a cart and a product in one call; no snapshot if the catalogue has no such product."""
         ...
 
-    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
-        """Read products again, 100 per call; a product that has left the catalogue is returned as not for sale."""
+    def read_with_methods(self, owner: Owner) -> tuple[Cart, dict[Kind, list[Method]]]:
+        """Read a cart and the shop's shipping and payment methods in one call."""
+        ...
+
+    def read_again(self, owner: Owner, wanted: Wanted) -> Snapshots:
+        """Read what is wanted, 100 items of the table per call.
+
+        A product that has left the catalogue is returned as not for sale, a removed shipping method as not offered.
+        """
         ...
 
     def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
@@ -81,7 +90,10 @@ class CartStore(Protocol):
         ...
 
     def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
-        """Set the cart's selections, by name; ``None`` clears one. Creates an absent cart."""
+        """Set the cart's selections, by name; ``None`` clears one. Creates an absent cart.
+
+        ``change.shipping`` is the snapshot of the shipping method if this selects one.
+        """
         ...
 
     def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:

@@ -65,6 +65,7 @@ ERRORS: Final[ErrorTable] = {
     errors.InvalidProduct: (400, "invalid product"),
     errors.InsufficientStock: (400, "insufficient stock"),
     errors.CartFull: (400, "cart is full"),
+    errors.MethodNotOffered: (400, "validation error"),
     NotAGuest: (400, "validation error"),
     ItemNotFound: (404, "item not found"),
     CartChanged: (412, "cart has changed"),
