@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from cartctl.commands import cart, catalogue, customer, doctor, key, method, session, shop
+from cartctl.commands import cart, catalogue, customer, discount, doctor, key, method, session, shop
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation
@@ -38,6 +38,7 @@ app.add_typer(cart.app, name="cart")
 app.add_typer(session.app, name="session")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(method.app, name="method")
+app.add_typer(discount.app, name="discount")
 app.command()(doctor.doctor)
 
 

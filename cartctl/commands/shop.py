@@ -18,7 +18,7 @@ from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.clock import clock
 from serverless_cart.domain import validation as rules
 from serverless_cart.domain.shop import Shop
-from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS, Key, is_token
+from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS, Key, is_discount, is_token
 from serverless_cart.dynamodb.shops import EngineTaken, ShopChanged, ShopExists, ShopRecord, ShopStore
 
 app = App("Create, change and delete shops: search engines, blocked networks, allowed origins, currency.")
@@ -208,7 +208,7 @@ def set_(
 
 @app.command()
 def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
-    """Delete a shop with its tokens, products, carts and search sessions.
+    """Delete a shop with its tokens, products, discount codes, carts and search sessions.
 
     The tokens are deleted first. The rest follows after about 90 seconds, when no authorized request can be running.
     After an interruption, run the same command again to continue.
@@ -217,7 +217,10 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
     """
     run = invocation(context)
     shop_record = find(run, name)
-    confirm(f"Delete shop {name} with all its tokens, products, carts and sessions? This cannot be undone.", yes=yes)
+    confirm(
+        f"Delete shop {name} with all its tokens, products, discount codes, carts and sessions? This cannot be undone.",
+        yes=yes,
+    )
     store = _store(run)
     try:
         shop_record = store.close(shop_record)
@@ -230,6 +233,8 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
         _wait(progress, "Waiting for running requests", shop_record, run.deployment)
         products = store.products_of(shop_record)
         removed["products"] = _remove(store, progress, "Products", products, total=CATALOGUE_PARTITIONS)
+        codes = ((0, page) for page in store.discounts_of(shop_record))
+        removed["discount_codes"] = _remove(store, progress, "Discount codes", codes, counts=is_discount)
         rest = store.carts_and_sessions_of(shop_record)
         removed["carts_and_session_items"] = _remove(
             store, progress, "Carts and search sessions", rest, total=_table_size(run.deployment)

@@ -135,6 +135,7 @@ class Operated:
         for secret in (api_key.rpartition("-")[2], token):
             sensitive(secret)
         self.run("catalogue", "import", self.shop, self._catalogue())
+        self.run("discount", "create", self.shop, "OFF", "--amount", "100")
         self.run("method", "add", self.shop, "payment", "8", "--name", "Invoice")
         self.customer = Customer(shop_http, token, Owner(self.shop, name))
         self.session = unique("session")[:32]
@@ -164,6 +165,9 @@ class Operated:
             "catalogue import": lambda: [self.shop, self._catalogue(), "--prune", "--yes"],
             "cart show": lambda: [self.shop, self._filled_cart()],
             "cart clear": lambda: [self.shop, self._filled_cart(), "--yes"],
+            "discount create": lambda: [self.shop, unique("CODE"), "--percent", "10"],
+            "discount show": lambda: [self.shop, "OFF"],
+            "discount disable": lambda: [self.shop, "OFF"],
             "method add": lambda: [self.shop, "shipping", str(secrets.randbelow(2**53)), "--name", "Parcel"],
             "method list": lambda: [self.shop, "shipping"],
             "method set": lambda: [self.shop, "payment", "8", "--description", unique("for regulars")],

@@ -21,10 +21,12 @@ from cartctl.commands import session as sessions
 from cartctl.commands import shop as shops
 from cartctl.terminal import visible
 from serverless_cart.auth import Token, digest
+from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.methods import Kind, ShippingMethod
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
 from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.discounts import DiscountStore
 from serverless_cart.dynamodb.methods import MethodStore
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.shops import ShopStore
@@ -65,6 +67,7 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     add(bundle, notes=HOSTILE)
     addition = SessionItemAddition(ItemKey(HOSTILE, HOSTILE), HOSTILE, 1, None)
     SessionStore(table, bundle.clock).add(Session(HASHID, "s"), addition)
+    DiscountStore(table, SHOP, bundle.clock).create([DiscountCode("OFF", 10)], HOSTILE)
     MethodStore(table).replace(SHOP, Kind.SHIPPING, [ShippingMethod(3, HOSTILE, HOSTILE)], 0)
     monkeypatch.setattr(checks, "examine", lambda _: [Finding(HOSTILE, State.FAILURE, HOSTILE, HOSTILE)])
     return operator
@@ -102,6 +105,10 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         "catalogue import": lambda: [SHOP, write(f'{{"id": 1, {json.dumps(HOSTILE)}: 2}}\n'), "--format", "jsonl"],
         "cart show": lambda: [SHOP, OWNER.customer],
         "cart clear": lambda: [SHOP, OWNER.customer, "--yes"],
+        "discount create": lambda: [SHOP, "NEW", "--percent", "10"],
+        "discount list": lambda: [SHOP],
+        "discount show": lambda: [SHOP, "OFF"],
+        "discount disable": lambda: [SHOP, "OFF"],
         "method add": lambda: [SHOP, "shipping", "4", "--name", "Parcel"],
         "method list": lambda: [SHOP, "shipping"],
         "method set": lambda: [SHOP, "shipping", "3", "--cost", "1"],
@@ -111,7 +118,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
     return lambda command: [*command.split(), *lines[command]()]
 
 
-SILENT = {"shop create", "shop delete", "key issue", "customer guest", "method add", "method remove"}
+SILENT = {"shop create", "shop delete", "key issue", "customer guest", "method add", "method remove", "discount create"}
 """Commands that print nothing from outside."""
 LINES = {
     "cart show": 4,
@@ -121,6 +128,7 @@ LINES = {
     "customer list": 3,
     "shop list": 2,
     "method list": 2,
+    "discount list": 2,
 }
 """Lines of tables, whose rows stay one line each."""
 

@@ -42,6 +42,9 @@ PARTITIONS = {
     "PRODUCT": keys.product("demo", 7).pk,
     "CART": keys.cart(Owner("demo", "SHOP#customer")).pk,
     "METHODS": keys.methods("demo", Kind.SHIPPING).pk,
+    "DISCOUNT": keys.discount("demo", "CODE").pk,
+    "DISCOUNTS": keys.discounts("demo"),
+    "CUSTOMER": keys.uses(Owner("demo", "SHOP#customer")).pk,
     "SESSION": keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk,
 }
 KEYED = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
@@ -52,18 +55,23 @@ UNKEYED = ("DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "
 MAY: dict[str, dict[str, str]] = {
     "reading": {
         "GetItem": "SHOP CART METHODS",
-        "BatchGetItem": "PRODUCT METHODS",
-        "Query": "SHOPS TOKENS PRODUCT SESSION",
+        "BatchGetItem": "PRODUCT METHODS DISCOUNT CUSTOMER",
+        "Query": "SHOPS TOKENS PRODUCT SESSION DISCOUNTS",
     },
     "doctor": {"Query": "SHOPS"},
-    "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT METHODS", "UpdateItem": "CART", "Query": "SESSION"},
+    "support": {
+        "GetItem": "SHOP CART",
+        "BatchGetItem": "PRODUCT METHODS DISCOUNT CUSTOMER",
+        "UpdateItem": "CART",
+        "Query": "SESSION",
+    },
     "catalogue": {
         "GetItem": "SHOP",
         **dict.fromkeys(("BatchGetItem", "Query", "BatchWriteItem", "UpdateItem", "PutItem", "DeleteItem"), "PRODUCT"),
     },
     "keys": {
         "GetItem": "SHOP TOKEN TOKENS",
-        "BatchGetItem": "TOKEN CART PRODUCT METHODS",
+        "BatchGetItem": "TOKEN CART PRODUCT METHODS DISCOUNT CUSTOMER",
         "ConditionCheckItem": "SHOP CART",
         "PutItem": "TOKEN TOKENS CART",
         "UpdateItem": "TOKEN TOKENS CART",
@@ -72,12 +80,19 @@ MAY: dict[str, dict[str, str]] = {
     },
     "shops": {
         "GetItem": "SHOP",
-        "Query": "SHOPS TOKENS PRODUCT",
+        "Query": "SHOPS TOKENS PRODUCT DISCOUNTS",
         "PutItem": "SHOPS SHOP ENGINE",
         "DeleteItem": "SHOPS SHOP",
-        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE METHODS",
+        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE METHODS DISCOUNT DISCOUNTS CUSTOMER",
     },
-    "sales": {"GetItem": "SHOP METHODS", "ConditionCheckItem": "SHOP", "PutItem": "METHODS"},
+    "sales": {
+        "GetItem": "SHOP METHODS",
+        "ConditionCheckItem": "SHOP",
+        "PutItem": "METHODS DISCOUNT DISCOUNTS",
+        "BatchGetItem": "DISCOUNT",
+        "UpdateItem": "DISCOUNT",
+        "Query": "DISCOUNTS",
+    },
 }
 MAY_EXAMINE = {
     "reading": {"DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"},

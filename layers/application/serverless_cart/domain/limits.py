@@ -94,6 +94,9 @@ PRODUCT_IMAGE_BYTES: Final = 512
 PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY + 1)
 """Highest unit price in minor currency units: the total of the largest cart stays exact in a browser."""
 
+DISCOUNT_CODE_LENGTH: Final = 64
+"""Characters of a discount code."""
+
 METHODS: Final = 50
 """Shipping methods of a shop, and payment methods; each kind is one item of the table."""
 METHOD_NAME_LENGTH: Final = 100

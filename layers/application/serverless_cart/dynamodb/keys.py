@@ -132,6 +132,46 @@ def cart(owner: "Owner") -> Key:
     return Key(f"{carts(owner.shop)}{_part(owner.customer)}", "CART")
 
 
+def customers(shop_name: str) -> str:
+    """Return the beginning of the partitions of a shop's customers."""
+    return f"CUSTOMER#{_part(shop_name)}#"
+
+
+def uses(owner: "Owner") -> Key:
+    """Return the key of a customer's open holds and uses of discount codes."""
+    return Key(f"{customers(owner.shop)}{_part(owner.customer)}", "USES")
+
+
+def use_of(discount_key: str) -> str:
+    """Return the attribute that counts a customer's uses of a discount code, by the normalised code."""
+    return f"use#{hashlib.sha256(discount_key.encode()).hexdigest()[:32]}"
+
+
+def discount(shop_name: str, discount_key: str) -> Key:
+    """Return the key of a discount code, by the normalised code."""
+    return Key(f"DISCOUNT#{_part(shop_name)}#{_part(discount_key)}", "CODE")
+
+
+def is_discount(key: Key) -> bool:
+    """Return whether this is the key of a discount code, and not of an entry in a list."""
+    return key.sk == "CODE"
+
+
+def discounts(shop_name: str) -> str:
+    """Return the partition that lists a shop's discount codes."""
+    return f"DISCOUNTS#{_part(shop_name)}"
+
+
+def discount_entry(shop_name: str, discount_key: str) -> Key:
+    """Return the key of a discount code in that list, by the normalised code."""
+    return Key(discounts(shop_name), f"CODE#{_part(discount_key)}")
+
+
+def listed_discount_key(entry: Key) -> str:
+    """Return the normalised discount code that an entry of the list is for."""
+    return unquote(entry.sk.removeprefix("CODE#"))
+
+
 def session(of: "Session") -> str:
     """Return the partition of a search session: its events and its cart."""
     return f"{sessions(of.hashid)}{_part(of.id)}"

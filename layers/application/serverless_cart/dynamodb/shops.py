@@ -166,13 +166,22 @@ class ShopStore:
             yield from ((0, page) for page in self._table.keys_of(partition))
             yield 1, []
 
+    def discounts_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
+        """List the keys of a shop's discount codes and of its list of them, a page at a time."""
+        name = shop_record.shop.name
+        for page in self._table.keys_of(keys.discounts(name)):
+            # The entry is deleted last, so that an interrupted deletion finds the code again.
+            codes = [keys.discount(name, keys.listed_discount_key(entry)) for entry in page]
+            yield [key for pair in zip(codes, page, strict=True) for key in pair]
+
     def carts_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
-        """List the keys of a shop's carts and of its search sessions' items, a page at a time, by a Scan.
+        """List the keys of a shop's carts, customers and search sessions' items, a page at a time, by a Scan.
 
         Each page comes with the number of items that were scanned for it.
         """
         sessions = [keys.sessions(hashid) for hashid in sorted(shop_record.engines)]
-        return self._table.keys_beginning_with([keys.carts(shop_record.shop.name), *sessions])
+        name = shop_record.shop.name
+        return self._table.keys_beginning_with([keys.carts(name), keys.customers(name), *sessions])
 
     def remove_items(self, items: Collection[Key] | Iterator[Key]) -> None:
         """Delete items by their keys, in this order, 25 per call. May be repeated."""
