@@ -17,6 +17,7 @@ SHOP_BODIES: Final[tuple[type[BaseModel], ...]] = (
     shop_api.UpdateCartItem,
     shop_api.UpdateSelections,
     shop_api.MergeGuest,
+    shop_api.ApplyDiscountCode,
 )
 MANAGEMENT_BODIES: Final[tuple[type[BaseModel], ...]] = (management_api.IssueCustomerToken,)
 SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (

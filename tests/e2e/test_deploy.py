@@ -72,6 +72,7 @@ def test_sam_local_finds_functions_and_authorizers() -> None:
         "/6/{hashid}/stats/cart/{session_id}": ["StatsCartFunction", "AuthorizerFunction"],
         **{f"/6/{{hashid}}/stats/{event}": ["StatsEventsFunction", "AuthorizerFunction"] for event in EVENTS},
         "/api/shop/cart": ["CartFunction", "AuthorizerFunction"],
+        "/api/shop/cart/discount": ["CartFunction", "AuthorizerFunction"],
         "/api/shop/cart/items": ["CartItemsFunction", "AuthorizerFunction"],
         "/api/shop/cart/items/{id}": ["CartItemsFunction", "AuthorizerFunction"],
         "/api/shop/cart/merge": ["CartMergeFunction", "AuthorizerFunction"],

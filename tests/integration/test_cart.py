@@ -21,6 +21,7 @@ EMPTY: dict[str, Any] = {
     ),
     "is_empty": True,
     "currency": "EUR",
+    "discount_code": None,
     "items": [],
     "warnings": [],
 }

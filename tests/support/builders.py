@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from serverless_cart.auth import Principal
 from serverless_cart.domain import limits
 from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, Owner, Price, Selections
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.methods import ShippingSnapshot
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.web.request import Request
@@ -128,4 +129,17 @@ def largest_cart(items: int = 100) -> Cart:
         idempotency_records={f"{number:016}": IdempotencyRecord("f" * 11, NOW - number) for number in range(32)},
         version=NOW,
         selections=Selections(*[limits.MAX_SAFE_INTEGER] * 3),
+        shipping=ShippingSnapshot(limits.MAX_SAFE_INTEGER, False, limits.SHIPPING_COST, limits.MAX_SAFE_INTEGER, NOW),  # noqa: FBT003 - its fields
+        discount=DiscountSnapshot(
+            DiscountCode(
+                "🎁" * limits.DISCOUNT_CODE_LENGTH,
+                **dict.fromkeys(
+                    ("amount", "minimum", "starts_at", "ends_at", "max_uses", "max_uses_per_customer", "uses"),
+                    limits.MAX_SAFE_INTEGER,
+                ),
+                active=False,
+            ),
+            customer_uses=limits.MAX_SAFE_INTEGER,
+            read_at=NOW,
+        ),
     )

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from serverless_cart.domain import cart as domain_cart
 from serverless_cart.domain import limits
 from serverless_cart.domain.cart import Cart, Price, PricedCart
+from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.limits import Limits
 from serverless_cart.domain.methods import Kind, Method, PaymentMethod, ShippingMethod
@@ -48,10 +49,12 @@ KINDS: Final[dict[str, st.SearchStrategy[Request]]] = {
     "remove": st.builds(Request, st.just("remove"), held),
     "select": st.builds(Request, st.just("select"), selections=selections),
     "clear": st.just(Request("clear")),
+    "apply": st.builds(Request, st.just("apply"), code=st.sampled_from(["ten", " Ten ", "OFF", "none", "two words"])),
+    "withdraw": st.just(Request("withdraw")),
 }
-requests = st.sampled_from(["add"] * 6 + ["update"] * 4 + ["remove"] * 2 + ["clear"] * 2 + ["select"]).flatmap(
-    KINDS.__getitem__
-)
+requests = st.sampled_from(
+    ["add"] * 6 + ["update"] * 4 + ["remove"] * 2 + ["clear"] * 2 + ["select"] + ["apply"] * 2 + ["withdraw"]
+).flatmap(KINDS.__getitem__)
 PriceChange = tuple[int, int, bool]
 """A product of the cart, by its place, its new price, and whether it is on sale."""
 new_prices = st.lists(
@@ -74,6 +77,10 @@ class CartMachine(RuleBasedStateMachine):
 
     def delete(self, it: Product) -> None:
         """Delete a product."""
+        raise NotImplementedError
+
+    def put_code(self, code: DiscountCode, uses: int) -> None:
+        """Write a discount code, and the customer's uses of it."""
         raise NotImplementedError
 
     def put_methods(self, kind: Kind, methods: list[Method]) -> None:
@@ -99,6 +106,7 @@ class CartMachine(RuleBasedStateMachine):
         """Whether answers reach the customer."""
         self.catalogue: dict[int, list[tuple[int, Product]]] = {}
         self.methods: dict[Kind, list[tuple[int, list[Method]]]] = {kind: [(0, [])] for kind in Kind}
+        self.codes: dict[str, list[tuple[int, tuple[DiscountCode, int]]]] = {}
         self.sent: list[tuple[Request, IdempotencyKey]] = []
         self.count = count(10)
 
@@ -158,6 +166,25 @@ class CartMachine(RuleBasedStateMachine):
         self.clock.now += 1
         self.methods[kind].append((self.clock.now, methods))
         self.put_methods(kind, methods)
+
+    @rule(
+        code=st.sampled_from(["TEN", "OFF"]),
+        off=st.sampled_from([(1, None), (10, None), (100, None), (None, 0), (None, 700), (None, 10**9)]),
+        minimum=st.sampled_from([0, 0, 700, 5000]),
+        moments=st.sampled_from([(None, None), (-HOUR, HOUR), (HOUR, None), (None, -1), (-HOUR, 30 * SECOND)]),
+        uses_left=st.sampled_from([(None, None), (5, 2), (4, None), (None, 1)]),
+        uses=st.integers(0, 1),
+        active=st.sampled_from([True, True, True, False]),
+    )
+    def code_changes(self, code: str, uses: int, *, active: bool, **terms: Any) -> None:
+        self.clock.now += 1
+        moments = (None if it is None else self.clock.now + it for it in terms["moments"])
+        (percent, amount), (starts_at, ends_at), (most, most_of_one) = terms["off"], moments, terms["uses_left"]
+        it = DiscountCode(
+            code.title(), percent, amount, terms["minimum"], starts_at, ends_at, most, most_of_one, active, uses=4
+        )
+        self.codes.setdefault(code, []).append((self.clock.now, (it, uses)))
+        self.put_code(it, uses)
 
     # Requests --------------------------------------------------------------------------------------------------------
 
@@ -291,6 +318,8 @@ class CartMachine(RuleBasedStateMachine):
         methods = {kind: known[-1][1] for kind, known in self.methods.items()}
         expected = RULES.outcome(self.cart, request, sold, preconditions, now=now, methods=methods)
         changed = expected == "done" and RULES.changes(self.cart, request)
+        if expected == "done" and request.kind == "apply" and not self._may_apply(request.code, result):
+            expected, changed = "invalid discount code", False
         if changed and fates and not key:
             expected, changed = "ambiguous", fates[0] == "applied"
         assert result == expected
@@ -298,6 +327,21 @@ class CartMachine(RuleBasedStateMachine):
             self._apply(request, key, began)
         if outcome:
             self._check(outcome.cart)
+
+    def _may_apply(self, text: str, result: str) -> bool:
+        """Return whether a code applies; as the result has it, if that depends on the prices of the last minute."""
+        code, uses = self.codes.get(text.strip().upper(), [(0, (None, 0))])[-1][1]
+        offs = {RULES.discount(code, uses, subtotal, self.clock.now) is not None for subtotal in self._subtotals()}
+        return offs == {True} or (len(offs) == 2 and result != "invalid discount code")
+
+    def _subtotals(self) -> set[int]:
+        """Return the subtotals that the cart may have, by the prices of the last minute."""
+        totals = {0}
+        for id_, item in self.cart.items.items():
+            young = _young(self.catalogue[id_], self.clock.now)
+            prices = {it.active * (it.price - it.discount) * item.quantity for it in young}
+            totals = {total + price for total in totals for price in prices}
+        return totals
 
     def _apply(self, request: Request, key: IdempotencyKey | None, began: Cart) -> None:
         """Apply a change to the reference, which takes over the snapshots that the store has with it.
@@ -319,7 +363,9 @@ class CartMachine(RuleBasedStateMachine):
             self._check_age(item.snapshot.product, item.snapshot.read_at)
         version, self.cart = (
             self.cart.version,
-            RULES.after(self.cart, request, self.clock.now, key, stored, shipping=after.shipping),
+            RULES.after(
+                self.cart, request, self.clock.now, key, stored, shipping=after.shipping, discount=after.discount
+            ),
         )
         assert self.cart.version > version
 
@@ -340,9 +386,13 @@ class CartMachine(RuleBasedStateMachine):
                 assert known in {None, price} or ("price_changed", line.product.id) in warnings
                 self.last_shown[line.product.id] = price
         selected = shown.cart.selections.shipping_method
-        expected = [RULES.shipping(selected, it, shown) for it in _young(self.methods[Kind.SHIPPING], now)]
+        expected = [
+            (off or 0, cost, ["discount_unavailable"] * (off is None) + codes)
+            for off in self._offs(shown, now)
+            for cost, codes in (RULES.shipping(selected, it, shown) for it in _young(self.methods[Kind.SHIPPING], now))
+        ]
         of_cart = [warning.code for warning in shown.warnings if warning.product_id is None]
-        assert (shown.shipping_cost, of_cart) in expected
+        assert (shown.discount, shown.shipping_cost, of_cart) in expected
         assert [(warning.code, warning.product_id) for warning in shown.warnings if warning.product_id] == warnings
         self.cart = replace(cart, items=items) if cart.version else cart
         if self.arrives:
@@ -351,6 +401,17 @@ class CartMachine(RuleBasedStateMachine):
         assert list(shown.cart.items) == list(self.cart.items)
         assert RULES.remembered(shown.cart, now) == RULES.remembered(self.cart, now)
         assert_sums(shown)
+
+    def _offs(self, shown: PricedCart, now: int) -> set[int | None]:
+        """Return what the cart's code may take off, as it was at each moment of the last minute."""
+        if shown.cart.discount is None:
+            assert shown.discount_code is None
+            return {0}
+        key = shown.cart.discount.discount.key
+        assert (shown.discount_code or "").upper() == key
+        young = _young(self.codes[key], now)
+        moments = [now, *range(now - 60 * SECOND + 1, now, SECOND)]
+        return {RULES.discount(code, uses, shown.subtotal, at) for code, uses in young for at in moments}
 
     def _check_age(self, it: Product, at: int) -> None:
         """Check that the catalogue had a product so less than 60 seconds before this time."""

@@ -34,6 +34,14 @@ def clear(bundle: Bundle, headers: Headers | None = None) -> Answer:
     return bundle.send("cart", altered(load("cart/delete"), headers=headers or {}))
 
 
+def apply_discount(bundle: Bundle, code: Any, headers: Headers | None = None) -> Answer:
+    return bundle.send("cart", altered(load("cart/discount_put"), body={"code": code}, headers=headers or {}))
+
+
+def remove_discount(bundle: Bundle, headers: Headers | None = None) -> Answer:
+    return bundle.send("cart", altered(load("cart/discount_delete"), headers=headers or {}))
+
+
 def update_item(bundle: Bundle, product: int = 123, headers: Headers | None = None, **body: Any) -> Answer:
     path = {"id": str(item_id(OWNER, product))}
     return bundle.send("cart_items", altered(load("cart_items/patch"), path=path, body=body, headers=headers or {}))

@@ -22,10 +22,12 @@ from serverless_cart.domain.cart import (
     Snapshots,
     Wanted,
 )
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,
+    InvalidDiscountCode,
     InvalidProduct,
     ItemNotFound,
     MethodNotOffered,
@@ -50,6 +52,7 @@ REFUSALS: Final[Mapping[type[Refusal], str]] = {
     InvalidProduct: "invalid product",
     InsufficientStock: "insufficient stock",
     CartFull: "cart is full",
+    InvalidDiscountCode: "invalid discount code",
 }
 """The contract's error for each refusal, in the order of the checks."""
 
@@ -64,7 +67,7 @@ class Clock:
 
 
 Methods = Mapping[MethodKind, Sequence[Method]]
-Kind = Literal["read", "add", "update", "remove", "select", "clear", "merge"]
+Kind = Literal["read", "add", "update", "remove", "select", "clear", "merge", "apply", "withdraw"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,11 @@ class Request:
     quantity: int | None = None
     notes: str | None = None
     selections: Mapping[str, int | None] = field(default_factory=dict)
+    code: str = ""
 
-    def send(self, carts: CartService, preconditions: Preconditions, owner: Owner = OWNER) -> Outcome:
+    def send(  # noqa: PLR0911 - one for each kind
+        self, carts: CartService, preconditions: Preconditions, owner: Owner = OWNER
+    ) -> Outcome:
         """Send it to the service."""
         match self.kind:
             case "add":
@@ -91,6 +97,10 @@ class Request:
                 return carts.select(owner, self.selections, preconditions)
             case "clear":
                 return carts.clear(owner, preconditions)
+            case "apply":
+                return carts.apply_discount(owner, self.code, preconditions)
+            case "withdraw":
+                return carts.remove_discount(owner, preconditions)
             case "read":
                 return Outcome(carts.read(owner))
             case "merge":
@@ -157,6 +167,19 @@ class Rules:
         sells = any(line.product.active for line in cart.items)
         return 0 if free or not sells else method.cost, []
 
+    def discount(self, code: DiscountCode | None, uses: int, subtotal: int, at: int) -> int | None:
+        """Return what a code takes off a subtotal at this time, by the customer's uses; None if it does not apply."""
+        if (
+            code is None
+            or not code.active
+            or not (code.starts_at or 0) <= at <= (code.ends_at or at)
+            or code.uses >= (code.max_uses or code.uses + 1)
+            or uses >= (code.max_uses_per_customer or uses + 1)
+            or subtotal < code.minimum
+        ):
+            return None
+        return min(subtotal, code.amount) if code.amount is not None else subtotal * (code.percent or 0) // 100
+
     def lacks_item(self, cart: Cart, request: Request) -> bool:
         """Return whether a request is about an item that is not in the cart."""
         return request.kind in {"update", "remove"} and request.product not in cart.items
@@ -175,8 +198,8 @@ class Rules:
         return "cart is full" if adds and full else ""
 
     def changes(self, cart: Cart, request: Request) -> bool:
-        """Return whether a request that is done changes the cart: an absent one cannot be emptied."""
-        return request.kind != "read" and (request.kind != "clear" or cart.version > 0)
+        """Return whether a request that is done changes the cart: an absent one has nothing to remove."""
+        return request.kind != "read" and (request.kind not in {"clear", "withdraw"} or cart.version > 0)
 
     def after(
         self,
@@ -187,10 +210,11 @@ class Rules:
         stored: Mapping[int, CartItem],
         *,
         shipping: ShippingSnapshot | None = None,
+        discount: DiscountSnapshot | None = None,
     ) -> Cart:
         """Return the cart after a change at this time that stores the snapshots and shown prices of these items.
 
-        ``shipping`` is the snapshot of the shipping method that is stored then.
+        ``shipping`` and ``discount`` are the snapshots of the shipping method and of the code that are stored then.
         """
         items, selections = dict(cart.items), cart.selections
         item = items.get(request.product)
@@ -220,6 +244,7 @@ class Rules:
             items={it.product_id: shown_as(it, stored.get(it.product_id, it)) for it in ordered},
             idempotency_records=records,
             shipping=shipping,
+            discount=discount,
         )
 
     def merged(
@@ -275,6 +300,8 @@ class FakeStore(CartStore):
     clock: Callable[[], int]
     catalogue: dict[int, Product] = field(default_factory=dict)
     carts: dict[Owner, Cart] = field(default_factory=dict)
+    codes: dict[str, DiscountCode] = field(default_factory=dict)
+    uses: dict[str, int] = field(default_factory=dict)
     methods: dict[MethodKind, list[Method]] = field(default_factory=lambda: {kind: [] for kind in MethodKind})
     rules: Rules = field(default_factory=Rules)
 
@@ -288,12 +315,21 @@ class FakeStore(CartStore):
     def read_with_methods(self, owner: Owner) -> tuple[Cart, dict[MethodKind, list[Method]]]:
         return self.read(owner), self.methods
 
+    def read_with_discount(self, owner: Owner, key: str) -> tuple[Cart, DiscountSnapshot | None]:
+        code = self.codes.get(key)
+        return self.read(owner), DiscountSnapshot(code, self.uses.get(key, 0), self.clock()) if code else None
+
     def read_again(self, owner: Owner, wanted: Wanted) -> Snapshots:
         assert owner.shop == OWNER.shop
         now, id_ = self.clock(), wanted.shipping
         found = [self.catalogue.get(it.id, it._replace(active=False)) for it in wanted.products.values()]
         shipping = {} if id_ is None else {id_: shipping_snapshot(self.methods[MethodKind.SHIPPING], id_, now)}
-        return Snapshots({it.id: ProductSnapshot(it, now) for it in found}, shipping)
+        discounts = {}
+        if wanted.discount:
+            key = wanted.discount.key
+            code = self.codes.get(key, wanted.discount._replace(active=False))
+            discounts[key] = DiscountSnapshot(code, self.uses.get(key, 0), now)
+        return Snapshots({it.id: ProductSnapshot(it, now) for it in found}, shipping, discounts)
 
     def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
         return self._write(owner, cart, Request("add", *addition), change, snapshot)
@@ -307,6 +343,9 @@ class FakeStore(CartStore):
     def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
         return self._write(owner, cart, Request("select", selections=selections), change)
 
+    def set_discount(self, owner: Owner, cart: Cart, discount: DiscountSnapshot | None, change: Change) -> Cart:
+        return self._write(owner, cart, Request("apply"), replace(change, discount=discount))
+
     def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
         return self._write(owner, cart, Request("clear"), replace(change, refreshed={}))
 
@@ -319,7 +358,7 @@ class FakeStore(CartStore):
         own = stored.pop(request.product, None) if request.kind in {"add", "remove"} else None
         repriced = added and own and _showing(own)[1:] != _showing(read.items[request.product])[1:]
         unchanged = {*stored, request.product} if repriced else set(stored)
-        selects = "shipping_method" in request.selections
+        selects, applies = "shipping_method" in request.selections, request.kind == "apply"
         if (
             (now.replaces_expired and not read.replaces_expired)
             or (read.replaces_expired and now.version)
@@ -330,6 +369,7 @@ class FakeStore(CartStore):
             or (request.kind == "clear" and set(now.items) != set(read.items))
             or any(_showing(now.items.get(id_)) != _showing(read.items[id_]) for id_ in unchanged)
             or (change.shipping and not selects and now.shipping != read.shipping)
+            or (change.discount and not applies and now.discount != read.discount)
         ):
             raise Conflict(now)
         if added:
@@ -337,7 +377,10 @@ class FakeStore(CartStore):
             newest = max(added, held.snapshot, key=lambda it: it.read_at)
             stored[request.product] = own if repriced and own else held._replace(snapshot=newest)
         shipping = change.shipping if selects else change.shipping or now.shipping
-        self.carts[owner] = self.rules.after(now, request, change.at, change.key, stored, shipping=shipping)
+        discount = change.discount if applies else change.discount or now.discount
+        self.carts[owner] = self.rules.after(
+            now, request, change.at, change.key, stored, shipping=shipping, discount=discount
+        )
         return self.carts[owner]
 
     def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:

@@ -19,6 +19,7 @@ from openapi_spec_validator import validate
 
 from serverless_cart.domain import errors, limits
 from serverless_cart.domain.cart import NOT_FOR_SALE, Selections, Snapshots, price
+from serverless_cart.domain.discounts import UNKNOWN, DiscountCode, DiscountSnapshot
 from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.domain.methods import Method, PaymentMethod, ShippingMethod, ShippingSnapshot
@@ -158,6 +159,8 @@ READERS: dict[str, Callable[[Request], object]] = {
     "clearCart": shop_api.preconditions_of,
     "mergeGuestCart": shop_api.guest_of,
     "reviseItem": shop_api.item_update_of,
+    "applyDiscountCode": shop_api.discount_code_of,
+    "removeDiscountCode": shop_api.preconditions_of,
     "removeItem": shop_api.preconditions_of,
     "issueCustomerToken": management_api.customer_and_lifetime_of,
     "revokeCustomerTokens": management_api.customer_of,
@@ -247,9 +250,10 @@ HIGHEST = LONGEST | {"price": limits.PRODUCT_PRICE, "discount": limits.PRODUCT_P
 MAXIMUM = limits.MAX_ITEM_QUANTITY
 FULL = [item(product(2**53 - 1 - it, **HIGHEST), MAXIMUM) for it in range(CONTRACT_LIMITS.cart_items)]
 SHIPPING = ShippingSnapshot(3, offered=False, cost=0, free_from=None, read_at=NOW)
+DISABLED = DiscountSnapshot(DiscountCode("OFF", amount=1, active=False), customer_uses=0, read_at=NOW)
 WARNED = price(
     OWNER,
-    cart(item(MUG, 2), item(GONE), selections=Selections(shipping_method=3), shipping=SHIPPING),
+    cart(item(MUG, 2), item(GONE), selections=Selections(shipping_method=3), shipping=SHIPPING, discount=DISABLED),
     Snapshots({123: snapshot(DEAR, NOW + 1)}),
 )
 CARTS = [price(OWNER, cart(created_at=None, updated_at=None)), WARNED, price(OWNER, cart(*FULL))]
@@ -278,6 +282,7 @@ SOMETIMES = [
     *(kind() for kind in (errors.ItemNotFound, errors.IdempotencyKeyReused)),
     *(errors.CartFull({field: ["too many"]}) for field in ("product", "quantity")),
     errors.InvalidProduct(NOT_FOR_SALE),
+    errors.InvalidDiscountCode({"code": [UNKNOWN]}),
     errors.InsufficientStock({"quantity": ["only 5 available"]}),
     CartChanged(WARNED),
 ]
@@ -287,6 +292,7 @@ FAULTY = [
     asked(b"[]", {"idempotency-key": " "}),
     asked(b'{"expires_in": 1}', customer=" "),
     asked(b'{"product": "", "quantity": 0, "notes": 0, "address": "", "shipping_method": "", "payment_method": ""}'),
+    asked(b'{"code": ""}'),
 ]
 
 

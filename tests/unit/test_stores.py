@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Selections
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
 from serverless_cart.dynamodb.attributes import Item
 from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_from_item, cart_to_item
@@ -73,10 +74,13 @@ def test_largest_change_fits_an_expression(kind: str, records: int, age: int) ->
         *(item(product(id_), snapshot=snapshot(product(id_), NOW - 10_000)) for id_ in ids),
         idempotency_records={f"{number:016}": IdempotencyRecord("r", NOW - number - age) for number in range(records)},
         shipping=free_shipping(1),
+        discount=DiscountSnapshot(DiscountCode("OFF", 10), 0, NOW),
     )
     key = IdempotencyKey("k" * 16, "f" * 11) if records else None
     change = Change(NOW, key, same_version=True, refreshed={id_: item(product(id_, price=9)) for id_ in ids})
-    change = replace(change, shipping=free_shipping(1, NOW + 1))
+    change = replace(
+        change, shipping=free_shipping(1, NOW + 1), discount=DiscountSnapshot(DiscountCode("OFF", 10), 0, NOW + 1)
+    )
 
     CHANGES[kind](DynamoDBCartStore(table, lambda: NOW), it, change)
 

@@ -100,27 +100,32 @@ PARTITIONS = {
     "cart": CART,
     "session": SESSION,
     "methods": keys.methods("demo", Kind.SHIPPING).pk,
+    "discount": keys.discount("demo", "CODE").pk,
+    "discounts": keys.discounts("demo"),
+    "customer": keys.uses(Owner("demo", "customer")).pk,
 }
 ACTIONS = ("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
            "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete", "DeleteTable",
            "UpdateTable", "DescribeTable")  # fmt: skip
+TERMS = ("product", "methods", "discount", "customer")
+"""What the totals of a cart are read from."""
 MAY = {
     "AuthorizerRole": {("GetItem", "token"), ("GetItem", "shop")},
     "StatsCartRole": {(action, "session") for action in ("UpdateItem", "DeleteItem", "Query", "BatchWriteItem")},
     "StatsEventsRole": {(action, "session") for action in ("PutItem", "UpdateItem", "Query")},
     "CartRole": {
-        *(("BatchGetItem", name) for name in ("cart", "product", "methods")),
+        *(("BatchGetItem", name) for name in ("cart", *TERMS)),
         *((action, "cart") for action in ("GetItem", "UpdateItem", "PutItem")),
     },
 }
-MAY["CustomerCartRole"] = {("BatchGetItem", "product"), ("BatchGetItem", "methods"), ("GetItem", "cart")}
+MAY["CustomerCartRole"] = {*(("BatchGetItem", name) for name in TERMS), ("GetItem", "cart")}
 MAY["CustomerTokensRole"] = {("Query", "tokens"), ("ConditionCheckItem", "shop")} | {
     (action, name) for action in ("PutItem", "UpdateItem", "DeleteItem") for name in ("token", "tokens")
 }
 MAY["MethodsRole"] = {("GetItem", "methods")}
 MAY["GuestsRole"] = {("PutItem", "token")}
 MAY["CartMergeRole"] = {
-    *(("BatchGetItem", name) for name in ("token", "cart", "product", "methods")),
+    *(("BatchGetItem", name) for name in ("token", "cart", *TERMS)),
     *((action, "cart") for action in ("PutItem", "UpdateItem", "ConditionCheckItem")),
     ("UpdateItem", "token"),
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.errors import CartFull, InsufficientStock, InvalidProduct
 from serverless_cart.domain.limits import IDEMPOTENCY_RECORD_LIFETIME, IDEMPOTENCY_RECORDS, Limits
 from serverless_cart.domain.methods import ShippingSnapshot
@@ -99,24 +100,30 @@ _NOTHING: Final[Mapping[Any, Any]] = {}
 
 
 class Snapshots(NamedTuple):
-    """What was read again for a cart: products by their ids, and shipping methods by theirs."""
+    """What was read again for a cart: products and shipping methods by their ids, discount codes by their keys."""
 
     products: Mapping[int, ProductSnapshot] = _NOTHING
     shipping: Mapping[int, ShippingSnapshot] = _NOTHING
+    discounts: Mapping[str, DiscountSnapshot] = _NOTHING
 
     def updated(self, newer: "Snapshots") -> "Snapshots":
         """Return these snapshots with newer ones in their place."""
-        return Snapshots({**self.products, **newer.products}, {**self.shipping, **newer.shipping})
+        return Snapshots(
+            {**self.products, **newer.products},
+            {**self.shipping, **newer.shipping},
+            {**self.discounts, **newer.discounts},
+        )
 
 
 NO_SNAPSHOTS: Final = Snapshots()
 
 
 class Wanted(NamedTuple):
-    """What must be read again for a cart: products, and the selected shipping method by its id."""
+    """What must be read again for a cart: products, the selected shipping method by its id, and the discount code."""
 
     products: Mapping[int, Product] = _NOTHING
     shipping: int | None = None
+    discount: DiscountCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,8 @@ class Cart:
 
     ``items`` maps product ids to items, in the order in which they were first added; ``version`` grows with every
     change and never repeats; ``idempotency_records`` maps digests of idempotency keys to their use.
-    ``shipping`` is the snapshot of the selected shipping method, ``None`` if it must be read.
+    ``shipping`` is the snapshot of the selected shipping method, ``None`` if it must be read; ``discount`` is the one
+    of the discount code.
     ``replaces_expired`` is true if an expired cart is still stored: it counts as absent, but must be replaced.
     """
 
@@ -136,6 +144,7 @@ class Cart:
     items: Mapping[int, CartItem] = field(default_factory=dict)
     idempotency_records: Mapping[str, IdempotencyRecord] = field(default_factory=dict)
     shipping: ShippingSnapshot | None = None
+    discount: DiscountSnapshot | None = None
     replaces_expired: bool = False
 
     def newest_shipping(self, snapshots: Snapshots) -> ShippingSnapshot | None:
@@ -144,6 +153,13 @@ class Cart:
         known = [self.shipping, None if selected is None else snapshots.shipping.get(selected)]
         fitting = [it for it in known if it is not None and it.method_id == selected]
         return max(fitting, key=lambda it: it.read_at, default=None)
+
+    def newest_discount(self, snapshots: Snapshots) -> DiscountSnapshot | None:
+        """Return the newest snapshot of the cart's discount code; ``None`` if it has none."""
+        if self.discount is None:
+            return None
+        newer = snapshots.discounts.get(self.discount.discount.key, self.discount)
+        return max(self.discount, newer, key=lambda it: it.read_at)
 
     def check_can_hold(self, product: Product, quantity: int) -> None:
         """Check that an item may have this quantity. Raises `InvalidProduct` or `InsufficientStock`."""
@@ -186,7 +202,14 @@ def _stock_left(stock: int, held: int) -> str:
 class CartWarning(NamedTuple):
     """A warning about an item, or about the whole cart without a ``product_id`` (contract: Warnings)."""
 
-    code: Literal["price_changed", "unavailable", "insufficient_stock", "shipping_unavailable", "not_merged"]
+    code: Literal[
+        "price_changed",
+        "unavailable",
+        "insufficient_stock",
+        "discount_unavailable",
+        "shipping_unavailable",
+        "not_merged",
+    ]
     product_id: int | None
     message: str
 
@@ -216,9 +239,10 @@ class PricedCart(NamedTuple):
     items_subtotal: int
     items_discount: int
     discount: int = 0
-    """The discount on the cart as a whole: always 0, because there are no discount codes."""
+    """The discount on the cart as a whole: by its discount code, while that applies."""
     shipping_cost: int = 0
     """The cost of the selected shipping method."""
+    discount_code: str | None = None
 
     @property
     def subtotal(self) -> int:
@@ -246,20 +270,29 @@ def price(owner: Owner, cart: Cart, snapshots: Snapshots = NO_SNAPSHOTS) -> Pric
         if product.active:
             items_subtotal += priced.subtotal
             items_discount += priced.discount
+    subtotal = items_subtotal - items_discount
+    code, discount = cart.newest_discount(snapshots), 0
+    if code and (reason := code.refusal(subtotal)):
+        message = f"the discount code {code.discount.code} does not apply: {reason}"
+        warnings.append(CartWarning("discount_unavailable", None, message))
+    elif code:
+        discount = code.amount_off(subtotal)
     shipping, shipping_cost = cart.newest_shipping(snapshots), 0
     if shipping and not shipping.offered:
         warnings.append(CartWarning("shipping_unavailable", None, "the selected shipping method is not available"))
     elif shipping and any(priced.product.active for priced in items):
-        shipping_cost = shipping.cost_of(items_subtotal - items_discount)
+        shipping_cost = shipping.cost_of(subtotal)
     return PricedCart(
-        owner,
-        cart,
-        tuple(items),
-        tuple(warnings),
-        quantity,
-        items_subtotal,
-        items_discount,
+        owner=owner,
+        cart=cart,
+        items=tuple(items),
+        warnings=tuple(warnings),
+        quantity=quantity,
+        items_subtotal=items_subtotal,
+        items_discount=items_discount,
+        discount=discount,
         shipping_cost=shipping_cost,
+        discount_code=code.discount.code if code else None,
     )
 
 
@@ -294,4 +327,9 @@ def stale(cart: Cart, snapshots: Snapshots, now: int, age: int) -> Wanted:
             products[product_id] = newest.product
     shipping = cart.newest_shipping(snapshots)
     is_fresh = shipping is not None and shipping.read_at > oldest
-    return Wanted(products, None if is_fresh else cart.selections.shipping_method)
+    code = cart.newest_discount(snapshots)
+    return Wanted(
+        products,
+        shipping=None if is_fresh else cart.selections.shipping_method,
+        discount=code.discount if code and code.read_at <= oldest else None,
+    )

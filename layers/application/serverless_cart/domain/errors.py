@@ -39,5 +39,9 @@ class MethodNotOffered(Refusal):
     """The shop does not offer the selected shipping or payment method."""
 
 
+class InvalidDiscountCode(Refusal):
+    """There is no such discount code, or it does not apply to the cart."""
+
+
 class IdempotencyKeyReused(Refusal):
     """The idempotency key belongs to another request."""

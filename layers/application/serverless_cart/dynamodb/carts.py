@@ -1,9 +1,10 @@
 """Customers' carts: one item each, with flat attributes, so that one conditional update serves every change.
 
 A cart's attributes are ``version``, ``products`` (the set of product ids in it), ``created_at``, ``updated_at``
-(milliseconds), ``expires_at`` (seconds, the table's TTL), the three selections, ``shipping`` (the snapshot of the
-selected shipping method), ``key#<digest>`` for each idempotency record and, for each product in it, ``qty#<product>``,
-``snap#<product>``, ``added#<product>``, ``updated#<product>`` and ``notes#<product>``.
+(milliseconds), ``expires_at`` (seconds, the table's TTL), the three selections, ``shipping`` and ``discount`` (the
+snapshots of the selected shipping method and of the discount code), ``key#<digest>`` for each idempotency record and,
+for each product in it, ``qty#<product>``, ``snap#<product>``, ``added#<product>``, ``updated#<product>`` and
+``notes#<product>``.
 
 ``snap#<product>`` is the product's snapshot as text: the milliseconds of the read, then JSON. As text it takes one
 attribute instead of eight, and an older snapshot compares as less than a newer one in a condition.
@@ -27,6 +28,7 @@ from serverless_cart.domain.cart import (
     Snapshots,
     Wanted,
 )
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.limits import CONTRACT_LIMITS, IDEMPOTENCY_RECORDS, MAX_SAFE_INTEGER, Limits
 from serverless_cart.domain.methods import Kind, Method, ShippingSnapshot, shipping_snapshot
 from serverless_cart.domain.product import Product, ProductSnapshot
@@ -42,6 +44,7 @@ from serverless_cart.dynamodb.attributes import (
     text,
 )
 from serverless_cart.dynamodb.catalogue import product_from_item
+from serverless_cart.dynamodb.discounts import discount_from_item, uses_from_item
 from serverless_cart.dynamodb.expiry import (
     expiry,
     is_expired,
@@ -92,16 +95,36 @@ class DynamoDBCartStore(CartStore):
         methods = {kind: methods_from_item(found.get(key), kind) for kind, key in method_keys.items()}
         return cart_from_item(found.get(cart_key), now), methods
 
+    def read_with_discount(self, owner: Owner, key: str) -> tuple[Cart, DiscountSnapshot | None]:
+        """Read them with one BatchGetItem."""
+        now = self._clock()
+        cart_key, code_key, uses_key = keys.cart(owner), keys.discount(owner.shop, key), keys.uses(owner)
+        found = self._table.get_many([cart_key, code_key, uses_key])
+        cart = cart_from_item(found.get(cart_key), now)
+        if code_key not in found:
+            return cart, None
+        discount = discount_from_item(found[code_key])
+        return cart, DiscountSnapshot(discount, uses_from_item(found.get(uses_key), key), now)
+
     def read_again(self, owner: Owner, wanted: Wanted) -> Snapshots:
         """Read them with one BatchGetItem per 100."""
         now = self._clock()
         products = {keys.product(owner.shop, id_): product for id_, product in wanted.products.items()}
         methods = keys.methods(owner.shop, Kind.SHIPPING)
-        found = self._table.get_many([*products, *([] if wanted.shipping is None else [methods])])
+        more = [] if wanted.shipping is None else [methods]
+        if wanted.discount:
+            more += [keys.discount(owner.shop, wanted.discount.key), keys.uses(owner)]
+        found = self._table.get_many([*products, *more])
         shipping = {}
         if wanted.shipping is not None:
             offered = methods_from_item(found.get(methods), Kind.SHIPPING)
             shipping[wanted.shipping] = shipping_snapshot(offered, wanted.shipping, now)
+        discounts = {}
+        if wanted.discount:
+            key = wanted.discount.key
+            item = found.get(keys.discount(owner.shop, key))
+            code = discount_from_item(item) if item else wanted.discount._replace(active=False)
+            discounts[key] = DiscountSnapshot(code, uses_from_item(found.get(keys.uses(owner)), key), now)
         return Snapshots(
             {
                 product.id: ProductSnapshot(
@@ -110,6 +133,7 @@ class DynamoDBCartStore(CartStore):
                 for key, product in products.items()
             },
             shipping,
+            discounts,
         )
 
     def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
@@ -178,6 +202,17 @@ class DynamoDBCartStore(CartStore):
             write.remove("shipping")
         return self._update(owner, cart, write, replace(change, shipping=None))
 
+    def set_discount(self, owner: Owner, cart: Cart, discount: DiscountSnapshot | None, change: Change) -> Cart:
+        """Set with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
+        if cart.replaces_expired:
+            return self._replace_expired(owner, replace(new_cart(change), discount=discount), change)
+        write = Expression()
+        if discount:
+            write.set("discount", discount_value(discount))
+        else:
+            write.remove("discount")
+        return self._update(owner, cart, write, replace(change, discount=None))
+
     def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
         """Clear with one UpdateItem. It requires the same products, so it neither loses nor blocks other changes."""
         write = Expression()
@@ -226,7 +261,10 @@ class DynamoDBCartStore(CartStore):
         for product_id, item in change.refreshed.items():
             _store_snapshot(write, item, cart.items[product_id])
         if change.shipping:
-            _store_shipping(write, change.shipping, cart.shipping)
+            stored = shipping_value(cart.shipping) if cart.shipping else None
+            _replace_value(write, "shipping", shipping_value(change.shipping), stored)
+        if change.discount and cart.discount:
+            _replace_value(write, "discount", discount_value(change.discount), discount_value(cart.discount))
         if change.key:
             _record_key(write, cart, change.key, change)
         return self._send(owner, write, change.at)
@@ -264,6 +302,8 @@ def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = CONTRACT_LI
             item[name] = number(selected)
     if cart.shipping:
         item["shipping"] = shipping_value(cart.shipping)
+    if cart.discount:
+        item["discount"] = discount_value(cart.discount)
     for product_id, cart_item in cart.items.items():
         item[f"qty#{product_id}"] = number(cart_item.quantity)
         item[f"snap#{product_id}"] = snapshot_value(cart_item)
@@ -297,6 +337,7 @@ def cart_from_item(item: Item | None, now: int) -> Cart:
         items={cart_item.product_id: cart_item for cart_item in items},
         idempotency_records=records,
         shipping=_read_shipping(item),
+        discount=_read_discount(item),
     )
 
 
@@ -306,6 +347,14 @@ def _read_shipping(item: Item) -> ShippingSnapshot | None:
     read_at, _, fields = read_text(item, "shipping").partition(" ")
     method_id, offered, cost, free_from = from_json(fields)
     return ShippingSnapshot(method_id, offered, cost, free_from, int(read_at))
+
+
+def _read_discount(item: Item) -> DiscountSnapshot | None:
+    if "discount" not in item:
+        return None
+    read_at, _, fields = read_text(item, "discount").partition(" ")
+    *code, customer_uses = from_json(fields)
+    return DiscountSnapshot(DiscountCode(*code), customer_uses, int(read_at))
 
 
 def _read_items(item: Item, products: Sequence[str]) -> list[CartItem]:
@@ -357,13 +406,19 @@ def shipping_value(snapshot: ShippingSnapshot) -> dict[str, str]:
     return text(f"{read_at:013d} {to_json(fields).decode()}")
 
 
-def _store_shipping(write: Expression, newer: ShippingSnapshot, stored: ShippingSnapshot | None) -> None:
-    """Store the snapshot of the selected shipping method, if no other request has stored one."""
+def discount_value(snapshot: DiscountSnapshot) -> dict[str, str]:
+    """Write the snapshot of a discount code as that of an item: 13 digits of milliseconds, then JSON."""
+    fields = [*snapshot.discount, snapshot.customer_uses]
+    return text(f"{snapshot.read_at:013d} {to_json(fields).decode()}")
+
+
+def _replace_value(write: Expression, name: str, newer: Mapping[str, str], stored: Mapping[str, str] | None) -> None:
+    """Store a newer snapshot, if no other request has stored one."""
     if stored:
-        write.require_equal("shipping", shipping_value(stored))
+        write.require_equal(name, stored)
     else:
-        write.require_absent("shipping")
-    write.set("shipping", shipping_value(newer))
+        write.require_absent(name)
+    write.set(name, newer)
 
 
 def _same_report(item: CartItem, other: CartItem) -> bool:

@@ -1,8 +1,8 @@
 """The operations of the Shop API on a customer's cart (contract: Shop routes)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from serverless_cart.domain.cart import (
     NO_SNAPSHOTS,
@@ -20,13 +20,24 @@ from serverless_cart.domain.cart import (
     price,
     stale,
 )
-from serverless_cart.domain.errors import IdempotencyKeyReused, InvalidProduct, ItemNotFound, MethodNotOffered, Refusal
+from serverless_cart.domain.discounts import UNKNOWN, normalised
+from serverless_cart.domain.errors import (
+    IdempotencyKeyReused,
+    InvalidDiscountCode,
+    InvalidProduct,
+    ItemNotFound,
+    MethodNotOffered,
+    Refusal,
+)
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
-from serverless_cart.domain.methods import Kind, Method, ShippingSnapshot, offers, shipping_snapshot
-from serverless_cart.domain.product import Product
+from serverless_cart.domain.methods import Kind, Method, offers, shipping_snapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
+
+T = TypeVar("T")
+
+NOTHING_MORE: Final = Wanted()
 
 MAX_CONFLICT_RETRIES: Final = 32
 """Maximum attempts when concurrent requests change the same cart."""
@@ -86,6 +97,8 @@ class _Operation:
     """One change of a cart, step by step (contract: Order of checks). After a conflict all steps are repeated."""
 
     owner: Owner
+    checks_totals: ClassVar[bool] = False
+    """Whether `check` needs the totals of the cart. If so, stale prices are read before it."""
     keeps_items: ClassVar[bool] = True
     """Whether items stay in the cart. If so, stale prices are read before the write, which stores them too."""
 
@@ -170,6 +183,28 @@ class _Select(_Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class _ApplyDiscount(_Operation):
+    key: str | None
+    checks_totals = True
+
+    def check(self, cart: Cart, snapshots: Snapshots) -> None:
+        snapshot = snapshots.discounts.get(self.key) if self.key else None
+        reason = snapshot.refusal(price(self.owner, cart, snapshots).subtotal) if snapshot else UNKNOWN
+        if reason:
+            raise InvalidDiscountCode({"code": [reason]})
+
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:
+        assert self.key  # noqa: S101 - `check` refuses others
+        return store.set_discount(self.owner, cart, snapshots.discounts[self.key], change)
+
+
+@dataclass(frozen=True, slots=True)
+class _RemoveDiscount(_Operation):
+    def apply(self, store: CartStore, cart: Cart, snapshots: Snapshots, change: Change) -> Cart:  # noqa: ARG002
+        return store.set_discount(self.owner, cart, None, change) if cart.version else cart
+
+
+@dataclass(frozen=True, slots=True)
 class _Clear(_Operation):
     keeps_items = False
 
@@ -241,6 +276,23 @@ class CartService:
         operation = _Select(owner, selections, methods)
         return self._execute(operation, preconditions, cart, Snapshots(shipping=shipping))
 
+    def apply_discount(self, owner: Owner, code: str, preconditions: Preconditions) -> Outcome:
+        """Set the discount code, for PUT /api/shop/cart/discount: two database calls.
+
+        Raises `InvalidDiscountCode` too (contract: Discount codes).
+        """
+        key, snapshots = normalised(code), NO_SNAPSHOTS
+        if key is None:
+            cart = self._store.read(owner)
+        else:
+            cart, found = self._store.read_with_discount(owner, key)
+            snapshots = Snapshots(discounts={key: found} if found else {})
+        return self._execute(_ApplyDiscount(owner, key), preconditions, cart, snapshots)
+
+    def remove_discount(self, owner: Owner, preconditions: Preconditions) -> Outcome:
+        """Remove the discount code, for DELETE /api/shop/cart/discount: two database calls, one if there is no cart."""
+        return self._execute(_RemoveDiscount(owner), preconditions, self._store.read(owner))
+
     def clear(self, owner: Owner, preconditions: Preconditions) -> Outcome:
         """Empty the cart, for DELETE /api/shop/cart: two database calls, one if there is no cart."""
         return self._execute(_Clear(owner), preconditions, self._store.read(owner))
@@ -256,21 +308,14 @@ class CartService:
             now = self._clock()
             if preconditions.is_replay(cart, now):
                 return Outcome(self._shown(owner, cart, snapshots), replayed=not ambiguous)
-            needed = operation.locate(cart)
-            if not preconditions.allow(cart):
-                raise CartChanged(self._priced(owner, cart, snapshots))
-            if needed is not None and needed not in snapshots.products:
-                product = cart.items[needed].snapshot.product
-                snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age, also=[product])
-            operation.check(cart, snapshots)
-            if operation.keeps_items:
-                snapshots = self._refreshed(owner, cart, snapshots, self._limits.refresh_age)
+            snapshots = self._checked(operation, preconditions, cart, snapshots)
             change = Change(
                 at=now,
                 key=preconditions.key,
                 same_version=preconditions.versions is not None,
                 refreshed=items_to_store(cart, snapshots, reported),
-                shipping=shipping_to_store(cart, snapshots),
+                shipping=newer(cart.newest_shipping(snapshots), cart.shipping),
+                discount=newer(cart.newest_discount(snapshots), cart.discount),
             )
             try:
                 changed = operation.apply(self._store, cart, snapshots, change)
@@ -285,6 +330,22 @@ class CartService:
             else:
                 return Outcome(self._shown(owner, changed, snapshots))
         raise Unavailable
+
+    def _checked(
+        self, operation: _Operation, preconditions: Preconditions, cart: Cart, snapshots: Snapshots
+    ) -> Snapshots:
+        """Check a cart in the contract's order, and return the snapshots that the change needs."""
+        owner, age = operation.owner, self._limits.refresh_age
+        needed = operation.locate(cart)
+        if not preconditions.allow(cart):
+            raise CartChanged(self._priced(owner, cart, snapshots))
+        if operation.checks_totals:
+            snapshots = self._refreshed(owner, cart, snapshots, age)
+        elif needed is not None and needed not in snapshots.products:
+            also = Wanted({needed: cart.items[needed].snapshot.product})
+            snapshots = self._refreshed(owner, cart, snapshots, age, also)
+        operation.check(cart, snapshots)
+        return self._refreshed(owner, cart, snapshots, age) if operation.keeps_items else snapshots
 
     def _shown(self, owner: Owner, cart: Cart, snapshots: Snapshots) -> PricedCart:
         """Price a cart for an answer to the customer, and record the changed prices that the answer reports."""
@@ -308,12 +369,14 @@ class CartService:
         return price(owner, cart, self._refreshed(owner, cart, snapshots, self._limits.price_age))
 
     def _refreshed(
-        self, owner: Owner, cart: Cart, snapshots: Snapshots, age: int, also: Iterable[Product] = ()
+        self, owner: Owner, cart: Cart, snapshots: Snapshots, age: int, also: Wanted = NOTHING_MORE
     ) -> Snapshots:
-        """Read what is at least ``age`` seconds old, and other products: one call, or none."""
+        """Read what is at least ``age`` seconds old, and ``also`` other products and a code: one call, or none."""
         wanted = stale(cart, snapshots, self._clock(), age)
-        wanted = wanted._replace(products={**wanted.products, **{product.id: product for product in also}})
-        return snapshots if wanted == Wanted() else snapshots.updated(self._store.read_again(owner, wanted))
+        wanted = wanted._replace(
+            products={**wanted.products, **also.products}, discount=wanted.discount or also.discount
+        )
+        return snapshots if wanted == NOTHING_MORE else snapshots.updated(self._store.read_again(owner, wanted))
 
 
 def _find_product(owner: Owner, cart: Cart, item: int) -> int:
@@ -352,7 +415,6 @@ def items_to_store(
     return items
 
 
-def shipping_to_store(cart: Cart, snapshots: Snapshots) -> ShippingSnapshot | None:
-    """Return the snapshot of the selected shipping method if it is newer than the cart's."""
-    newest = cart.newest_shipping(snapshots)
-    return None if newest == cart.shipping else newest
+def newer(newest: T | None, stored: T | None) -> T | None:
+    """Return the newest snapshot of a part of the cart, if it is not the stored one."""
+    return None if newest == stored else newest

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from serverless_cart.domain.cart import NO_SNAPSHOTS, Cart, CartItem, Owner, Snapshots
+from serverless_cart.domain.cart import NO_SNAPSHOTS, Cart, CartItem, Owner, Snapshots, Wanted
 from serverless_cart.domain.errors import NotAGuest
 from serverless_cart.domain.guests import merge, movable, not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
@@ -14,8 +14,8 @@ from serverless_cart.service.cart import (
     Outcome,
     Preconditions,
     items_to_store,
+    newer,
     reports,
-    shipping_to_store,
 )
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.ports import Change, MergeConflict, MergeStore
@@ -50,13 +50,21 @@ class MergeService(CartService):
                 raise NotAGuest({"token": ["must be a token of another customer, a guest of this shop"]})
             if not preconditions.allow(cart):
                 raise CartChanged(self._priced(owner, cart, NO_SNAPSHOTS))
-            wanted = movable(cart, guest.cart, self._limits)
-            snapshots = self._refreshed(owner, cart, NO_SNAPSHOTS, self._limits.refresh_age, also=wanted)
+            code = guest.cart.discount.discount if guest.cart.discount and not cart.discount else None
+            also = Wanted({it.id: it for it in movable(cart, guest.cart, self._limits)}, discount=code)
+            snapshots = self._refreshed(owner, cart, NO_SNAPSHOTS, self._limits.refresh_age, also)
             refreshed = items_to_store(cart, snapshots, reported)
             shown = replace(cart, items={**cart.items, **refreshed})
             merged = merge(shown, guest.cart, snapshots.products, self._limits, now)
-            shipping = shipping_to_store(cart, snapshots)
-            change = Change(at=now, key=preconditions.key, refreshed=refreshed, shipping=shipping)
+            if code:
+                merged = merged._replace(discount=snapshots.discounts[code.key], moved=True)
+            change = Change(
+                at=now,
+                key=preconditions.key,
+                refreshed=refreshed,
+                shipping=newer(cart.newest_shipping(snapshots), cart.shipping),
+                discount=newer(cart.newest_discount(snapshots), cart.discount),
+            )
             try:
                 changed = self._merges.merge(owner, cart, guest, merged, change)
             except MergeConflict:

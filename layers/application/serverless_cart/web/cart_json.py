@@ -25,6 +25,7 @@ def cart_json(priced: PricedCart, currency: str) -> dict[str, Any]:
         "shipping_cost": priced.shipping_cost,
         "total": priced.total,
         "currency": currency or None,
+        "discount_code": priced.discount_code,
         "items": [item_json(priced.owner, item) for item in priced.items],
         "warnings": [
             {

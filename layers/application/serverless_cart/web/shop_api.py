@@ -24,6 +24,7 @@ from serverless_cart.domain.cart import ItemAddition, ItemUpdate, Owner, PricedC
 from serverless_cart.domain.errors import ItemNotFound, NotAGuest, Refusal
 from serverless_cart.domain.limits import (
     CONTRACT_LIMITS,
+    DISCOUNT_CODE_LENGTH,
     IDEMPOTENCY_KEY_LENGTH,
     MAX_ITEM_QUANTITY,
     MAX_SAFE_INTEGER,
@@ -66,6 +67,7 @@ ERRORS: Final[ErrorTable] = {
     errors.InsufficientStock: (400, "insufficient stock"),
     errors.CartFull: (400, "cart is full"),
     errors.MethodNotOffered: (400, "validation error"),
+    errors.InvalidDiscountCode: (400, "invalid discount code"),
     NotAGuest: (400, "validation error"),
     ItemNotFound: (404, "item not found"),
     CartChanged: (412, "cart has changed"),
@@ -143,6 +145,16 @@ class MergeGuest(BaseModel):
     token: GuestToken = Field(description="A guest token of the same shop, with or without a zone.")
 
 
+class ApplyDiscountCode(BaseModel):
+    """The body of PUT /api/shop/cart/discount."""
+
+    model_config = ConfigDict(strict=True)
+
+    code: Annotated[str, Field(min_length=1, max_length=DISCOUNT_CODE_LENGTH)] = Field(
+        description="The discount code, in any case."
+    )
+
+
 class NoBody(BaseModel):
     """The body of a route that takes none: it is not parsed."""
 
@@ -184,6 +196,12 @@ def selections_of(request: Request) -> tuple[dict[str, int | None], Precondition
     """Read what to select. Raises `InvalidRequest`."""
     body, preconditions = _parse(request, UpdateSelections)
     return body.model_dump(exclude_unset=True), preconditions
+
+
+def discount_code_of(request: Request) -> tuple[str, Preconditions]:
+    """Read a discount code. Raises `InvalidRequest`."""
+    body, preconditions = _parse(request, ApplyDiscountCode)
+    return body.code, preconditions
 
 
 def guest_of(request: Request) -> tuple[str, Preconditions]:
