@@ -9,6 +9,7 @@ from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import key_attributes, number
 from serverless_cart.dynamodb.discounts import DiscountRecord, discount_to_item
 from tests.integration.test_guests import merge, new_guest
+from tests.integration.test_races import before
 from tests.support.builders import OWNER, product
 from tests.support.bundle import Answer, Bundle
 from tests.support.cart_requests import (
@@ -156,6 +157,18 @@ def test_change_stores_the_code_that_it_shows(shop: Bundle, kind: str) -> None:
 
     assert off(read(shop)) == shown
     assert shown[1] * 5 == shown[1] + shown[2]
+
+
+@pytest.mark.parametrize("other", ["OFF", None])
+def test_code_that_is_changed_meanwhile_is_kept(shop: Bundle, other: str | None) -> None:
+    issue(shop)
+    issue(shop, "OFF")
+    add(shop)
+    apply_discount(shop, "SUMMER-10")
+    shop.clock.forward(60 * SECOND)
+    before(shop, "UpdateItem", lambda: apply_discount(shop, other) if other else remove_discount(shop))
+
+    assert off(add(shop))[0] == off(read(shop))[0] == other
 
 
 @pytest.mark.parametrize(("own", "expected"), [(False, "Summer-10"), (True, "OWN")])

@@ -4,6 +4,7 @@ import pytest
 
 from serverless_cart.domain.methods import Kind, Method, PaymentMethod, ShippingMethod
 from serverless_cart.dynamodb.methods import methods_to_item
+from tests.integration.test_races import before
 from tests.support.bundle import Answer, Bundle
 from tests.support.cart_requests import CHANGES, add, clear, is_refusal, is_replay, once, read, select, warnings
 from tools.support.events import SECOND, SHOP
@@ -98,6 +99,17 @@ def test_changed_method_is_seen_within_a_minute(shop: Bundle) -> None:
     shop.clock.forward(60 * SECOND)
     answer = read(shop)
     assert (costs(answer), warnings(answer)) == ((0, SUBTOTAL), [("shipping_unavailable", None)])
+
+
+@pytest.mark.parametrize(("other", "cost"), [(4, 990), (None, 0)])
+def test_method_that_is_selected_meanwhile_is_kept(shop: Bundle, other: int | None, cost: int) -> None:
+    offer(shop, PARCEL, ShippingMethod(4, "Express", cost=990))
+    add(shop)
+    select(shop, shipping_method=3)
+    shop.clock.forward(60 * SECOND)
+    before(shop, "UpdateItem", lambda: select(shop, shipping_method=other))
+
+    assert costs(add(shop))[0] == costs(read(shop))[0] == cost
 
 
 @pytest.mark.parametrize("kind", CHANGES)

@@ -362,6 +362,18 @@ def test_each_api_has_a_separate_throttle() -> None:
     assert limits == {(f"{name}RateLimit", f"{name}BurstLimit") for name in ("Search", "Shop", "Management")}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [("POST", "/api/shop/guests", "Guest"), ("PUT", "/api/shop/cart/discount", "Discount")],
+)
+def test_route_that_invites_abuse_has_its_own_throttle(method: str, path: str, name: str) -> None:
+    (setting,) = (it for it in APIS["ShopApi"]["MethodSettings"] if it["HttpMethod"] == method)
+
+    assert setting["ResourcePath"] == "/" + path.replace("/", "~1")
+    assert setting["ThrottlingRateLimit"] == {"Ref": f"{name}RateLimit"}
+    assert setting["ThrottlingBurstLimit"] == {"Ref": f"{name}BurstLimit"}
+
+
 def test_function_times_out_before_the_gateway() -> None:
     assert TEMPLATE["Globals"]["Function"]["Timeout"] < 29
 
