@@ -9,9 +9,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from serverless_cart.auth import Principal
 from serverless_cart.domain import limits
 from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, Owner, Price, Selections
+from serverless_cart.domain.orders import Order, OrderItem, new_key
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.web.request import Request
-from tools.support.events import HASHID, NOW, SHOP, Event, altered
+from tools.support.events import HASHID, MINUTE, NOW, SHOP, Event, altered
 
 SESSION = "4affa6a1c5b94b3a"
 OWNER = Owner(SHOP, "customer-1")
@@ -82,6 +83,29 @@ def cart(*items: CartItem, **changes: Any) -> Cart:
     """Return a cart that holds these lines."""
     settings: dict[str, Any] = {"version": 7, "created_at": NOW, "updated_at": NOW}
     return Cart(items={line.product_id: line for line in items}, **settings | changes)
+
+
+def sold(product_id: int = 123, **changes: Any) -> OrderItem:
+    """Return a product of an order, without a discount."""
+    settings: dict[str, Any] = {"quantity": 1, "notes": "", "unit_price": 1250, "unit_discount": 0}
+    details = product(product_id)
+    return OrderItem(product_id, details.ref, details.name, details.image, **settings | changes)
+
+
+def order(**changes: Any) -> Order:
+    """Return an order of one product, which waits for its payment for 30 minutes unless the status is another."""
+    settings: dict[str, Any] = {
+        "shop": SHOP,
+        "key": new_key(),
+        "customer": OWNER.customer,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "items": (sold(),),
+        "currency": "EUR",
+        "selections": Selections(1, 2, 3),
+        "reserved_until": NOW + 30 * MINUTE if changes.get("status", "hold") == "hold" else None,
+    }
+    return Order(**settings | changes)
 
 
 def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -30,6 +30,9 @@ def test_every_part_has_sources() -> None:
         "customer_cart",
         "customer_tokens",
         "guests",
+        "orders",
+        "release_holds",
+        "shop_orders",
         "stats_cart",
         "stats_events",
     ]
@@ -52,7 +55,7 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "service": {"domain", "service"},
     "dynamodb": {
-        *("auth", "domain", "service.errors", "service.ports", "dynamodb"),
+        *("auth", "domain", "service.errors", "service.order_ports", "service.ports", "dynamodb"),
         *("boto3", "botocore", "mypy_boto3_dynamodb", "pydantic_core"),
     },
     "web": {
@@ -172,6 +175,9 @@ MODULES = {
     "guests": 250,
     "customer_cart": 250,
     "customer_tokens": 250,
+    "orders": 255,
+    "shop_orders": 255,
+    "release_holds": 250,
 }
 """What each function may load beyond a bare boto3 client, whose modules are 390."""
 
@@ -189,7 +195,11 @@ def test_functions_load_only_what_they_need(function: str) -> None:
     assert {"boto3", "aws_lambda_powertools", "pydantic"} <= packages
     assert packages.isdisjoint({"aws_xray_sdk", "requests", "pytest", "moto", "yaml"})
     operators = {"domain.validation", "dynamodb.shops", "dynamodb.token_registry"}
-    used = {"customer_cart": {"domain.validation"}, "customer_tokens": {"domain.validation", "dynamodb.token_registry"}}
+    used = {
+        "customer_cart": {"domain.validation"},
+        "customer_tokens": {"domain.validation", "dynamodb.token_registry"},
+        "shop_orders": {"domain.validation"},
+    }
     loaded = {part for part in operators if f"{OURS}.{part}" in modules_of(function)}
     assert loaded == used.get(function, set())
 

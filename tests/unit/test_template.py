@@ -98,6 +98,17 @@ PARTITIONS = {
     "product": PRODUCT,
     "cart": CART,
     "session": SESSION,
+    **{
+        key.pk.partition("#")[0]: key.pk
+        for key in (
+            keys.order("demo", "ORD-1"),
+            keys.Key(keys.orders_of_customer(Owner("demo", "customer")), ""),
+            keys.Key(keys.orders_of_month("demo", "202511"), ""),
+            keys.hold("demo", "ORD-1", 0),
+            keys.uses(Owner("demo", "customer")),
+            keys.discount("demo", "CODE"),
+        )
+    },
 }
 ACTIONS = ("GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
            "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete", "DeleteTable",
@@ -118,6 +129,15 @@ MAY["CartMergeRole"] = {
     *((action, "cart") for action in ("PutItem", "UpdateItem", "ConditionCheckItem")),
     ("UpdateItem", "token"),
 }
+CHANGES_ORDERS = {
+    ("GetItem", "ORDER"),
+    *(("BatchGetItem", name) for name in ("ORDER", "product", "DISCOUNT")),
+    *(("UpdateItem", name) for name in ("ORDER", "ORDERS", "SHOPORDERS", "CUSTOMER", "product", "DISCOUNT")),
+    ("DeleteItem", "HOLDS"),
+}
+MAY["OrdersRole"] = CHANGES_ORDERS | {("Query", "ORDERS")}
+MAY["ShopOrdersRole"] = CHANGES_ORDERS | {("Query", "SHOPORDERS")}
+MAY["ReleaseHoldsRole"] = CHANGES_ORDERS | {("Query", "HOLDS")}
 MAY["CartItemsRole"] = MAY["CartRole"] | {("BatchGetItem", "cart")}
 
 
@@ -306,8 +326,11 @@ def test_authorizer_is_cached_for_at_most_a_minute(api: str) -> None:
     assert authorizer["Identity"]["ReauthorizeEvery"] == {"Ref": "AuthorizerCacheSeconds"}
     parameter = TEMPLATE["Parameters"]["AuthorizerCacheSeconds"]
     assert (parameter["Default"], parameter["MaxValue"]) == (60, 60)
-    for properties in FUNCTIONS.values():
+    for name, properties in FUNCTIONS.items():
         for event in properties.get("Events", {}).values():
+            if name == "ReleaseHoldsFunction":
+                assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": "rate(1 minute)"})
+                continue
             assert event["Type"] == "Api"
             assert "Auth" not in event["Properties"]
 

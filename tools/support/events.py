@@ -14,7 +14,8 @@ NOW: Final = 1_763_728_496_789
 """Milliseconds: Friday 2025-11-21T12:34:56.789Z, the moment of the events."""
 
 SECOND: Final = 1000
-HOUR: Final = 3600 * SECOND
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 Event = dict[str, Any]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from serverless_cart.dynamodb.token_registry import TokenRegistry
     from serverless_cart.dynamodb.tokens import TokenStore
     from serverless_cart.service.cart import CartService
+    from serverless_cart.service.holds import HoldService
     from serverless_cart.service.merge import MergeService
+    from serverless_cart.service.orders import OrderService
     from serverless_cart.telemetry import Telemetry
 
 
@@ -60,6 +62,22 @@ def session_store(environment: Environment, telemetry: "Telemetry") -> "SessionS
     from serverless_cart.dynamodb.sessions import SessionStore
 
     return SessionStore(_table(environment, telemetry), clock, environment.limits)
+
+
+def order_service(environment: Environment, telemetry: "Telemetry") -> "OrderService":
+    """Compose the service of orders."""
+    from serverless_cart.dynamodb.orders import DynamoDBOrderStore
+    from serverless_cart.service.orders import OrderService
+
+    return OrderService(DynamoDBOrderStore(_table(environment, telemetry)), clock)
+
+
+def hold_service(environment: Environment, telemetry: "Telemetry") -> "HoldService":
+    """Compose the service that ends holds."""
+    from serverless_cart.dynamodb.orders import DynamoDBOrderStore
+    from serverless_cart.service.holds import HoldService
+
+    return HoldService(DynamoDBOrderStore(_table(environment, telemetry)), clock)
 
 
 def token_store(environment: Environment, telemetry: "Telemetry") -> "TokenStore":

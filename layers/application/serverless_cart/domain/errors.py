@@ -31,6 +31,18 @@ class ItemNotFound(Refusal):
     """There is no such item in this customer's cart."""
 
 
+class OrderNotFound(Refusal):
+    """There is no such order of this customer, or of this shop."""
+
+
+class OrderNotCancellable(Refusal):
+    """The customer can no longer cancel the order: it has left `hold`."""
+
+
+class InvalidTransition(Refusal):
+    """An order in this status cannot change as asked."""
+
+
 class NotAGuest(Refusal):
     """The token is not that of another customer who is a guest of this shop."""
 

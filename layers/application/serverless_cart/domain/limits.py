@@ -21,6 +21,10 @@ class Limits:
     """Maximum age in seconds of a price in an answer, counted from when the catalogue was read."""
     session_item_lifetime: int = 24 * 3600
     """Seconds from a session item's last event until it leaves the session's cart."""
+    hold_lifetime: int = 30 * 60
+    """Seconds for which an order waits for its payment and reserves stock."""
+    open_holds: int = 10
+    """Orders of one customer that may wait for their payment at the same time."""
 
     @property
     def snapshot_reuse(self) -> int:
@@ -61,6 +65,17 @@ MIN_CUSTOMER_TOKEN_LIFETIME: Final = 60
 """Fewest seconds that such a request may name."""
 MAX_CUSTOMER_TOKEN_LIFETIME: Final = 365 * 24 * 3600
 """Most seconds that such a request may name."""
+
+ORDERS_OF_A_CUSTOMER: Final = 100
+"""Most orders in one answer to a customer."""
+DEFAULT_ORDERS: Final = 10
+"""Orders in an answer to a customer who asks for no other number."""
+ORDERS_OFFSET: Final = 10_000
+"""Most orders that a customer may skip."""
+ORDERS_OF_A_SHOP: Final = 1_000
+"""Most orders in one answer to a shop's server."""
+DEFAULT_ORDERS_OF_A_SHOP: Final = 100
+"""Orders in an answer to a server that asks for no other number."""
 
 SESSION_ID_LENGTH: Final = 32
 """Characters of a search session's id."""

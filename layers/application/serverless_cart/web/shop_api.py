@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from pydantic import (
@@ -66,6 +66,8 @@ ERRORS: Final[ErrorTable] = {
     errors.CartFull: (400, "cart is full"),
     NotAGuest: (400, "validation error"),
     ItemNotFound: (404, "item not found"),
+    errors.OrderNotFound: (404, "order not found"),
+    errors.OrderNotCancellable: (409, "order cannot be cancelled"),
     CartChanged: (412, "cart has changed"),
     errors.IdempotencyKeyReused: (422, "idempotency key reused"),
 }
@@ -222,6 +224,11 @@ def cart_answer(request: Request, outcome: Outcome) -> Response[str]:
 def item_answer(request: Request, item: PricedItem) -> Response[str]:
     """Answer with one item."""
     return json_response(200, to_json(item_json(owner_of(request), item)), {"Cache-Control": "private, no-cache"})
+
+
+def private_answer(body: Mapping[str, Any]) -> Response[str]:
+    """Answer with personal data, which no cache may store."""
+    return json_response(200, to_json(body), {"Cache-Control": "no-store"})
 
 
 def unless_known(request: Request, answer: Response[str]) -> Response[str]:
