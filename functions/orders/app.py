@@ -6,9 +6,9 @@ from serverless_cart import bootstrap, cold_start
 from serverless_cart.environment import Environment
 from serverless_cart.telemetry import Telemetry
 from serverless_cart.web.api import App
+from serverless_cart.web.customer_orders import order_query_of
 from serverless_cart.web.order_json import order_json, order_summary
-from serverless_cart.web.order_requests import customer_query
-from serverless_cart.web.shop_api import API, InvalidRequest, owner_of, private_answer
+from serverless_cart.web.shop_api import API, owner_of, private_answer
 
 ORDERS = "/api/shop/customers/me/orders"
 ORDER = "/api/shop/customers/me/orders/{key}"
@@ -22,9 +22,7 @@ app = App(API, telemetry)
 def list_() -> Response[str]:
     """Return the customer's orders without their items, the newest first."""
     request = app.parsed_request
-    query, faults = customer_query(request.query)
-    if faults:
-        raise InvalidRequest(faults)
+    query = order_query_of(request)
     count, found = orders.of_customer(owner_of(request), query.status, query.limit, query.offset)
     return private_answer({"count": count, "results": [order_summary(order) for order in found]})
 

@@ -13,10 +13,11 @@ holds = bootstrap.hold_service(Environment.load(), telemetry)
 
 
 @telemetry.metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a schedule has no content
-    """End the holds that are overdue, and return their number."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """End the holds that are overdue, and return their number; `cartctl doctor` only sees that the function starts."""
     telemetry.begin(context.aws_request_id)
-    ended = holds.release(lambda: context.get_remaining_time_in_millis() / 1000)
+    is_probe = event["source"] == "cartctl.doctor"
+    ended = holds.release(lambda: 0.0 if is_probe else context.get_remaining_time_in_millis() / 1000)
     telemetry.count("EndedHolds", ended.holds)
     for error in ended.errors:
         telemetry.faulted(error, "hold not ended")

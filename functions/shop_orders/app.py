@@ -6,9 +6,9 @@ from serverless_cart import bootstrap, cold_start
 from serverless_cart.environment import Environment
 from serverless_cart.telemetry import Telemetry
 from serverless_cart.web.api import App
-from serverless_cart.web.management_api import API, BadParameters, answer
+from serverless_cart.web.management_api import API, answer
 from serverless_cart.web.order_json import order_json, order_summary
-from serverless_cart.web.order_requests import cursor_of, order_change, shop_query
+from serverless_cart.web.shop_orders import cursor_of, order_change_of, order_query_of
 
 ORDERS = "/api/v2/orders"
 ORDER = "/api/v2/orders/{key}"
@@ -22,10 +22,7 @@ app = App(API, telemetry)
 def list_() -> Response[str]:
     """Return orders without their items, the oldest first."""
     request = app.parsed_request
-    query, faults = shop_query(request.query)
-    if faults:
-        raise BadParameters(faults)
-    page = orders.of_shop(request.principal.shop, query)
+    page = orders.of_shop(request.principal.shop, order_query_of(request))
     results = [order_summary(order) for order in page.orders]
     more = {"cursor": cursor_of(page)} if page.cursor else {}
     return answer(200, {"results": results, "total": len(results), "total_count": len(results), **more})
@@ -42,9 +39,7 @@ def read() -> Response[str]:
 def change() -> Response[str]:
     """Change the order's status, and return it."""
     request = app.parsed_request
-    wanted, faults = order_change(request)
-    if wanted is None:
-        raise BadParameters(faults)
+    wanted = order_change_of(request)
     changed = orders.change(request.principal.shop, request.path["key"], wanted, request.time_left)
     return answer(200, order_json(changed))
 

@@ -18,8 +18,8 @@ def run(bundle: Bundle, name: str) -> None:
     function = name.partition("/")[0]
     if function in ("cart", "cart_items"):
         bundle.send("cart_items", load("cart_items/post"))
-    if function == "authorizer":
-        bundle.authorize(load(name))
+    if function in ("authorizer", "release_holds"):
+        bundle.invoke(function, load(name))
     else:
         bundle.send(function, load(name))
 

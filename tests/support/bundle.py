@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = (
     *("authorizer", "stats_cart", "stats_events", "cart", "cart_items", "cart_merge", "guests"),
-    *("customer_tokens", "customer_cart"),
+    *("customer_tokens", "customer_cart", "orders", "shop_orders", "release_holds"),
 )
 TABLE = "table"
 NOWHERE = "http://nowhere.invalid/"
