@@ -87,9 +87,9 @@ def cart(*items: CartItem, **changes: Any) -> Cart:
 
 def sold(product_id: int = 123, **changes: Any) -> OrderItem:
     """Return a product of an order, without a discount."""
-    settings: dict[str, Any] = {"quantity": 1, "notes": "", "unit_price": 1250, "unit_discount": 0}
-    details = product(product_id)
-    return OrderItem(product_id, details.ref, details.name, details.image, **settings | changes)
+    of = product(product_id)
+    settings: dict[str, Any] = {"ref": of.ref, "name": of.name, "image": of.image, "quantity": 1, "notes": ""}
+    return OrderItem(product_id, **settings | {"unit_price": of.price, "unit_discount": 0} | changes)
 
 
 def order(**changes: Any) -> Order:

@@ -18,16 +18,26 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
 from serverless_cart.domain import errors, limits
-from serverless_cart.domain.cart import NOT_FOR_SALE, price
+from serverless_cart.domain.cart import NOT_FOR_SALE, Selections, price
 from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
-from serverless_cart.web import management_api, refusals, search_api, search_cart, search_events, shop_api
+from serverless_cart.web import (
+    customer_orders,
+    management_api,
+    refusals,
+    search_api,
+    search_cart,
+    search_events,
+    shop_api,
+    shop_orders,
+)
 from serverless_cart.web.api import App
 from serverless_cart.web.cart_json import cart_json
+from serverless_cart.web.order_json import order_json, order_summary
 from serverless_cart.web.request import MAX_BODY_BYTES, Request
-from tests.support.builders import OWNER, SESSION, cart, item, principal, product, snapshot
+from tests.support.builders import OWNER, SESSION, cart, item, order, principal, product, snapshot, sold
 from tools import openapi
 from tools.build_page import page
 from tools.support.events import HASHID, NOW
@@ -158,6 +168,9 @@ READERS: dict[str, Callable[[Request], object]] = {
     "mergeGuestCart": shop_api.guest_of,
     "reviseItem": shop_api.item_update_of,
     "removeItem": shop_api.preconditions_of,
+    "listOrders": customer_orders.order_query_of,
+    "listShopOrders": shop_orders.order_query_of,
+    "changeOrder": shop_orders.order_change_of,
     "issueCustomerToken": management_api.customer_and_lifetime_of,
     "revokeCustomerTokens": management_api.customer_of,
     "readCustomerCart": management_api.customer_of,
@@ -168,7 +181,8 @@ every_body = pytest.mark.parametrize("operation", BODIES, ids=lambda operation: 
 
 def asked(body: bytes = b"", headers: Mapping[str, str] | None = None, customer: str = "customer-1") -> Request:
     path = {"hashid": HASHID, "session_id": SESSION, "customer": customer}
-    return Request("POST", "/", principal(), path, {}, headers or {}, body, "::1", "id", {}, lambda: 20.0)
+    query = {"status": "paid"}
+    return Request("POST", "/", principal(), path, query, headers or {}, body, "::1", "id", {}, lambda: 20.0)
 
 
 def refusal(read: Callable[[Request], object], request: Request) -> errors.Refusal | None:
@@ -248,6 +262,11 @@ FULL = [item(product(2**53 - 1 - it, **HIGHEST), MAXIMUM) for it in range(CONTRA
 WARNED = price(OWNER, cart(item(MUG, 2), item(GONE)), {123: snapshot(DEAR, NOW + 1)})
 CARTS = [price(OWNER, cart(created_at=None, updated_at=None), {}), WARNED, price(OWNER, cart(*FULL), {})]
 
+ORDERS = [
+    order(discount=1, discount_code="Spring", notes="Ring twice"),
+    order(status="refunded", customer="", currency="", selections=Selections(), items=(sold(image=None),)),
+]
+
 ALWAYS = [kind() for kind in (*refusals.COMMON, refusals.Unauthenticated, refusals.OtherKind)]
 SOMETIMES = [
     *(kind() for kind in (search_api.SessionIdTooLong, search_api.InvalidSessionItem, search_api.InvalidUserId)),
@@ -260,6 +279,8 @@ SOMETIMES = [
     ),
     *(kind() for kind in (errors.ItemNotFound, errors.IdempotencyKeyReused)),
     *(errors.CartFull({field: ["too many"]}) for field in ("product", "quantity")),
+    *(kind() for kind in (errors.OrderNotFound, errors.OrderNotCancellable)),
+    errors.InvalidTransition({"status": ["an order cannot change from shipped to hold"]}),
     errors.InvalidProduct(NOT_FOR_SALE),
     errors.InsufficientStock({"quantity": ["only 5 available"]}),
     CartChanged(WARNED),
@@ -291,6 +312,11 @@ def failures(operation: Operation) -> Iterator[Response[str]]:
     yield from (it for it in others if error_in(it) in errors_of(operation))
 
 
+def order_list(more: dict[str, str]) -> Response[str]:
+    body = {"results": [order_summary(it) for it in ORDERS], "total": len(ORDERS), "total_count": len(ORDERS)}
+    return management_api.answer(200, body | more)
+
+
 def successes(operation: Operation) -> Iterator[Response[str]]:
     """List an operation's answers with each cart."""
     if operation.api == "SearchApi":
@@ -300,8 +326,17 @@ def successes(operation: Operation) -> Iterator[Response[str]]:
         yield from {
             "issueCustomerToken": [management_api.token_answer("0" * 40, NOW // 1000)],
             "revokeCustomerTokens": [management_api.answer(200, {"revoked": number}) for number in (0, 50)],
+            "listShopOrders": [order_list(it) for it in ({}, {"cursor": f"{NOW}.{ORDERS[0].key}"})],
+            "readShopOrder": [management_api.answer(200, order_json(it)) for it in ORDERS],
+            "changeOrder": [management_api.answer(200, order_json(it)) for it in ORDERS],
             "readCustomerCart": [management_api.answer(200, cart_json(it, "EUR")) for it in CARTS],
         }[operation.name]
+        return
+    if operation.name == "listOrders":
+        yield shop_api.private_answer({"count": 2, "results": [order_summary(it) for it in ORDERS]})
+        return
+    if "Order" in operation.name:
+        yield from (shop_api.private_answer(order_json(it)) for it in ORDERS)
         return
     if operation.name == "createGuest":
         yield shop_api.guest_answer("0" * 40, NOW // 1000)
