@@ -24,11 +24,12 @@ from serverless_cart.auth import Token, digest
 from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
 from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.orders import new_order_writes
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.shops import ShopStore
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import token_to_item
-from tests.support.builders import OWNER, product
+from tests.support.builders import OWNER, order, product, sold
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import add
 from tests.support.operator import Operator, commands
@@ -38,6 +39,14 @@ from tools.support.paths import ROOT
 HOSTILE = "\x1b[2J\x1b]0;pwn\x07\r\nTotal 0\t\x00\x7f\x9b31m\u2028\u202e\u2066\u200b\U000e0041[red]x[/] :smile: é"
 ESCAPED = visible(HOSTILE)
 GUEST = "a" * 40
+HOSTILE_CUSTOMER = "\u202eanna"
+ORDER = order(
+    customer=HOSTILE,
+    currency=HOSTILE,
+    notes=HOSTILE,
+    discount_code=HOSTILE,
+    items=(sold(ref=HOSTILE, name=HOSTILE, image=HOSTILE, notes=HOSTILE),),
+)
 CODES = re.compile(r"\x1b\[(?:[0-9;]*m|2K|1A)|\x1b\[\?25[lh]\r?|\r(?=\x1b\[(?:2K|1A))")
 """Rich's codes for styles and for progress bars."""
 
@@ -63,6 +72,7 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     add(bundle, notes=HOSTILE)
     addition = SessionItemAddition(ItemKey(HOSTILE, HOSTILE), HOSTILE, 1, None)
     SessionStore(table, bundle.clock).add(Session(HASHID, "s"), addition)
+    table.transact(new_order_writes(ORDER, 10))
     monkeypatch.setattr(checks, "examine", lambda _: [Finding(HOSTILE, State.FAILURE, HOSTILE, HOSTILE)])
     return operator
 
@@ -97,6 +107,10 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         "catalogue set": lambda: [SHOP, "123", "--price", "1"],
         "catalogue export": lambda: [SHOP, "--output", str(tmp_path / "products\x1b[2J\n.csv")],
         "catalogue import": lambda: [SHOP, write(f'{{"id": 1, {json.dumps(HOSTILE)}: 2}}\n'), "--format", "jsonl"],
+        "customer erase": lambda: [SHOP, HOSTILE_CUSTOMER, "--yes"],
+        "order list": lambda: [SHOP, "--from", "2025-11-01", "--to", "2025-11-30"],
+        "order show": lambda: [SHOP, ORDER.key],
+        "order set": lambda: [SHOP, ORDER.key, "processing"],
         "cart show": lambda: [SHOP, OWNER.customer],
         "cart clear": lambda: [SHOP, OWNER.customer, "--yes"],
         "session show": lambda: [HASHID, "s"],
@@ -106,7 +120,16 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
 
 SILENT = {"shop create", "shop delete", "key issue", "customer guest"}
 """Commands that print nothing from outside."""
-LINES = {"cart show": 4, "session show": 2, "catalogue show": 2, "key list": 2, "customer list": 3, "shop list": 2}
+LINES = {
+    "order list": 2,
+    "order show": 9,
+    "cart show": 4,
+    "session show": 2,
+    "catalogue show": 2,
+    "key list": 2,
+    "customer list": 3,
+    "shop list": 2,
+}
 """Lines of tables, whose rows stay one line each."""
 
 

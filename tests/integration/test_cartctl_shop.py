@@ -199,7 +199,7 @@ def test_delete_removes_everything_of_the_shop(two_shops: Operator, bundle: Bund
 
     deleted = two_shops.run("shop", "delete", "one", "--yes")
 
-    assert deleted == {"deleted": "one", "tokens": 3, "products": 27, "carts_and_session_items": 5}
+    assert deleted == {"deleted": "one", "tokens": 3, "products": 27, "carts_orders_and_session_items": 5}
     assert bundle.rows() == others
     two_shops.run("shop", "create", "one", "--engine", HASHID)
 

@@ -165,6 +165,17 @@ class Order:
             reserved={} if status in _RELEASING or restock else self.reserved,
         )
 
+    def erased(self) -> "Order":
+        """Return the order without its customer: without the address and all notes, with the same figures."""
+        return replace(
+            self,
+            customer="",
+            version=self.version + 1,
+            selections=self.selections._replace(address=None),
+            notes="",
+            items=tuple(item._replace(notes="") for item in self.items),
+        )
+
     def returned_by(self, after: "Order") -> Mapping[int, int]:
         """Return the quantities by product id that this order gives back when it changes to ``after``."""
         return {} if after.reserved else self.reserved

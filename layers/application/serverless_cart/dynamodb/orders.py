@@ -140,6 +140,17 @@ def new_order_writes(order: Order, open_holds: int, uses: Expression | None = No
     return writes
 
 
+def erasure_writes(order: Order) -> list[Write]:
+    """Return the transaction that removes the customer from an order, on the condition that it is as it was read."""
+    update = _order_update(Change(order, order.erased()))
+    owner = Owner(order.shop, order.customer)
+    entry = Key(keys.orders_of_customer(owner), keys.order_entry(order.created_at, order.key))
+    return [
+        ("Update", {"Key": key_attributes(keys.order(order.shop, order.key)), **update.update()}),
+        ("Delete", {"Key": key_attributes(entry)}),
+    ]
+
+
 def _writes(change: Change, can_return: frozenset[object]) -> list[Write]:
     """Return the transaction of a change: at most 6 writes and one for each product whose stock is returned."""
     before, after = change

@@ -164,13 +164,25 @@ class ShopStore:
             yield from ((0, page) for page in self._table.keys_of(partition))
             yield 1, []
 
-    def carts_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
-        """List the keys of a shop's carts and of its search sessions' items, a page at a time, by a Scan.
+    def holds_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
+        """List the keys of a shop's holds, a page at a time, by reading the holds of all shops.
+
+        Each page comes with the number of the holds' partitions that end before it; the last is empty.
+        """
+        for partition in keys.holds():
+            for page in self._table.keys_of(partition):
+                yield 0, [key for key in page if keys.held_order(key)[0] == shop_record.shop.name]
+            yield 1, []
+
+    def carts_orders_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
+        """List the keys of a shop's carts, orders and search sessions' items, a page at a time, by a Scan.
 
         Each page comes with the number of items that were scanned for it.
         """
         sessions = [keys.sessions(hashid) for hashid in sorted(shop_record.engines)]
-        return self._table.keys_beginning_with([keys.carts(shop_record.shop.name), *sessions])
+        name = shop_record.shop.name
+        orders = [keys.orders(name), keys.orders_of_customers(name), keys.orders_of_months(name)]
+        return self._table.keys_beginning_with([keys.carts(name), *orders, *sessions])
 
     def remove_items(self, items: Collection[Key] | Iterator[Key]) -> None:
         """Delete items by their keys, in this order, 25 per call. May be repeated."""
