@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import cartctl.tokens
 from cartctl.commands import customer as customers
 from cartctl.commands import order as orders
 from cartctl.commands import shop as shops
@@ -22,7 +23,7 @@ NOVEMBER = ("--from", "2025-11-01", "--to", "2025-11-30")
 @pytest.fixture
 def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Operator:
     """Return an operator of a shop with a product."""
-    for module in (orders, shops, customers):
+    for module in (orders, shops, customers, cartctl.tokens):
         monkeypatch.setattr(module, "clock", bundle.clock)
     monkeypatch.setattr(shops, "LONGEST_REQUEST", -60)  # no command waits
     operator.run("shop", "create", SHOP, "--currency", "EUR")
