@@ -78,4 +78,6 @@ def test_sam_local_finds_functions_and_authorizers() -> None:
         "/api/shop/guests": ["GuestsFunction", "AuthorizerFunction"],
         "/api/v2/customers/{customer}/tokens": ["CustomerTokensFunction", "AuthorizerFunction"],
         "/api/v2/customers/{customer}/cart": ["CustomerCartFunction", "AuthorizerFunction"],
+        "/api/shop/customers/me/orders": ["OrdersFunction", "AuthorizerFunction"],
+        "/api/v2/orders": ["ShopOrdersFunction", "AuthorizerFunction"],
     }

@@ -29,7 +29,9 @@ from local.stack import Stack
 from serverless_cart.domain.cart import Owner
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import key_attributes
+from serverless_cart.dynamodb.orders import new_order_writes
 from tests.support import guide
+from tests.support.builders import order
 from tests.support.operator import deployment_of, shell_environment
 from tests.support.policies import asked_by, judge, listed
 from tools.support.clients import Customer, Http, Manager, Visitor, sensitive, unique
@@ -157,6 +159,9 @@ class Operated:
             "customer issue": lambda: [self.shop, customer],
             "customer revoke": lambda: [self.shop, customer, "--id", self._token_to_revoke()],
             "customer merge": lambda: [self.shop, customer],
+            "customer erase": lambda: [self.shop, unique("erased"), "--yes"],
+            "order show": lambda: [self.shop, self._order()],
+            "order set": lambda: [self.shop, self._order(), "cancelled", "--yes"],
             "catalogue show": lambda: [self.shop, "7"],
             "catalogue export": lambda: [self.shop, "--output", str(self.folder / "exported.csv")],
             "catalogue set": lambda: [self.shop, "7", "--price", str(1_000 + secrets.randbelow(10**6))],
@@ -174,6 +179,12 @@ class Operated:
     def _token_to_revoke(self) -> str:
         id_: str = self.run("customer", "issue", self.shop, self.customer.owner.customer)["id"]
         return id_
+
+    def _order(self) -> str:
+        """Write an order as a checkout does, and return its key."""
+        made = order(shop=self.shop, customer=unique("customer"), reserved={7: 1})
+        self._administrator.table.transact(new_order_writes(made, 10))
+        return made.key
 
     def _shop_to_delete(self) -> str:
         name = unique("deleted")

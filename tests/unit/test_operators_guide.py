@@ -41,6 +41,12 @@ PARTITIONS = {
     "PRODUCT": keys.product("demo", 7).pk,
     "CART": keys.cart(Owner("demo", "SHOP#customer")).pk,
     "SESSION": keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk,
+    "ORDER": keys.order("demo", "ORD-1").pk,
+    "ORDERS": keys.orders_of_customer(Owner("demo", "SHOP#customer")),
+    "SHOPORDERS": keys.orders_of_month("demo", "202511"),
+    "HOLDS": keys.holds()[0],
+    "CUSTOMER": keys.uses(Owner("demo", "SHOP#customer")).pk,
+    "DISCOUNT": keys.discount("demo", "CODE").pk,
 }
 KEYED = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
          "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete")  # fmt: skip
@@ -48,7 +54,11 @@ UNKEYED = ("DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "
            "UpdateTimeToLive", "UpdateContinuousBackups", "ExportTableToPointInTime", "RestoreTableToPointInTime",
            "DescribeStream", "GetRecords")  # fmt: skip
 MAY: dict[str, dict[str, str]] = {
-    "reading": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION"},
+    "reading": {
+        "GetItem": "SHOP CART ORDER",
+        "BatchGetItem": "PRODUCT ORDER",
+        "Query": "SHOPS TOKENS PRODUCT SESSION SHOPORDERS ORDERS",
+    },
     "doctor": {"Query": "SHOPS"},
     "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "UpdateItem": "CART", "Query": "SESSION"},
     "catalogue": {
@@ -66,10 +76,25 @@ MAY: dict[str, dict[str, str]] = {
     },
     "shops": {
         "GetItem": "SHOP",
-        "Query": "SHOPS TOKENS PRODUCT",
+        "Query": "SHOPS TOKENS PRODUCT HOLDS",
         "PutItem": "SHOPS SHOP ENGINE",
         "DeleteItem": "SHOPS SHOP",
-        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE",
+        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE ORDER ORDERS SHOPORDERS HOLDS",
+    },
+    "orders": {
+        "GetItem": "SHOP ORDER",
+        "Query": "SHOPORDERS ORDERS",
+        "BatchGetItem": "ORDER PRODUCT DISCOUNT",
+        "UpdateItem": "ORDER ORDERS SHOPORDERS CUSTOMER PRODUCT DISCOUNT",
+        "DeleteItem": "HOLDS",
+    },
+    "erasure": {
+        "GetItem": "SHOP ORDER",
+        "Query": "ORDERS TOKENS",
+        "PutItem": "TOKEN TOKENS",
+        "UpdateItem": "TOKEN TOKENS ORDER",
+        "DeleteItem": "ORDERS",
+        "BatchWriteItem": "CART CUSTOMER ORDERS TOKEN TOKENS",
     },
 }
 MAY_EXAMINE = {
