@@ -178,7 +178,7 @@ def _period(first: str | None, last: str | None) -> tuple[int, int]:
     end = datetime.fromisoformat(last).replace(tzinfo=UTC) if last else today
     start = datetime.fromisoformat(first).replace(tzinfo=UTC) if first else end - timedelta(days=30)
     if start > end:
-        raise CartctlError("--from is after --to: swap them.", ExitCode.USAGE)
+        raise CartctlError("--from is after --to: pass an earlier first day.", ExitCode.USAGE)
     return int(start.timestamp() * 1000), int((end + timedelta(days=1)).timestamp() * 1000) - 1
 
 
