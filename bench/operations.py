@@ -73,6 +73,7 @@ def operations() -> list[Operation]:
     return [
         Operation("authorizer", "authorizer", load("authorizer/token"), calls=2),
         Operation("guest create", "guests", load("guests/post"), calls=1, write_units=1),
+        Operation("method list", "methods", load("methods/shipping"), calls=1),
         *_session_operations(),
         Operation(
             "issue a token",

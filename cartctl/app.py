@@ -13,14 +13,14 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from cartctl.commands import cart, catalogue, customer, doctor, key, session, shop, stats
+from cartctl.commands import cart, catalogue, customer, discount, doctor, key, method, order, session, shop, stats
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation
 from cartctl.terminal import Screen, guard, writing
 
 app = App(
-    """Operate serverless-cart: create shops, issue keys, import catalogues and support customers.
+    """Operate serverless-cart: create shops, issue keys, import catalogues, manage orders, support customers.
 
     The default is the stack *serverless-cart* in your AWS account; `--local` uses the local cloud.
 
@@ -35,10 +35,12 @@ app.add_typer(shop.app, name="shop")
 app.add_typer(key.app, name="key")
 app.add_typer(customer.app, name="customer")
 app.add_typer(cart.app, name="cart")
+app.add_typer(order.app, name="order")
 app.add_typer(session.app, name="session")
-app.add_typer(stats.app, name="stats")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(stats.app, name="stats")
+app.add_typer(method.app, name="method")
+app.add_typer(discount.app, name="discount")
 app.command()(doctor.doctor)
 
 

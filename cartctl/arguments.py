@@ -40,6 +40,17 @@ def duration(text: str) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+def minor_units(text: str) -> int:
+    """Parse an amount in minor currency units.
+
+    >>> minor_units("1250")
+    1250
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise typer.BadParameter(f"{text!r} is not an amount in minor units: 1250 means 12.50")
+    return int(text)
+
+
 def check_settings(*settings: frozenset[str]) -> None:
     """Check the number and size of a shop's settings. Raises `CartctlError`."""
     try:

@@ -78,7 +78,7 @@ class Deployment:
     @property
     def limits(self) -> Limits:
         """The limits that the stack's parameters set."""
-        days, hours = 24 * 3600, 3600
+        days, hours, minutes = 24 * 3600, 3600, 60
         contract = CONTRACT_LIMITS
         return Limits(
             cart_items=self.setting("CartItems", contract.cart_items),
@@ -87,6 +87,8 @@ class Deployment:
             price_age=self.setting("PriceAgeSeconds", contract.price_age),
             session_item_lifetime=self.setting("SessionItemLifetimeHours", contract.session_item_lifetime // hours)
             * hours,
+            hold_lifetime=self.setting("HoldMinutes", contract.hold_lifetime // minutes) * minutes,
+            open_holds=self.setting("OpenHolds", contract.open_holds),
         )
 
 

@@ -79,6 +79,12 @@ PROBES: Final[Mapping[str, Probe]] = {
     "CartItemsFunction": _api("cart-items", "POST", "/api/shop/cart/items", 401, "authentication required"),
     "CartMergeFunction": _api("cart-merge", "POST", "/api/shop/cart/merge", 401, "authentication required"),
     "GuestsFunction": _api("guests", "POST", "/api/shop/guests", 401, "authentication required"),
+    "MethodsFunction": _api("methods", "GET", "/api/shop/shipping/methods", 401, "authentication required"),
+    "OrdersFunction": _api("orders", "GET", "/api/shop/customers/me/orders", 401, "authentication required"),
+    "ShopOrdersFunction": _api("shop-orders", "GET", "/api/v2/orders", 401, NOT_AUTHENTICATED),
+    "ReleaseHoldsFunction": Probe(
+        "release-holds", lambda: {"source": "cartctl.doctor"}, lambda answer: answer, {"ended": 0, "errors": 0}
+    ),
     "CustomerTokensFunction": _api(
         "customer-tokens", "POST", "/api/v2/customers/{customer}/tokens", 401, NOT_AUTHENTICATED
     ),

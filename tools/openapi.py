@@ -1,12 +1,13 @@
 """Write the schemas of request bodies into docs/openapi.yaml, from the models that parse them (`make openapi`)."""
 
 import textwrap
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel
 
-from serverless_cart.web import management_api, search_cart, search_events, shop_api
+from serverless_cart.web import management_api, search_cart, search_events, shop_api, shop_orders
 from tools.support.paths import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.yaml"
@@ -17,8 +18,13 @@ SHOP_BODIES: Final[tuple[type[BaseModel], ...]] = (
     shop_api.UpdateCartItem,
     shop_api.UpdateSelections,
     shop_api.MergeGuest,
+    shop_api.ApplyDiscountCode,
 )
-MANAGEMENT_BODIES: Final[tuple[type[BaseModel], ...]] = (management_api.IssueCustomerToken,)
+MANAGEMENT_BODIES: Final[Mapping[type[BaseModel], tuple[str, ...]]] = {
+    management_api.IssueCustomerToken: ("customer",),
+    shop_orders.ChangeOrder: (),
+}
+"""The bodies of the Management API, each with the parameters of its path that can be invalid."""
 SEARCH_BODIES: Final[tuple[type[BaseModel], ...]] = (
     search_cart.AddSessionItem,
     search_cart.RemoveSessionItem,
@@ -94,10 +100,11 @@ def with_schemas(document: str) -> str:
     schemas = {model.__name__: body_schema(model) for model in (*SHOP_BODIES, *MANAGEMENT_BODIES, *SEARCH_BODIES)}
     schemas |= {f"{model.__name__}Error": validation_error_schema(model) for model in SHOP_BODIES}
     schemas |= {
-        f"{model.__name__}Error": bad_parameters_schema("body", "customer", *model.model_fields)
-        for model in MANAGEMENT_BODIES
+        f"{model.__name__}Error": bad_parameters_schema("body", *path, *model.model_fields)
+        for model, path in MANAGEMENT_BODIES.items()
     }
     schemas["CustomerError"] = bad_parameters_schema("customer")
+    schemas["OrderQueryError"] = bad_parameters_schema("from", "to", "status", "limit", "cursor")
     text = yaml.safe_dump(schemas, sort_keys=False, default_flow_style=None, width=106)
     begin, end = document.index(BEGIN) + len(BEGIN), document.index(END)
     return document[:begin] + textwrap.indent(text, "    ") + document[end:]

@@ -84,6 +84,10 @@ def show_cart(run: Invocation, priced: PricedCart, currency: str) -> None:
             nothing="The cart is empty.",
             long=("SKU", "Name", "Notes"),
         )
+        if priced.discount_code:
+            screen.print_line(f"Discount {amount(priced.discount)} with the code {priced.discount_code}")
+        if priced.shipping_cost:
+            screen.print_line(f"Shipping {amount(priced.shipping_cost)}")
         screen.print_line((f"Total {amount(priced.total)}", "bold"))
         for warning in priced.warnings:
             screen.print_line((warning.message, "yellow"))

@@ -15,7 +15,7 @@ from typing import Annotated, Any, BinaryIO, Final
 import typer
 
 from cartctl import catalogue_file
-from cartctl.arguments import ShopName, Yes, checked
+from cartctl.arguments import ShopName, Yes, checked, minor_units
 from cartctl.catalogue_file import BadRow, CatalogueFile, Format, Reading, Row, format_of
 from cartctl.catalogue_import import Change, Import, Tally, merged
 from cartctl.catalogue_values import quoted
@@ -197,12 +197,6 @@ def import_(
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
-def _minor_units(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise typer.BadParameter(f"{text!r} is not an amount in minor units: 1250 means 12.50")
-    return int(text)
-
-
 def _pieces(text: str) -> str:
     if text != "none" and not (text.isascii() and text.isdigit() and len(text) < 20):
         raise typer.BadParameter(f"{text!r} is not a number of pieces: write 12, or none for no limit")
@@ -220,10 +214,10 @@ def set_(
     name: Annotated[str | None, typer.Option(help="New name.")] = None,
     image: Annotated[str | None, typer.Option(metavar="URL", help="New image; none removes it.")] = None,
     price: Annotated[
-        int | None, typer.Option(parser=_minor_units, metavar="AMOUNT", help="New price, in minor units.")
+        int | None, typer.Option(parser=minor_units, metavar="AMOUNT", help="New price, in minor units.")
     ] = None,
     discount: Annotated[
-        int | None, typer.Option(parser=_minor_units, metavar="AMOUNT", help="New discount, in minor units.")
+        int | None, typer.Option(parser=minor_units, metavar="AMOUNT", help="New discount, in minor units.")
     ] = None,
     stock: Annotated[
         str | None, typer.Option(parser=_pieces, metavar="N", help="New stock; none for no limit.")

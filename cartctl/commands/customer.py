@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import TaskProgressColumn
+from rich.progress import TaskProgressColumn, TextColumn
 
 from cartctl import tokens
 from cartctl.arguments import Customer, ExpiresIn, Label, OptionalCustomer, ShopName, Yes, checked
@@ -29,6 +29,7 @@ from serverless_cart.domain import validation as rules
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.errors import NotAGuest
 from serverless_cart.domain.guests import guest_customer
+from serverless_cart.dynamodb.erasure import ErasureStore
 from serverless_cart.dynamodb.guests import GuestStore
 from serverless_cart.dynamodb.merge import DynamoDBMergeStore
 from serverless_cart.service.cart import Preconditions
@@ -172,6 +173,36 @@ def merge(context: typer.Context, shop: ShopName, customer: Customer) -> None:
             f"Shop {shop} has no other customer who is a guest with this token: check the token and the shop."
         ) from None
     show_cart(run, merged.cart, shop_record.shop.currency)
+
+
+@app.command()
+def erase(context: typer.Context, shop: ShopName, customer: Customer, yes: Yes = False) -> None:
+    """Erase a customer: the tokens and the cart are deleted, and the orders keep their figures without the person.
+
+    The tokens are revoked first. The rest follows after about 90 seconds, when no authorized request can be running.
+    After an interruption, run the same command again to continue.
+
+        cartctl customer erase my-shop customer-1
+    """
+    run = invocation(context)
+    shops.check_not_deleting(shops.find(run, shop))
+    confirm(f"Erase customer {customer} of shop {shop}? This cannot be undone.", yes=yes)
+    registry = tokens.token_registry(run)
+    registry.sign_out(shop, customer)
+    revoked = [it.revoked_at for it in registry.customer_tokens(shop, customer) if it.revoked_at is not None]
+    store, owner = ErasureStore(run.deployment.table), Owner(shop, customer)
+    with progress_bar(run.out, TextColumn("{task.fields[count]}")) as progress:
+        shops.wait_for_requests(progress, max(revoked, default=0), run.deployment)
+        task = progress.add_task("Orders", total=None, count="")
+        orders = 0
+        for orders, _ in enumerate(store.erase_orders(owner), start=1):
+            progress.update(task, count=f"{orders} erased")
+        progress.update(task, total=1, completed=1)
+        deleted = store.erase_rest(owner)
+    run.out.fields(
+        {"erased": customer, "orders": orders, "tokens": deleted},
+        {"Erased": customer, "Orders": orders, "Tokens": deleted},
+    )
 
 
 def _issue_many(run: Invocation, template: Token, label: str, names: str, output: Path) -> None:

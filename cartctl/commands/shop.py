@@ -18,7 +18,7 @@ from cartctl.shell import App, Invocation, confirm, invocation
 from serverless_cart.clock import clock
 from serverless_cart.domain import validation as rules
 from serverless_cart.domain.shop import Shop
-from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS, Key, is_token
+from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS, HOLD_PARTITIONS, Key, is_discount, is_token
 from serverless_cart.dynamodb.shops import EngineTaken, ShopChanged, ShopExists, ShopRecord, ShopStore
 
 app = App("Create, change and delete shops: search engines, blocked networks, allowed origins, currency.")
@@ -208,7 +208,7 @@ def set_(
 
 @app.command()
 def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
-    """Delete a shop with its tokens, products, carts, search sessions and statistics.
+    """Delete a shop with its tokens, products, discount codes, carts, orders, search sessions and statistics.
 
     The tokens are deleted first. The rest follows after about 90 seconds, when no authorized request can be running.
     After an interruption, run the same command again to continue.
@@ -218,7 +218,7 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
     run = invocation(context)
     shop_record = find(run, name)
     confirm(
-        f"Delete shop {name} with all its tokens, products, carts, sessions and statistics? This cannot be undone.",
+        f"Delete shop {name} with all that it has, from tokens to statistics? This cannot be undone.",
         yes=yes,
     )
     store = _store(run)
@@ -230,12 +230,16 @@ def delete(context: typer.Context, name: ShopName, yes: Yes = False) -> None:
     with progress_bar(run.out, TextColumn("{task.fields[count]}")) as progress:
         tokens = ((0, page) for page in store.tokens_of(shop_record))
         removed["tokens"] = _remove(store, progress, "Tokens", tokens, counts=is_token)
-        _wait(progress, "Waiting for running requests", shop_record, run.deployment)
+        assert shop_record.deletion_requested_at is not None  # noqa: S101 - the shop has been closed
+        wait_for_requests(progress, shop_record.deletion_requested_at, run.deployment)
         products = store.products_of(shop_record)
         removed["products"] = _remove(store, progress, "Products", products, total=CATALOGUE_PARTITIONS)
-        rest = store.carts_and_sessions_of(shop_record)
-        removed["carts_and_session_items"] = _remove(
-            store, progress, "Carts and search sessions", rest, total=_table_size(run.deployment)
+        codes = ((0, page) for page in store.discounts_of(shop_record))
+        removed["discount_codes"] = _remove(store, progress, "Discount codes", codes, counts=is_discount)
+        _remove(store, progress, "Holds", store.holds_of(shop_record), total=HOLD_PARTITIONS)
+        rest = store.carts_orders_and_sessions_of(shop_record)
+        removed["carts_orders_and_session_items"] = _remove(
+            store, progress, "Carts, orders and search sessions", rest, total=_table_size(run.deployment)
         )
         statistics = store.statistics_of(shop_record)
         partitions = len(shop_record.engines) + 1
@@ -269,12 +273,11 @@ def _remove(
     return removed
 
 
-def _wait(progress: Progress, description: str, closed: ShopRecord, deployment: Deployment) -> None:
-    """Wait until every request that was authorized before the shop was closed has ended."""
-    assert closed.deletion_requested_at is not None  # noqa: S101 - the shop has been closed
+def wait_for_requests(progress: Progress, since: int, deployment: Deployment) -> None:
+    """Wait until every request has ended that was authorized before a moment (milliseconds since 1970)."""
     seconds = deployment.setting("AuthorizerCacheSeconds", 60) + LONGEST_REQUEST
-    task = progress.add_task(description, total=seconds, count="")
-    while (passed := (clock() - closed.deletion_requested_at) / 1000) < seconds:
+    task = progress.add_task("Waiting for running requests", total=seconds, count="")
+    while (passed := (clock() - since) / 1000) < seconds:
         progress.update(task, completed=passed)
         time.sleep(min(0.5, seconds - passed))
     progress.update(task, completed=seconds)

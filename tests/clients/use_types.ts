@@ -21,7 +21,8 @@ same<ErrorOf<"addToSessionCart", 403>["error"], "forbidden" | "banned ip" | "ori
 same<ErrorOf<"readCart", 429>["error"], "too many requests">(true);
 same<ErrorOf<"emptySessionCart", 429>["error"], "Too many requests">(true);
 same<Schemas["UpdateCartItem"], { quantity?: number; notes?: string }>(true);
-same<Schemas["Warning"]["code"], "price_changed" | "unavailable" | "insufficient_stock" | "not_merged">(true);
+same<Schemas["Warning"]["code"], "price_changed" | "unavailable" | "insufficient_stock" | "discount_unavailable"
+  | "shipping_unavailable" | "not_merged">(true);
 // @ts-expect-error: an error is one of the contract's texts, and no other
 same<ErrorOf<"addToCart", 401>["error"], string>(true);
 // @ts-expect-error: an item has no field of this name

@@ -25,7 +25,10 @@ SHOP_PATHS = {
     "/api/shop/cart/items": {"POST"},
     "/api/shop/cart/items/7": {"GET", "PATCH", "DELETE"},
     "/api/shop/cart/merge": {"POST"},
+    "/api/shop/cart/discount": {"PUT", "DELETE"},
     "/api/shop/guests": {"POST"},
+    "/api/shop/shipping/methods": {"GET"},
+    "/api/shop/payment/methods": {"GET"},
 }
 """The methods of each path of the Shop API."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"}

@@ -15,12 +15,14 @@ import pytest
 
 from serverless_cart.auth import Token, digest
 from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.discounts import UNKNOWN, DiscountCode
 from serverless_cart.domain.guests import guest_customer
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.domain.shop import Shop
 from serverless_cart.domain.statistics import Counts, Event
 from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.discounts import DiscountRecord, discount_to_item
 from tests.support.shopper import (
     ACCESS_DENIED,
     FORBIDDEN,
@@ -33,7 +35,19 @@ from tests.support.shopper import (
     UNAUTHENTICATED,
 )
 from tools.support import figures
-from tools.support.clients import GUESTS, MERGE, Customer, Http, Manager, Reply, Visitor, sensitive, unique
+from tools.support.clients import (
+    DISCOUNT,
+    GUESTS,
+    MERGE,
+    METHODS,
+    Customer,
+    Http,
+    Manager,
+    Reply,
+    Visitor,
+    sensitive,
+    unique,
+)
 from tools.support.database import Database
 
 PAST: Final = 1_700_000_000
@@ -142,6 +156,8 @@ def world(database: Database, search_http: Http, shop_http: Http, management_htt
         database.open_shop(Shop(unique(name), search_engines=frozenset({secrets.token_hex(16)})))
         for name in ("first", "second")
     ]
+    for shop, code in zip(shops, CODES.values(), strict=True):
+        database.put([discount_to_item(shop.name, DiscountRecord(DiscountCode(code, 10), "", 0))])
     places = {name: session_of(database, search_http, shop) for name, shop in zip(VISITORS, shops, strict=True)}
     for number, name in enumerate(CUSTOMERS):
         shop = shops["second" in name]
@@ -189,6 +205,18 @@ NO_GUEST: Final = Reply(
 )
 
 
+NO_CODE: Final = Reply(400, {"error": "invalid discount code", "details": {"code": [UNKNOWN]}})
+CODES: Final = {"first": "OF-FIRST", "second": "OF-SECOND"}
+"""A discount code of each shop."""
+
+
+OTHER_ROUTES: Final = [
+    *(("POST", GUESTS), ("POST", MERGE), ("PUT", DISCOUNT), ("DELETE", DISCOUNT)),
+    *(("GET", path) for path in METHODS),
+]
+"""The routes of the Shop API that `ROUTES` does not have."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One request. ``owner`` is the tenant in the path; None if only the token names the tenant."""
@@ -209,8 +237,8 @@ class Cell:
             return None if caller in VISITORS else UNAUTHENTICATED
         if caller not in CUSTOMERS:
             return UNAUTHENTICATED
-        if self.path.startswith(MERGE):
-            return NO_GUEST
+        if self.path.startswith((MERGE, DISCOUNT)) and self.method in {"POST", "PUT"}:
+            return NO_GUEST if self.method == "POST" else NO_CODE
         return None if self.owner in (None, caller) else ITEM_NOT_FOUND
 
 
@@ -235,8 +263,8 @@ def cells(world: World) -> Iterator[Cell]:
         for owner in CUSTOMERS if "{item}" in path else [None]:
             item = world.places[owner].item if owner else 0
             yield Cell("shop", method, path.format(item=item) + slash, owner)
-    for path, slash in combinations((GUESTS, MERGE), SLASHES):
-        yield Cell("shop", "POST", path + slash, None)
+    for (method, path), slash in combinations(OTHER_ROUTES, SLASHES):
+        yield Cell("shop", method, path + slash, None)
     for (method, path), slash, owner in combinations(MANAGEMENT_ROUTES, SLASHES, CUSTOMERS):
         if method == "POST" and "guest" in owner:
             continue  # a shop issues no token of a guest
@@ -266,6 +294,7 @@ def faults(world: World, caller: str | None, header: str | None) -> list[str]:
         if cart:
             world.database.put([cart])  # which the previous cell may have changed
         body = {"id": "42", "index": "product", "title": "x", "product": own.product if own else 101, "quantity": 1}
+        body["code"] = CODES[GUESTS_OF.get(caller or "", "first")]
         body["token"] = world.places[f"a guest of the {GUESTS_OF.get(caller or '', 'first')} shop"].of.token
         victim = world.places[cell.owner].of if cell.owner else None
         if isinstance(victim, Visitor):

@@ -29,7 +29,9 @@ from local.stack import Stack
 from serverless_cart.domain.cart import Owner
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import key_attributes
+from serverless_cart.dynamodb.orders import new_order_writes
 from tests.support import guide
+from tests.support.builders import order
 from tests.support.operator import deployment_of, shell_environment
 from tests.support.policies import asked_by, judge, listed
 from tools.support.clients import Customer, Http, Manager, Visitor, sensitive, unique
@@ -139,6 +141,8 @@ class Operated:
         for secret in (api_key.rpartition("-")[2], token):
             sensitive(secret)
         self.run("catalogue", "import", self.shop, self._catalogue())
+        self.run("discount", "create", self.shop, "OFF", "--amount", "100")
+        self.run("method", "add", self.shop, "payment", "8", "--name", "Invoice")
         self.customer = Customer(shop_http, token, Owner(self.shop, name))
         self.session = unique("session")[:32]
         assert Visitor(search_http, api_key, self.hashid, self.session).put("7").status == 200
@@ -161,12 +165,22 @@ class Operated:
             "customer issue": lambda: [self.shop, customer],
             "customer revoke": lambda: [self.shop, customer, "--id", self._token_to_revoke()],
             "customer merge": lambda: [self.shop, customer],
+            "customer erase": lambda: [self.shop, unique("erased"), "--yes"],
+            "order show": lambda: [self.shop, self._order()],
+            "order set": lambda: [self.shop, self._order(), "cancelled", "--yes"],
             "catalogue show": lambda: [self.shop, "7"],
             "catalogue export": lambda: [self.shop, "--output", str(self.folder / "exported.csv")],
             "catalogue set": lambda: [self.shop, "7", "--price", str(1_000 + secrets.randbelow(10**6))],
             "catalogue import": lambda: [self.shop, self._catalogue(), "--prune", "--yes"],
             "cart show": lambda: [self.shop, self._filled_cart()],
             "cart clear": lambda: [self.shop, self._filled_cart(), "--yes"],
+            "discount create": lambda: [self.shop, unique("CODE"), "--percent", "10"],
+            "discount show": lambda: [self.shop, "OFF"],
+            "discount disable": lambda: [self.shop, "OFF"],
+            "method add": lambda: [self.shop, "shipping", str(secrets.randbelow(2**53)), "--name", "Parcel"],
+            "method list": lambda: [self.shop, "shipping"],
+            "method set": lambda: [self.shop, "payment", "8", "--description", unique("for regulars")],
+            "method remove": lambda: [self.shop, "shipping", self._method_to_remove(), "--yes"],
             "session show": lambda: [self.hashid, self.session],
             "stats replay": list,
             "stats show": lambda: [self.shop, "--html", str(self.folder / "statistics.html")],
@@ -180,6 +194,17 @@ class Operated:
     def _token_to_revoke(self) -> str:
         id_: str = self.run("customer", "issue", self.shop, self.customer.owner.customer)["id"]
         return id_
+
+    def _method_to_remove(self) -> str:
+        id_ = str(secrets.randbelow(2**53))
+        self.run("method", "add", self.shop, "shipping", id_, "--name", "Parcel")
+        return id_
+
+    def _order(self) -> str:
+        """Write an order as a checkout does, and return its key."""
+        made = order(shop=self.shop, customer=unique("customer"), reserved={7: 1})
+        self._administrator.table.transact(new_order_writes(made, 10))
+        return made.key
 
     def _shop_to_delete(self) -> str:
         name = unique("deleted")

@@ -20,9 +20,12 @@ from tools.support.database import Database
 MONTH = 30 * 24 * 3600
 SELECTIONS: dict[str, Any] = {"address": 1, "shipping_method": 2, "payment_method": 2**53 - 1}
 EMPTY: dict[str, object] = {
-    **dict.fromkeys(("count", "quantity", "items_subtotal", "items_discount", "subtotal", "discount", "total"), 0),
+    **dict.fromkeys(
+        ("count", "quantity", "items_subtotal", "items_discount", "subtotal", "discount", "shipping_cost", "total"), 0
+    ),
     "is_empty": True,
     "currency": "EUR",
+    "discount_code": None,
     "items": [],
     "warnings": [],
 }
@@ -55,6 +58,7 @@ def test_add_answers_the_whole_cart(customer: Customer, database: Database, lamp
     reply = customer.post(path=ITEMS + slash, json={"product": lamp.id, "notes": NOTE})
     cart = reply.body
     totals = {"items_subtotal": 3_000, "items_discount": 450, "subtotal": 2_550, "discount": 0, "total": 2_550}
+    totals |= {"shipping_cost": 0}
     assert reply == Reply(
         200,
         {
@@ -67,6 +71,7 @@ def test_add_answers_the_whole_cart(customer: Customer, database: Database, lamp
             "is_empty": False,
             **totals,
             "currency": "EUR",
+            "discount_code": None,
             "items": [item_json(lamp, 3, NOTE)],
             "warnings": [],
         },

@@ -12,7 +12,7 @@ from tools.support.clients import Customer
 from tools.support.database import Database
 
 NOTES = "🛒" * 500
-PRICE = (2**53 - 1) // (100 * 9_999)
+PRICE = (2**53 - 1) // (100 * 9_999 + 1)
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,7 @@ out.flush()
         ("cart_items", "patch", 404),
         ("cart_merge", "post", 400),
         ("guests", "post", 201),
+        ("methods", "shipping", 200),
         ("customer_tokens", "post", 201),
         ("customer_cart", "get", 200),
         ("statistics", "get", 200),

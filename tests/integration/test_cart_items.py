@@ -71,8 +71,10 @@ def test_seed_request_answers_the_priced_cart(shop: Bundle) -> None:
         "items_discount": 500,
         "subtotal": 2000,
         "discount": 0,
+        "shipping_cost": 0,
         "total": 2000,
         "currency": "EUR",
+        "discount_code": None,
         "items": [item_json(2, "Please pack carefully", MOMENT)],
         "warnings": [],
     }

@@ -24,16 +24,21 @@ from cartctl.commands import stats_show
 from cartctl.connection import Deployment
 from cartctl.terminal import visible
 from serverless_cart.auth import Token, digest
+from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.domain.guests import guest_customer
+from serverless_cart.domain.methods import Kind, ShippingMethod
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition
 from serverless_cart.domain.shop import Shop
 from serverless_cart.domain.statistics import Counts
+from serverless_cart.dynamodb.discounts import DiscountStore
+from serverless_cart.dynamodb.methods import MethodStore
+from serverless_cart.dynamodb.orders import new_order_writes
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.shops import ShopStore
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import token_to_item
 from tests.support import visits
-from tests.support.builders import OWNER, product
+from tests.support.builders import OWNER, order, product, sold
 from tests.support.bundle import Bundle
 from tests.support.cart_requests import add
 from tests.support.discarded_batches import Queue, Streams
@@ -44,6 +49,14 @@ from tools.support.paths import ROOT
 HOSTILE = "\x1b[2J\x1b]0;pwn\x07\r\nTotal 0\t\x00\x7f\x9b31m\u2028\u202e\u2066\u200b\U000e0041[red]x[/] :smile: é"
 ESCAPED = visible(HOSTILE)
 GUEST = "a" * 40
+HOSTILE_CUSTOMER = "\u202eanna"
+ORDER = order(
+    customer=HOSTILE,
+    currency=HOSTILE,
+    notes=HOSTILE,
+    discount_code=HOSTILE,
+    items=(sold(ref=HOSTILE, name=HOSTILE, image=HOSTILE, notes=HOSTILE),),
+)
 CODES = re.compile(r"\x1b\[(?:[0-9;]*m|2K|1A)|\x1b\[\?25[lh]\r?|\r(?=\x1b\[(?:2K|1A))")
 """Rich's codes for styles and for progress bars."""
 
@@ -73,6 +86,9 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     counts = Counts()
     visits.visit(counts, bundle.clock(), "s", text=HOSTILE, buys=True)
     visits.write(table, counts)
+    DiscountStore(table, SHOP, bundle.clock).create([DiscountCode("OFF", 10)], HOSTILE)
+    MethodStore(table).replace(SHOP, Kind.SHIPPING, [ShippingMethod(3, HOSTILE, HOSTILE)], 0)
+    table.transact(new_order_writes(ORDER, 10))
     monkeypatch.setattr(checks, "examine", lambda _: [Finding(HOSTILE, State.FAILURE, HOSTILE, HOSTILE)])
     queue = Queue()
     queue.send(0, 4, HOSTILE)
@@ -112,8 +128,20 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         "catalogue set": lambda: [SHOP, "123", "--price", "1"],
         "catalogue export": lambda: [SHOP, "--output", str(tmp_path / "products\x1b[2J\n.csv")],
         "catalogue import": lambda: [SHOP, write(f'{{"id": 1, {json.dumps(HOSTILE)}: 2}}\n'), "--format", "jsonl"],
+        "customer erase": lambda: [SHOP, HOSTILE_CUSTOMER, "--yes"],
+        "order list": lambda: [SHOP, "--from", "2025-11-01", "--to", "2025-11-30"],
+        "order show": lambda: [SHOP, ORDER.key],
+        "order set": lambda: [SHOP, ORDER.key, "processing"],
         "cart show": lambda: [SHOP, OWNER.customer],
         "cart clear": lambda: [SHOP, OWNER.customer, "--yes"],
+        "discount create": lambda: [SHOP, "NEW", "--percent", "10"],
+        "discount list": lambda: [SHOP],
+        "discount show": lambda: [SHOP, "OFF"],
+        "discount disable": lambda: [SHOP, "OFF"],
+        "method add": lambda: [SHOP, "shipping", "4", "--name", "Parcel"],
+        "method list": lambda: [SHOP, "shipping"],
+        "method set": lambda: [SHOP, "shipping", "3", "--cost", "1"],
+        "method remove": lambda: [SHOP, "shipping", "3", "--yes"],
         "session show": lambda: [HASHID, "s"],
         "stats replay": list,
         "stats show": lambda: [SHOP, "--days", "1"],
@@ -121,9 +149,14 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
     return lambda command: [*command.split(), *lines[command]()]
 
 
-SILENT = {"shop create", "shop delete", "key issue", "customer guest"}
+SILENT = {
+    *("shop create", "shop delete", "key issue", "customer guest", "customer erase"),
+    *("method add", "method remove", "discount create"),
+}
 """Commands that print nothing from outside."""
 LINES = {
+    "order list": 2,
+    "order show": 9,
     "cart show": 4,
     "session show": 2,
     "catalogue show": 2,
@@ -131,6 +164,8 @@ LINES = {
     "customer list": 3,
     "shop list": 2,
     "stats replay": 2,
+    "method list": 2,
+    "discount list": 2,
 }
 """Lines of tables, whose rows stay one line each."""
 

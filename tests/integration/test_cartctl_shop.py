@@ -205,7 +205,14 @@ def test_delete_removes_everything_of_the_shop(two_shops: Operator, bundle: Bund
 
     deleted = two_shops.run("shop", "delete", "one", "--yes")
 
-    assert deleted == {"deleted": "one", "tokens": 3, "products": 27, "carts_and_session_items": 5, "statistics": 2}
+    assert deleted == {
+        "deleted": "one",
+        "tokens": 3,
+        "products": 27,
+        "discount_codes": 0,
+        "carts_orders_and_session_items": 5,
+        "statistics": 2,
+    }
     assert bundle.rows() == others
     two_shops.run("shop", "create", "one", "--engine", HASHID)
 

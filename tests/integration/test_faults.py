@@ -15,9 +15,13 @@ from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, Endp
 from botocore.retries.quota import RetryQuota
 
 from serverless_cart.auth import Token, digest
+from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.domain.guests import guest_customer
+from serverless_cart.domain.methods import Kind, ShippingMethod
 from serverless_cart.dynamodb import token_registry
 from serverless_cart.dynamodb.client import CONNECT_TIMEOUT
+from serverless_cart.dynamodb.discounts import DiscountRecord, discount_to_item
+from serverless_cart.dynamodb.methods import methods_to_item
 from serverless_cart.dynamodb.table import ATTEMPTS, Table
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import token_to_item
@@ -153,6 +157,15 @@ def aged(bundle: Bundle) -> None:
     bundle.clock.forward(60_000)
 
 
+def offered(bundle: Bundle) -> None:
+    """Fill the cart as `aged` does, with a shipping method and a discount code in the shop."""
+    bundle.put(methods_to_item(SHOP, Kind.SHIPPING, [ShippingMethod(3, "Parcel", cost=490)], 1))
+    bundle.put(discount_to_item(SHOP, DiscountRecord(DiscountCode("OFF", 10), "", 0)))
+    customer.select(bundle, shipping_method=3)
+    customer.apply_discount(bundle, "OFF")
+    aged(bundle)
+
+
 def expired(bundle: Bundle) -> None:
     """Let the cart expire and stay in the table."""
     customer.add(bundle)
@@ -208,12 +221,26 @@ CASES: Final = {
     "remove": Case(CHANGES["remove"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
     "select": Case(CHANGES["select"], aged, ["GetItem", "BatchGetItem", "UpdateItem"]),
     "select after expiry": Case(CHANGES["select"], expired, ["GetItem", "PutItem"]),
+    "select a method": Case(
+        lambda bundle, headers=None: customer.select(bundle, headers, shipping_method=3),
+        offered,
+        ["BatchGetItem", "BatchGetItem", "UpdateItem"],
+    ),
+    "apply a discount": Case(
+        lambda bundle, headers=None: customer.apply_discount(bundle, "OFF", headers),
+        offered,
+        ["BatchGetItem", "BatchGetItem", "UpdateItem"],
+    ),
+    "remove the discount": Case(customer.remove_discount, offered, ["GetItem", "BatchGetItem", "UpdateItem"]),
     "clear": Case(CHANGES["clear"], aged, ["GetItem", "UpdateItem"]),
 }
 MERGE: Final = Case(
     lambda bundle, headers=None: bundle.send("cart_merge", altered(load("cart_merge/post"), headers=headers or {})),
     with_guest,
     ["BatchGetItem", "BatchGetItem", "TransactWriteItems"],
+)
+METHODS: Final = Case(
+    lambda bundle: bundle.send("methods", load("methods/shipping")), offered, ["GetItem"], is_change=False
 )
 EVENTS: Final = {
     "put": Case(lambda bundle: event(bundle, "put"), with_item, ["UpdateItem"]),
@@ -415,6 +442,18 @@ def test_cart_request_is_applied_once_or_not_at_all(
                 fault_name
             )
             assert trial.rows() == trial.after, fault_name
+
+
+def test_methods_are_listed_or_unavailable(
+    shop: Bundle, injections: Injections, waits: list[float], measured: list[float]
+) -> None:
+    trial = Trial(shop, METHODS)
+
+    for struck in trial.meet(injections, waits, measured):
+        if struck.attempts < ATTEMPTS:
+            assert (struck.answer.status, struck.answer.body) == (200, trial.sound.body), struck.name
+        else:
+            assert unavailable(struck.answer), struck.name
 
 
 @pytest.mark.parametrize("key", ["", "k"])

@@ -18,7 +18,7 @@ def run(bundle: Bundle, name: str) -> None:
     function = name.partition("/")[0]
     if function in ("cart", "cart_items"):
         bundle.send("cart_items", load("cart_items/post"))
-    if function in ("authorizer", "statistics_roll_up"):
+    if function in ("authorizer", "release_holds", "statistics_roll_up"):
         bundle.invoke(function, load(name))
     else:
         bundle.send(function, load(name))

@@ -6,12 +6,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from serverless_cart.domain.discounts import DiscountCode
+from serverless_cart.domain.methods import Kind, Method
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb import keys
-from serverless_cart.dynamodb.attributes import key_attributes
+from serverless_cart.dynamodb.attributes import key_attributes, number
 from serverless_cart.dynamodb.carts import DynamoDBCartStore
 from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.discounts import DiscountRecord, discount_to_item
 from serverless_cart.dynamodb.keys import Key
+from serverless_cart.dynamodb.methods import methods_to_item
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.ports import CartStore
 from tests.support.builders import OWNER
@@ -44,6 +48,14 @@ def test_service_follows_the_rules(client: "DynamoDBClient", table: Table, put: 
 
         def delete(self, it: Product) -> None:
             delete(keys.product(SHOP, it.id))
+
+        def put_code(self, code: DiscountCode, uses: int) -> None:
+            attributes = {keys.use_of(other): number(it[-1][1][1]) for other, it in self.codes.items()}
+            attributes[keys.use_of(code.key)] = number(uses)
+            put(discount_to_item(SHOP, DiscountRecord(code, "", 0)), key_attributes(keys.uses(OWNER)) | attributes)
+
+        def put_methods(self, kind: Kind, methods: list[Method]) -> None:
+            put(methods_to_item(SHOP, kind, methods, 1))
 
         def sweep(self) -> None:
             delete(keys.cart(OWNER))

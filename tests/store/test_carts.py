@@ -6,14 +6,34 @@ from typing import Any
 
 import pytest
 
-from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Price, Selections
+from serverless_cart.domain.cart import (
+    Cart,
+    IdempotencyRecord,
+    ItemAddition,
+    ItemUpdate,
+    Price,
+    Selections,
+    Snapshots,
+    Wanted,
+)
 from serverless_cart.domain.limits import CONTRACT_LIMITS, MAX_SAFE_INTEGER, Limits
+from serverless_cart.domain.methods import ShippingSnapshot
 from serverless_cart.domain.product import Product
-from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_to_item
+from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_from_item, cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.ports import Change, Conflict, IdempotencyKey
-from tests.support.builders import OWNER, cart, item, largest_cart, largest_product, product, snapshot, without
+from tests.support.builders import (
+    OWNER,
+    cart,
+    free_shipping,
+    item,
+    largest_cart,
+    largest_product,
+    product,
+    snapshot,
+    without,
+)
 from tests.support.engines import Put, Rows
 from tests.support.history import assert_whole
 from tools.support.events import DAY, NOW, SHOP
@@ -99,6 +119,28 @@ def test_change_stores_refreshed_snapshots(store: DynamoDBCartStore, kind: str) 
     now = CHANGES[kind](store, Change(LATER, refreshed={7: DEARER}))
 
     assert kind == "clear" or now.items[7] == DEARER
+
+
+@every_change
+def test_change_stores_the_shipping_method_read_again(store: DynamoDBCartStore, refused: Refused, kind: str) -> None:
+    newer = ShippingSnapshot(3, offered=True, cost=490, free_from=None, read_at=LATER)
+
+    now = CHANGES[kind](store, Change(LATER, shipping=newer))
+
+    assert now.shipping == store.read(OWNER).shipping == newer
+    assert refused(lambda: CHANGES[kind](store, Change(LATER, shipping=newer._replace(read_at=LATER + 1)))) == now
+
+
+@pytest.mark.parametrize("selected", [3, None])
+def test_selection_replaces_the_shipping_method(store: DynamoDBCartStore, selected: int | None) -> None:
+    first = store.select(OWNER, HELD, {"shipping_method": 7}, Change(LATER, shipping=free_shipping(7)))
+    snapshot_ = None if selected is None else ShippingSnapshot(3, offered=False, cost=0, free_from=9, read_at=LATER)
+
+    now = store.select(OWNER, first, {"shipping_method": selected}, Change(LATER, shipping=snapshot_))
+
+    assert (now.selections.shipping_method, now.shipping) == (selected, snapshot_)
+    assert store.read(OWNER) == now
+    assert cart_from_item(cart_to_item(OWNER, now, NOW), NOW) == now
 
 
 @every_change
@@ -342,7 +384,9 @@ def test_product_is_read_as_written(table: Table, put: Put, it: Product) -> None
 
     assert store.read_with_product(OWNER, it.id) == (Cart(), snapshot(it))
     assert store.read_with_product(OWNER._replace(shop="another"), it.id) == (Cart(), None)
-    assert store.read_products(SHOP, [it, product(8)]) == {it.id: snapshot(it), 8: snapshot(product(8, active=False))}
+    assert store.read_again(OWNER, Wanted({it.id: it, 8: product(8)})) == Snapshots(
+        {it.id: snapshot(it), 8: snapshot(product(8, active=False))}
+    )
 
 
 def test_products_are_read_100_a_call(store: DynamoDBCartStore, put: Put, calls: list[str]) -> None:
@@ -350,6 +394,8 @@ def test_products_are_read_100_a_call(store: DynamoDBCartStore, put: Put, calls:
     put(*(product_to_item(SHOP, it) for it in many))
 
     assert store.read_with_product(OWNER, 1007) == (HELD, snapshot(many[7], LATER))
-    assert store.read_products(SHOP, many) == {it.id: snapshot(it, LATER) for it in many}
+    assert store.read_again(OWNER, Wanted({it.id: it for it in many})) == Snapshots(
+        {it.id: snapshot(it, LATER) for it in many}
+    )
     assert calls == ["BatchGetItem"] * 3
     assert store.read(OWNER._replace(customer="another")) == Cart()

@@ -9,9 +9,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from serverless_cart.auth import Principal
 from serverless_cart.domain import limits
 from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, Owner, Price, Selections
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
+from serverless_cart.domain.methods import ShippingSnapshot
+from serverless_cart.domain.orders import Order, OrderItem, new_key
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.web.request import Request
-from tools.support.events import HASHID, NOW, SHOP, Event, altered
+from tools.support.events import HASHID, MINUTE, NOW, SHOP, Event, altered
 
 SESSION = "4affa6a1c5b94b3a"
 OWNER = Owner(SHOP, "customer-1")
@@ -84,6 +87,34 @@ def cart(*items: CartItem, **changes: Any) -> Cart:
     return Cart(items={line.product_id: line for line in items}, **settings | changes)
 
 
+def free_shipping(id: int, at: int = NOW) -> ShippingSnapshot:  # noqa: A002 - the field's own name
+    """Return the snapshot of a shipping method in a shop that lists none."""
+    return ShippingSnapshot(id, offered=True, cost=0, free_from=None, read_at=at)
+
+
+def sold(product_id: int = 123, **changes: Any) -> OrderItem:
+    """Return a product of an order, without a discount."""
+    of = product(product_id)
+    settings: dict[str, Any] = {"ref": of.ref, "name": of.name, "image": of.image, "quantity": 1, "notes": ""}
+    return OrderItem(product_id, **settings | {"unit_price": of.price, "unit_discount": 0} | changes)
+
+
+def order(**changes: Any) -> Order:
+    """Return an order of one product, which waits for its payment for 30 minutes unless the status is another."""
+    settings: dict[str, Any] = {
+        "shop": SHOP,
+        "key": new_key(),
+        "customer": OWNER.customer,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "items": (sold(),),
+        "currency": "EUR",
+        "selections": Selections(1, 2, 3),
+        "reserved_until": NOW + 30 * MINUTE if changes.get("status", "hold") == "hold" else None,
+    }
+    return Order(**settings | changes)
+
+
 def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Return a copy that lacks some of its names."""
     return {name: value for name, value in mapping.items() if name not in names}
@@ -122,4 +153,17 @@ def largest_cart(items: int = 100) -> Cart:
         idempotency_records={f"{number:016}": IdempotencyRecord("f" * 11, NOW - number) for number in range(32)},
         version=NOW,
         selections=Selections(*[limits.MAX_SAFE_INTEGER] * 3),
+        shipping=ShippingSnapshot(limits.MAX_SAFE_INTEGER, False, limits.SHIPPING_COST, limits.MAX_SAFE_INTEGER, NOW),  # noqa: FBT003 - its fields
+        discount=DiscountSnapshot(
+            DiscountCode(
+                "🎁" * limits.DISCOUNT_CODE_LENGTH,
+                **dict.fromkeys(
+                    ("amount", "minimum", "starts_at", "ends_at", "max_uses", "max_uses_per_customer", "uses"),
+                    limits.MAX_SAFE_INTEGER,
+                ),
+                active=False,
+            ),
+            customer_uses=limits.MAX_SAFE_INTEGER,
+            read_at=NOW,
+        ),
     )

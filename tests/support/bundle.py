@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FUNCTIONS = (
-    *("authorizer", "stats_cart", "stats_events", "cart", "cart_items", "cart_merge", "guests"),
-    *("customer_tokens", "customer_cart", "statistics", "statistics_roll_up"),
+    *("authorizer", "stats_cart", "stats_events", "cart", "cart_items", "cart_merge", "guests", "methods", "orders"),
+    *("customer_tokens", "customer_cart", "statistics", "shop_orders", "statistics_roll_up", "release_holds"),
 )
 TABLE = "table"
 NOWHERE = "http://nowhere.invalid/"

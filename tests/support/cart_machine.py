@@ -6,7 +6,7 @@ Other requests come between reading and writing, answers of writes are lost, the
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import pytest
 from hypothesis import strategies as st
@@ -15,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from serverless_cart.domain import cart as domain_cart
 from serverless_cart.domain import limits
 from serverless_cart.domain.cart import Cart, Price, PricedCart
+from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.limits import Limits
+from serverless_cart.domain.methods import Kind, Method, PaymentMethod, ShippingMethod
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb import carts
 from serverless_cart.service.cart import MAX_AMBIGUOUS_RETRIES, CartService, Outcome, Preconditions
@@ -26,6 +28,7 @@ from tests.support.builders import OWNER, product
 from tests.support.reference_cart import REFUSALS, Clock, Interposed, Request, Rules, shown_as
 from tools.support.events import DAY, HOUR, SECOND
 
+T = TypeVar("T")
 LIMITS: Final = Limits(cart_items=2, item_quantity=40)
 RULES: Final = Rules(LIMITS, records=3)
 """Limits that are soon reached."""
@@ -46,10 +49,12 @@ KINDS: Final[dict[str, st.SearchStrategy[Request]]] = {
     "remove": st.builds(Request, st.just("remove"), held),
     "select": st.builds(Request, st.just("select"), selections=selections),
     "clear": st.just(Request("clear")),
+    "apply": st.builds(Request, st.just("apply"), code=st.sampled_from(["ten", " Ten ", "OFF", "none", "two words"])),
+    "withdraw": st.just(Request("withdraw")),
 }
-requests = st.sampled_from(["add"] * 6 + ["update"] * 4 + ["remove"] * 2 + ["clear"] * 2 + ["select"]).flatmap(
-    KINDS.__getitem__
-)
+requests = st.sampled_from(
+    ["add"] * 6 + ["update"] * 4 + ["remove"] * 2 + ["clear"] * 2 + ["select"] + ["apply"] * 2 + ["withdraw"]
+).flatmap(KINDS.__getitem__)
 PriceChange = tuple[int, int, bool]
 """A product of the cart, by its place, its new price, and whether it is on sale."""
 new_prices = st.lists(
@@ -74,6 +79,14 @@ class CartMachine(RuleBasedStateMachine):
         """Delete a product."""
         raise NotImplementedError
 
+    def put_code(self, code: DiscountCode, uses: int) -> None:
+        """Write a discount code, and the customer's uses of it."""
+        raise NotImplementedError
+
+    def put_methods(self, kind: Kind, methods: list[Method]) -> None:
+        """Write the shop's methods of a kind."""
+        raise NotImplementedError
+
     def sweep(self) -> None:
         """Delete the expired cart, as DynamoDB does at some time."""
         raise NotImplementedError
@@ -92,6 +105,8 @@ class CartMachine(RuleBasedStateMachine):
         self.arrives = True
         """Whether answers reach the customer."""
         self.catalogue: dict[int, list[tuple[int, Product]]] = {}
+        self.methods: dict[Kind, list[tuple[int, list[Method]]]] = {kind: [(0, [])] for kind in Kind}
+        self.codes: dict[str, list[tuple[int, tuple[DiscountCode, int]]]] = {}
         self.sent: list[tuple[Request, IdempotencyKey]] = []
         self.count = count(10)
 
@@ -133,6 +148,43 @@ class CartMachine(RuleBasedStateMachine):
         if swept and RULES.current(self.cart, self.clock.now).replaces_expired:
             self.sweep()
             self.cart = Cart()
+
+    @rule(
+        kind=st.sampled_from(Kind),
+        offered=st.lists(st.integers(0, 1), max_size=2, unique=True),
+        active=st.booleans(),
+        cost=st.sampled_from([0, 490, limits.SHIPPING_COST]),
+        free_from=st.sampled_from([None, 0, 700, 5000]),
+    )
+    def methods_change(self, kind: Kind, offered: list[int], cost: int, free_from: int | None, *, active: bool) -> None:
+        methods: list[Method] = [
+            ShippingMethod(id_, "Parcel", None, active, cost, free_from)
+            if kind is Kind.SHIPPING
+            else PaymentMethod(id_, "Card", None, active)
+            for id_ in offered
+        ]
+        self.clock.now += 1
+        self.methods[kind].append((self.clock.now, methods))
+        self.put_methods(kind, methods)
+
+    @rule(
+        code=st.sampled_from(["TEN", "OFF"]),
+        off=st.sampled_from([(1, None), (10, None), (100, None), (None, 0), (None, 700), (None, 10**9)]),
+        minimum=st.sampled_from([0, 0, 700, 5000]),
+        moments=st.sampled_from([(None, None), (-HOUR, HOUR), (HOUR, None), (None, -1), (-HOUR, 30 * SECOND)]),
+        uses_left=st.sampled_from([(None, None), (5, 2), (4, None), (None, 1)]),
+        uses=st.integers(0, 1),
+        active=st.sampled_from([True, True, True, False]),
+    )
+    def code_changes(self, code: str, uses: int, *, active: bool, **terms: Any) -> None:
+        self.clock.now += 1
+        moments = (None if it is None else self.clock.now + it for it in terms["moments"])
+        (percent, amount), (starts_at, ends_at), (most, most_of_one) = terms["off"], moments, terms["uses_left"]
+        it = DiscountCode(
+            code.title(), percent, amount, terms["minimum"], starts_at, ends_at, most, most_of_one, active, uses=4
+        )
+        self.codes.setdefault(code, []).append((self.clock.now, (it, uses)))
+        self.put_code(it, uses)
 
     # Requests --------------------------------------------------------------------------------------------------------
 
@@ -263,8 +315,11 @@ class CartMachine(RuleBasedStateMachine):
         # If another request came between, the reference has it by now.
         now, self.cart = self.clock.now, RULES.current(self.cart, self.clock.now)
         sold = self._sold(request.product) if request.product in self.catalogue else None
-        expected = RULES.outcome(self.cart, request, sold, preconditions, now=now)
+        methods = {kind: known[-1][1] for kind, known in self.methods.items()}
+        expected = RULES.outcome(self.cart, request, sold, preconditions, now=now, methods=methods)
         changed = expected == "done" and RULES.changes(self.cart, request)
+        if expected == "done" and request.kind == "apply" and not self._may_apply(request.code, result):
+            expected, changed = "invalid discount code", False
         if changed and fates and not key:
             expected, changed = "ambiguous", fates[0] == "applied"
         assert result == expected
@@ -273,12 +328,28 @@ class CartMachine(RuleBasedStateMachine):
         if outcome:
             self._check(outcome.cart)
 
+    def _may_apply(self, text: str, result: str) -> bool:
+        """Return whether a code applies; as the result has it, if that depends on the prices of the last minute."""
+        code, uses = self.codes.get(text.strip().upper(), [(0, (None, 0))])[-1][1]
+        offs = {RULES.discount(code, uses, subtotal, self.clock.now) is not None for subtotal in self._subtotals()}
+        return offs == {True} or (len(offs) == 2 and result != "invalid discount code")
+
+    def _subtotals(self) -> set[int]:
+        """Return the subtotals that the cart may have, by the prices of the last minute."""
+        totals = {0}
+        for id_, item in self.cart.items.items():
+            young = _young(self.catalogue[id_], self.clock.now)
+            prices = {it.active * (it.price - it.discount) * item.quantity for it in young}
+            totals = {total + price for total in totals for price in prices}
+        return totals
+
     def _apply(self, request: Request, key: IdempotencyKey | None, began: Cart) -> None:
         """Apply a change to the reference, which takes over the snapshots that the store has with it.
 
         The change acknowledges what answers had reported when it began.
         """
-        stored = self.store.store.read(OWNER).items
+        after = self.store.store.read(OWNER)
+        stored = after.items
         for id_, held in self.cart.items.items():
             if id_ not in stored:
                 continue
@@ -290,7 +361,12 @@ class CartMachine(RuleBasedStateMachine):
             assert (stored[id_].last_shown, stored[id_].changed_from) == expected
         for item in stored.values():
             self._check_age(item.snapshot.product, item.snapshot.read_at)
-        version, self.cart = self.cart.version, RULES.after(self.cart, request, self.clock.now, key, stored)
+        version, self.cart = (
+            self.cart.version,
+            RULES.after(
+                self.cart, request, self.clock.now, key, stored, shipping=after.shipping, discount=after.discount
+            ),
+        )
         assert self.cart.version > version
 
     def _check(self, shown: PricedCart) -> None:
@@ -309,7 +385,15 @@ class CartMachine(RuleBasedStateMachine):
                 price, known = Price.of(line.product), self.last_shown.get(line.product.id)
                 assert known in {None, price} or ("price_changed", line.product.id) in warnings
                 self.last_shown[line.product.id] = price
-        assert [(warning.code, warning.product_id) for warning in shown.warnings] == warnings
+        selected = shown.cart.selections.shipping_method
+        expected = [
+            (off or 0, cost, ["discount_unavailable"] * (off is None) + codes)
+            for off in self._offs(shown, now)
+            for cost, codes in (RULES.shipping(selected, it, shown) for it in _young(self.methods[Kind.SHIPPING], now))
+        ]
+        of_cart = [warning.code for warning in shown.warnings if warning.product_id is None]
+        assert (shown.discount, shown.shipping_cost, of_cart) in expected
+        assert [(warning.code, warning.product_id) for warning in shown.warnings if warning.product_id] == warnings
         self.cart = replace(cart, items=items) if cart.version else cart
         if self.arrives:
             self.last_shown = {id_: price for id_, price in self.last_shown.items() if id_ in items}
@@ -318,12 +402,26 @@ class CartMachine(RuleBasedStateMachine):
         assert RULES.remembered(shown.cart, now) == RULES.remembered(self.cart, now)
         assert_sums(shown)
 
+    def _offs(self, shown: PricedCart, now: int) -> set[int | None]:
+        """Return what the cart's code may take off, as it was at each moment of the last minute."""
+        if shown.cart.discount is None:
+            assert shown.discount_code is None
+            return {0}
+        key = shown.cart.discount.discount.key
+        assert (shown.discount_code or "").upper() == key
+        young = _young(self.codes[key], now)
+        moments = [now, *range(now - 60 * SECOND + 1, now, SECOND)]
+        return {RULES.discount(code, uses, shown.subtotal, at) for code, uses in young for at in moments}
+
     def _check_age(self, it: Product, at: int) -> None:
         """Check that the catalogue had a product so less than 60 seconds before this time."""
-        known = self.catalogue[it.id]
-        ends = [since for since, _ in known[1:]] + [at + 1]
-        young = [of for (_, of), end in zip(known, ends, strict=True) if end > at - 60 * SECOND]
-        assert any(it == of or (not it.active and not of.active) for of in young)
+        assert any(it == of or (not it.active and not of.active) for of in _young(self.catalogue[it.id], at))
+
+
+def _young(known: Sequence[tuple[int, T]], at: int) -> list[T]:
+    """Return the values that were current less than 60 seconds before this time, of values with their beginnings."""
+    ends = [since for since, _ in known[1:]] + [at + 1]
+    return [value for (_, value), end in zip(known, ends, strict=True) if end > at - 60 * SECOND]
 
 
 def assert_sums(shown: PricedCart) -> None:
@@ -332,9 +430,16 @@ def assert_sums(shown: PricedCart) -> None:
     assert shown.items_subtotal == sum(line.product.price * line.item.quantity for line in counted)
     assert shown.items_discount == sum(line.product.discount * line.item.quantity for line in counted)
     assert shown.subtotal == shown.items_subtotal - shown.items_discount == sum(line.total for line in counted)
-    assert shown.total == shown.subtotal - shown.discount
+    assert shown.total == shown.subtotal - shown.discount + shown.shipping_cost
     assert shown.quantity == sum(line.item.quantity for line in shown.items)
-    figures = [shown.items_subtotal, shown.items_discount, shown.subtotal, shown.discount, shown.total]
+    figures = [
+        shown.items_subtotal,
+        shown.items_discount,
+        shown.subtotal,
+        shown.discount,
+        shown.total,
+        shown.shipping_cost,
+    ]
     figures += [figure for line in shown.items for figure in (line.subtotal, line.discount, line.total)]
     assert all(type(figure) is int and 0 <= figure <= limits.MAX_SAFE_INTEGER for figure in figures)
 

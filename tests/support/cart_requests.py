@@ -34,6 +34,14 @@ def clear(bundle: Bundle, headers: Headers | None = None) -> Answer:
     return bundle.send("cart", altered(load("cart/delete"), headers=headers or {}))
 
 
+def apply_discount(bundle: Bundle, code: Any, headers: Headers | None = None) -> Answer:
+    return bundle.send("cart", altered(load("cart/discount_put"), body={"code": code}, headers=headers or {}))
+
+
+def remove_discount(bundle: Bundle, headers: Headers | None = None) -> Answer:
+    return bundle.send("cart", altered(load("cart/discount_delete"), headers=headers or {}))
+
+
 def update_item(bundle: Bundle, product: int = 123, headers: Headers | None = None, **body: Any) -> Answer:
     path = {"id": str(item_id(OWNER, product))}
     return bundle.send("cart_items", altered(load("cart_items/patch"), path=path, body=body, headers=headers or {}))
@@ -86,6 +94,6 @@ def quantities(answer: Answer) -> dict[int, int]:
     return {line["product"]["id"]: line["quantity"] for line in answer.body["items"]}
 
 
-def warnings(answer: Answer) -> list[tuple[str, int]]:
+def warnings(answer: Answer) -> list[tuple[str, int | None]]:
     """Return the code and the item of each warning."""
     return [(warning["code"], warning["item"]) for warning in answer.body["warnings"]]

@@ -6,20 +6,36 @@ lost answers to any store. cart_machine.py compares a service with the rules, on
 a recording of parallel requests.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from serverless_cart.domain.cart import Cart, CartItem, IdempotencyRecord, ItemAddition, ItemUpdate, Owner, Price
+from serverless_cart.domain.cart import (
+    Cart,
+    CartItem,
+    IdempotencyRecord,
+    ItemAddition,
+    ItemUpdate,
+    Owner,
+    Price,
+    PricedCart,
+    Snapshots,
+    Wanted,
+)
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.errors import (
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,
+    InvalidDiscountCode,
     InvalidProduct,
     ItemNotFound,
+    MethodNotOffered,
     Refusal,
 )
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
+from serverless_cart.domain.methods import Kind as MethodKind
+from serverless_cart.domain.methods import Method, ShippingMethod, ShippingSnapshot, shipping_snapshot
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.service.cart import CartChanged, CartService, Outcome, Preconditions
@@ -31,10 +47,12 @@ from tools.support.events import DAY, NOW, SECOND
 REFUSALS: Final[Mapping[type[Refusal], str]] = {
     IdempotencyKeyReused: "idempotency key reused",
     ItemNotFound: "item not found",
+    MethodNotOffered: "validation error",
     CartChanged: "cart has changed",
     InvalidProduct: "invalid product",
     InsufficientStock: "insufficient stock",
     CartFull: "cart is full",
+    InvalidDiscountCode: "invalid discount code",
 }
 """The contract's error for each refusal, in the order of the checks."""
 
@@ -48,7 +66,8 @@ class Clock:
         return self.now
 
 
-Kind = Literal["read", "add", "update", "remove", "select", "clear", "merge"]
+Methods = Mapping[MethodKind, Sequence[Method]]
+Kind = Literal["read", "add", "update", "remove", "select", "clear", "merge", "apply", "withdraw"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +79,11 @@ class Request:
     quantity: int | None = None
     notes: str | None = None
     selections: Mapping[str, int | None] = field(default_factory=dict)
+    code: str = ""
 
-    def send(self, carts: CartService, preconditions: Preconditions, owner: Owner = OWNER) -> Outcome:
+    def send(  # noqa: PLR0911 - one for each kind
+        self, carts: CartService, preconditions: Preconditions, owner: Owner = OWNER
+    ) -> Outcome:
         """Send it to the service."""
         match self.kind:
             case "add":
@@ -75,6 +97,10 @@ class Request:
                 return carts.select(owner, self.selections, preconditions)
             case "clear":
                 return carts.clear(owner, preconditions)
+            case "apply":
+                return carts.apply_discount(owner, self.code, preconditions)
+            case "withdraw":
+                return carts.remove_discount(owner, preconditions)
             case "read":
                 return Outcome(carts.read(owner))
             case "merge":
@@ -100,7 +126,14 @@ class Rules:
         return {key: cart.idempotency_records[key] for _, key in used[-self.records :]}
 
     def outcome(
-        self, cart: Cart, request: Request, product: Product | None, preconditions: Preconditions, *, now: int
+        self,
+        cart: Cart,
+        request: Request,
+        product: Product | None,
+        preconditions: Preconditions,
+        *,
+        now: int,
+        methods: Methods | None = None,
     ) -> str:
         """Return what a request must lead to: ``done``, ``replay`` or the contract's error."""
         key, versions = preconditions.key, preconditions.versions
@@ -109,9 +142,43 @@ class Rules:
             return "replay" if record.fingerprint == key.fingerprint else "idempotency key reused"
         if self.lacks_item(cart, request):
             return "item not found"
+        if not self.offered(request, methods or {}):
+            return "validation error"
         if versions is not None and cart.version not in versions:
             return "cart has changed"
         return self.lacks_room(cart, request, product) or "done"
+
+    def offered(self, request: Request, methods: Methods) -> bool:
+        """Return whether the shop offers the methods that a request selects: any of a kind of which it lists none."""
+        selected = {kind: request.selections.get(f"{kind}_method") for kind in methods}
+        return all(
+            id_ is None or not methods[kind] or id_ in [it.id for it in methods[kind] if it.active]
+            for kind, id_ in selected.items()
+        )
+
+    def shipping(self, selected: int | None, methods: Sequence[Method], cart: PricedCart) -> tuple[int, list[str]]:
+        """Return the cost of the selected shipping method, and the codes of its warnings."""
+        if selected is None or not methods:
+            return 0, []
+        method = next((it for it in methods if it.id == selected and it.active), None)
+        if not isinstance(method, ShippingMethod):
+            return 0, ["shipping_unavailable"]
+        free = method.free_from is not None and cart.subtotal >= method.free_from
+        sells = any(line.product.active for line in cart.items)
+        return 0 if free or not sells else method.cost, []
+
+    def discount(self, code: DiscountCode | None, uses: int, subtotal: int, at: int) -> int | None:
+        """Return what a code takes off a subtotal at this time, by the customer's uses; None if it does not apply."""
+        if (
+            code is None
+            or not code.active
+            or not (code.starts_at or 0) <= at <= (code.ends_at or at)
+            or code.uses >= (code.max_uses or code.uses + 1)
+            or uses >= (code.max_uses_per_customer or uses + 1)
+            or subtotal < code.minimum
+        ):
+            return None
+        return min(subtotal, code.amount) if code.amount is not None else subtotal * (code.percent or 0) // 100
 
     def lacks_item(self, cart: Cart, request: Request) -> bool:
         """Return whether a request is about an item that is not in the cart."""
@@ -131,13 +198,24 @@ class Rules:
         return "cart is full" if adds and full else ""
 
     def changes(self, cart: Cart, request: Request) -> bool:
-        """Return whether a request that is done changes the cart: an absent one cannot be emptied."""
-        return request.kind != "read" and (request.kind != "clear" or cart.version > 0)
+        """Return whether a request that is done changes the cart: an absent one has nothing to remove."""
+        return request.kind != "read" and (request.kind not in {"clear", "withdraw"} or cart.version > 0)
 
     def after(
-        self, cart: Cart, request: Request, at: int, key: IdempotencyKey | None, stored: Mapping[int, CartItem]
+        self,
+        cart: Cart,
+        request: Request,
+        at: int,
+        key: IdempotencyKey | None,
+        stored: Mapping[int, CartItem],
+        *,
+        shipping: ShippingSnapshot | None = None,
+        discount: DiscountSnapshot | None = None,
     ) -> Cart:
-        """Return the cart after a change at this time that stores the snapshots and shown prices of these items."""
+        """Return the cart after a change at this time that stores the snapshots and shown prices of these items.
+
+        ``shipping`` and ``discount`` are the snapshots of the shipping method and of the code that are stored then.
+        """
         items, selections = dict(cart.items), cart.selections
         item = items.get(request.product)
         match request.kind:
@@ -165,6 +243,8 @@ class Rules:
             updated_at=at,
             items={it.product_id: shown_as(it, stored.get(it.product_id, it)) for it in ordered},
             idempotency_records=records,
+            shipping=shipping,
+            discount=discount,
         )
 
     def merged(
@@ -220,6 +300,9 @@ class FakeStore(CartStore):
     clock: Callable[[], int]
     catalogue: dict[int, Product] = field(default_factory=dict)
     carts: dict[Owner, Cart] = field(default_factory=dict)
+    codes: dict[str, DiscountCode] = field(default_factory=dict)
+    uses: dict[str, int] = field(default_factory=dict)
+    methods: dict[MethodKind, list[Method]] = field(default_factory=lambda: {kind: [] for kind in MethodKind})
     rules: Rules = field(default_factory=Rules)
 
     def read(self, owner: Owner) -> Cart:
@@ -229,10 +312,24 @@ class FakeStore(CartStore):
         found = self.catalogue.get(product_id)
         return self.read(owner), ProductSnapshot(found, self.clock()) if found else None
 
-    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
-        assert shop == OWNER.shop
-        found = {it.id: self.catalogue.get(it.id, it._replace(active=False)) for it in products}
-        return {id_: ProductSnapshot(it, self.clock()) for id_, it in found.items()}
+    def read_with_methods(self, owner: Owner) -> tuple[Cart, dict[MethodKind, list[Method]]]:
+        return self.read(owner), self.methods
+
+    def read_with_discount(self, owner: Owner, key: str) -> tuple[Cart, DiscountSnapshot | None]:
+        code = self.codes.get(key)
+        return self.read(owner), DiscountSnapshot(code, self.uses.get(key, 0), self.clock()) if code else None
+
+    def read_again(self, owner: Owner, wanted: Wanted) -> Snapshots:
+        assert owner.shop == OWNER.shop
+        now, id_ = self.clock(), wanted.shipping
+        found = [self.catalogue.get(it.id, it._replace(active=False)) for it in wanted.products.values()]
+        shipping = {} if id_ is None else {id_: shipping_snapshot(self.methods[MethodKind.SHIPPING], id_, now)}
+        discounts = {}
+        if wanted.discount:
+            key = wanted.discount.key
+            code = self.codes.get(key, wanted.discount._replace(active=False))
+            discounts[key] = DiscountSnapshot(code, self.uses.get(key, 0), now)
+        return Snapshots({it.id: ProductSnapshot(it, now) for it in found}, shipping, discounts)
 
     def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
         return self._write(owner, cart, Request("add", *addition), change, snapshot)
@@ -246,6 +343,9 @@ class FakeStore(CartStore):
     def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
         return self._write(owner, cart, Request("select", selections=selections), change)
 
+    def set_discount(self, owner: Owner, cart: Cart, discount: DiscountSnapshot | None, change: Change) -> Cart:
+        return self._write(owner, cart, Request("apply"), replace(change, discount=discount))
+
     def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
         return self._write(owner, cart, Request("clear"), replace(change, refreshed={}))
 
@@ -258,6 +358,7 @@ class FakeStore(CartStore):
         own = stored.pop(request.product, None) if request.kind in {"add", "remove"} else None
         repriced = added and own and _showing(own)[1:] != _showing(read.items[request.product])[1:]
         unchanged = {*stored, request.product} if repriced else set(stored)
+        selects, applies = "shipping_method" in request.selections, request.kind == "apply"
         if (
             (now.replaces_expired and not read.replaces_expired)
             or (read.replaces_expired and now.version)
@@ -267,13 +368,19 @@ class FakeStore(CartStore):
             or (added and self.rules.lacks_room(now, request, added.product))
             or (request.kind == "clear" and set(now.items) != set(read.items))
             or any(_showing(now.items.get(id_)) != _showing(read.items[id_]) for id_ in unchanged)
+            or (change.shipping and not selects and now.shipping != read.shipping)
+            or (change.discount and not applies and now.discount != read.discount)
         ):
             raise Conflict(now)
         if added:
             held = now.items.get(request.product) or CartItem(request.product, 0, "", 0, 0, added)
             newest = max(added, held.snapshot, key=lambda it: it.read_at)
             stored[request.product] = own if repriced and own else held._replace(snapshot=newest)
-        self.carts[owner] = self.rules.after(now, request, change.at, change.key, stored)
+        shipping = change.shipping if selects else change.shipping or now.shipping
+        discount = change.discount if applies else change.discount or now.discount
+        self.carts[owner] = self.rules.after(
+            now, request, change.at, change.key, stored, shipping=shipping, discount=discount
+        )
         return self.carts[owner]
 
     def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:
@@ -303,7 +410,7 @@ class Interposed:
         method: Callable[..., Any] = getattr(self.store, name)
 
         def read(*arguments: Any) -> Any:
-            self.calls.append("read products" if name == "read_products" else "read")
+            self.calls.append("read products" if name == "read_again" else "read")
             return method(*arguments)
 
         def write(*arguments: Any) -> Any:

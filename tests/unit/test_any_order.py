@@ -2,6 +2,8 @@
 
 from hypothesis import settings
 
+from serverless_cart.domain.discounts import DiscountCode
+from serverless_cart.domain.methods import Kind, Method
 from serverless_cart.domain.product import Product
 from serverless_cart.service.ports import CartStore
 from tests.support.builders import OWNER
@@ -21,6 +23,12 @@ class Carts(CartMachine):
 
     def delete(self, it: Product) -> None:
         del self.memory.catalogue[it.id]
+
+    def put_code(self, code: DiscountCode, uses: int) -> None:
+        self.memory.codes[code.key], self.memory.uses[code.key] = code, uses
+
+    def put_methods(self, kind: Kind, methods: list[Method]) -> None:
+        self.memory.methods[kind] = methods
 
     def sweep(self) -> None:
         del self.memory.carts[OWNER]

@@ -265,7 +265,7 @@ def test_management_error_has_code_message_and_details(ask: Ask) -> None:
 
 
 def test_changed_cart_is_412_with_its_tag(ask: Ask) -> None:
-    answer = ask(shop_api.API, CartChanged(price(OWNER, Cart(version=9), {})))
+    answer = ask(shop_api.API, CartChanged(price(OWNER, Cart(version=9))))
 
     assert answer.error == (412, "cart has changed")
     assert answer.headers["ETag"].startswith('"9-')

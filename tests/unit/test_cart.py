@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serverless_cart.domain import limits
-from serverless_cart.domain.cart import Cart, IdempotencyRecord, Price, price, stale_products
+from serverless_cart.domain.cart import Cart, IdempotencyRecord, Price, Snapshots, price
+from serverless_cart.domain.cart import stale as find_stale
 from serverless_cart.domain.errors import CartFull, IdempotencyKeyReused, InsufficientStock, InvalidProduct, Refusal
 from serverless_cart.domain.limits import CONTRACT_LIMITS
 from serverless_cart.domain.product import Product
@@ -118,7 +119,7 @@ def test_addition_is_refused_by_the_rules(it: Cart, added: Product, quantity: in
 
 @given(carts)
 def test_totals_are_the_sums_of_their_parts(it: Cart) -> None:
-    priced = price(OWNER, it, {})
+    priced = price(OWNER, it)
 
     assert_sums(priced)
     assert [line.item.product_id for line in priced.items] == list(it.items)
@@ -128,14 +129,14 @@ def test_largest_total_is_exact() -> None:
     dearest = product(price=limits.PRODUCT_PRICE, discount=0)
 
     it = cart(*(item(dearest._replace(id=id_), CONTRACT_LIMITS.item_quantity) for id_ in range(100)))
-    assert_sums(price(OWNER, it, {}))
+    assert_sums(price(OWNER, it))
 
 
 @pytest.mark.parametrize(("age", "total"), [(1, 120), (0, 120), (-1, 100)])
 def test_newest_snapshot_counts(age: int, total: int) -> None:
     held, other = cart(item(product(price=100, discount=0))), product(price=120, discount=0)
 
-    assert price(OWNER, held, {123: snapshot(other, NOW + age)}).total == total
+    assert price(OWNER, held, Snapshots({123: snapshot(other, NOW + age)})).total == total
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ DEARER = "the unit price of Product 123 changed from 1250 to 1300"
 )
 def test_changes_of_a_product_are_reported(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     now = product(**changes)
-    priced = price(OWNER, cart(item(product(), 2), item(product(7))), {123: snapshot(now, NOW + 1)})
+    priced = price(OWNER, cart(item(product(), 2), item(product(7))), Snapshots({123: snapshot(now, NOW + 1)}))
 
     assert [(warning.code, warning.message) for warning in priced.warnings] == expected
     assert {warning.product_id for warning in priced.warnings} <= {123}
@@ -193,9 +194,9 @@ def test_changes_of_a_product_are_reported(changes: dict[str, Any], expected: li
     ],
 )
 def test_product_is_stale_by_its_newest_snapshot(newer: dict[int, int], age: int, *, stale: bool) -> None:
-    snapshots = {id_: snapshot(product(id_), at) for id_, at in newer.items()}
+    snapshots = Snapshots({id_: snapshot(product(id_), at) for id_, at in newer.items()})
 
-    assert stale_products(holding(1), snapshots, NOW + age, 60) == ([product()] if stale else [])
+    assert find_stale(holding(1), snapshots, NOW + age, 60).products == ({123: product()} if stale else {})
 
 
 # ----------------------------------------------------------------------------------------------------------------------

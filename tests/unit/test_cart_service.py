@@ -27,7 +27,7 @@ from serverless_cart.service.cart import (
 )
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.service.ports import CartStore, Conflict, IdempotencyKey
-from tests.support.builders import OWNER, cart, item, product, snapshot
+from tests.support.builders import OWNER, cart, free_shipping, item, product, snapshot
 from tests.support.reference_cart import Clock, FakeStore, Interposed, Request
 from tools.support.events import DAY, NOW, SECOND
 
@@ -105,7 +105,7 @@ def quantities(of: Cart | Outcome) -> dict[int, int]:
     return {id_: it.quantity for id_, it in (of.cart.cart if isinstance(of, Outcome) else of).items.items()}
 
 
-def warnings(outcome: Outcome) -> list[tuple[str, int]]:
+def warnings(outcome: Outcome) -> list[tuple[str, int | None]]:
     return [(warning.code, warning.product_id) for warning in outcome.cart.warnings]
 
 
@@ -123,7 +123,7 @@ def conflict(with_: Cart) -> Callable[[], None]:
 
 @every_change
 def test_change_is_one_read_and_one_write(shop: Shop, kind: str) -> None:
-    shop.cart = filled(selections=Selections(1, 2, 3))
+    shop.cart = filled(selections=Selections(1, 2, 3), shipping=free_shipping(2))
 
     outcome = shop.send(kind)
 

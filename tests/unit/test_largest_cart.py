@@ -35,7 +35,7 @@ def test_largest_cart_fits_an_item() -> None:
     row = cart_to_item(owner, it, NOW)
 
     assert cart_from_item(row, NOW) == it
-    assert size_of(row) == 360_794 < 400 * 1024
+    assert size_of(row) == 361_297 < 400 * 1024
 
 
 @pytest.mark.parametrize("character", ["x", "ä", "€", "🎁", '"', "\\", "\n", "\x01", "\x7f", "\u2028"], ids=ascii)

@@ -17,6 +17,8 @@ SETTINGS = {
     "ItemQuantity": ("ITEM_QUANTITY", "item_quantity", 1),
     "CartLifetimeDays": ("CART_LIFETIME_DAYS", "cart_lifetime", DAY),
     "SessionItemLifetimeHours": ("SESSION_ITEM_LIFETIME_HOURS", "session_item_lifetime", 3600),
+    "HoldMinutes": ("HOLD_MINUTES", "hold_lifetime", 60),
+    "OpenHolds": ("OPEN_HOLDS", "open_holds", 1),
     "PriceAgeSeconds": ("PRICE_AGE_SECONDS", "price_age", 1),
 }
 """By the template's parameter: the environment variable, the limit that it sets, and the limit's unit."""
@@ -49,7 +51,7 @@ def test_fixed_limits_are_the_contracts() -> None:
 
 
 def test_defaults_are_the_contracts() -> None:
-    assert Limits(100, 9_999, 30 * DAY, 60, DAY) == CONTRACT_LIMITS == loaded().limits
+    assert Limits(100, 9_999, 30 * DAY, 60, DAY, 30 * 60, 10) == CONTRACT_LIMITS == loaded().limits
     assert (loaded().table_name, loaded().database_timeout_seconds) == ("carts", 1.0)
 
 
@@ -87,7 +89,7 @@ def test_prices_are_never_older_than_a_minute() -> None:
 def test_largest_total_is_exact_in_a_browser() -> None:
     items, quantity = PARAMETERS["CartItems"]["MaxValue"], PARAMETERS["ItemQuantity"]["MaxValue"]
 
-    assert items * quantity * limits.PRODUCT_PRICE < 2**53
+    assert items * quantity * limits.PRODUCT_PRICE + limits.SHIPPING_COST < 2**53
 
 
 # ----------------------------------------------------------------------------------------------------------------------

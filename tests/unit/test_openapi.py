@@ -19,27 +19,32 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
 from serverless_cart.domain import errors, limits
-from serverless_cart.domain.cart import NOT_FOR_SALE, price
+from serverless_cart.domain.cart import NOT_FOR_SALE, Selections, Snapshots, price
+from serverless_cart.domain.discounts import UNKNOWN, DiscountCode, DiscountSnapshot
 from serverless_cart.domain.guests import not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS
+from serverless_cart.domain.methods import Method, PaymentMethod, ShippingMethod, ShippingSnapshot
 from serverless_cart.domain.statistics_period import Period
 from serverless_cart.domain.statistics_reports import COLUMNS, Row, Selection
 from serverless_cart.service.cart import CartChanged, Outcome
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.statistics import Report
 from serverless_cart.web import (
+    customer_orders,
     management_api,
     refusals,
     search_api,
     search_cart,
     search_events,
     shop_api,
+    shop_orders,
     statistics,
 )
 from serverless_cart.web.api import App
 from serverless_cart.web.cart_json import cart_json
+from serverless_cart.web.order_json import order_json, order_summary
 from serverless_cart.web.request import MAX_BODY_BYTES, Request
-from tests.support.builders import OWNER, SESSION, cart, item, principal, product, snapshot
+from tests.support.builders import OWNER, SESSION, cart, item, order, principal, product, snapshot, sold
 from tools import openapi
 from tools.build_page import page
 from tools.support.events import HASHID, NOW
@@ -169,7 +174,12 @@ READERS: dict[str, Callable[[Request], object]] = {
     "clearCart": shop_api.preconditions_of,
     "mergeGuestCart": shop_api.guest_of,
     "reviseItem": shop_api.item_update_of,
+    "applyDiscountCode": shop_api.discount_code_of,
+    "removeDiscountCode": shop_api.preconditions_of,
     "removeItem": shop_api.preconditions_of,
+    "listOrders": customer_orders.order_query_of,
+    "listShopOrders": shop_orders.order_query_of,
+    "changeOrder": shop_orders.order_change_of,
     "issueCustomerToken": management_api.customer_and_lifetime_of,
     "revokeCustomerTokens": management_api.customer_of,
     "readCustomerCart": management_api.customer_of,
@@ -182,7 +192,8 @@ every_body = pytest.mark.parametrize("operation", BODIES, ids=lambda operation: 
 
 def asked(body: bytes = b"", headers: Mapping[str, str] | None = None, customer: str = "customer-1") -> Request:
     path = {"hashid": HASHID, "session_id": SESSION, "customer": customer}
-    return Request("POST", "/", principal(), path, {}, headers or {}, body, "::1", "id", {}, lambda: 20.0)
+    query = {"status": "paid"}
+    return Request("POST", "/", principal(), path, query, headers or {}, body, "::1", "id", {}, lambda: 20.0)
 
 
 def refusal(read: Callable[[Request], object], request: Request) -> errors.Refusal | None:
@@ -259,8 +270,30 @@ LONGEST = {"ref": "r" * limits.PRODUCT_REF_BYTES, "name": "n" * limits.PRODUCT_N
 HIGHEST = LONGEST | {"price": limits.PRODUCT_PRICE, "discount": limits.PRODUCT_PRICE}
 MAXIMUM = limits.MAX_ITEM_QUANTITY
 FULL = [item(product(2**53 - 1 - it, **HIGHEST), MAXIMUM) for it in range(CONTRACT_LIMITS.cart_items)]
-WARNED = price(OWNER, cart(item(MUG, 2), item(GONE)), {123: snapshot(DEAR, NOW + 1)})
-CARTS = [price(OWNER, cart(created_at=None, updated_at=None), {}), WARNED, price(OWNER, cart(*FULL), {})]
+SHIPPING = ShippingSnapshot(3, offered=False, cost=0, free_from=None, read_at=NOW)
+DISABLED = DiscountSnapshot(DiscountCode("OFF", amount=1, active=False), customer_uses=0, read_at=NOW)
+WARNED = price(
+    OWNER,
+    cart(item(MUG, 2), item(GONE), selections=Selections(shipping_method=3), shipping=SHIPPING, discount=DISABLED),
+    Snapshots({123: snapshot(DEAR, NOW + 1)}),
+)
+CARTS = [price(OWNER, cart(created_at=None, updated_at=None)), WARNED, price(OWNER, cart(*FULL))]
+
+METHODS: dict[str, list[Method]] = {
+    "listShippingMethods": [
+        ShippingMethod(2**53 - 1, "n", "d", cost=limits.SHIPPING_COST, free_from=limits.MAX_SAFE_INTEGER),
+        ShippingMethod(0, "n" * limits.METHOD_NAME_LENGTH),
+    ],
+    "listPaymentMethods": [
+        PaymentMethod(0, "n", "d" * limits.METHOD_DESCRIPTION_LENGTH, next_step="https://pay.example"),
+        PaymentMethod(1, "n"),
+    ],
+}
+
+ORDERS = [
+    order(discount=1, discount_code="Spring", notes="Ring twice"),
+    order(status="refunded", customer="", currency="", selections=Selections(), items=(sold(image=None),)),
+]
 
 ALWAYS = [kind() for kind in (*refusals.COMMON, refusals.Unauthenticated, refusals.OtherKind)]
 SOMETIMES = [
@@ -274,7 +307,10 @@ SOMETIMES = [
     ),
     *(kind() for kind in (errors.ItemNotFound, errors.IdempotencyKeyReused)),
     *(errors.CartFull({field: ["too many"]}) for field in ("product", "quantity")),
+    *(kind() for kind in (errors.OrderNotFound, errors.OrderNotCancellable)),
+    errors.InvalidTransition({"status": ["an order cannot change from shipped to hold"]}),
     errors.InvalidProduct(NOT_FOR_SALE),
+    errors.InvalidDiscountCode({"code": [UNKNOWN]}),
     errors.InsufficientStock({"quantity": ["only 5 available"]}),
     CartChanged(WARNED),
 ]
@@ -284,6 +320,7 @@ FAULTY = [
     asked(b"[]", {"idempotency-key": " "}),
     asked(b'{"expires_in": 1}', customer=" "),
     asked(b'{"product": "", "quantity": 0, "notes": 0, "address": "", "shipping_method": "", "payment_method": ""}'),
+    asked(b'{"code": ""}'),
 ]
 
 
@@ -301,8 +338,17 @@ def failures(operation: Operation) -> Iterator[Response[str]]:
     yield from (app._refuse(it) for it in (*ALWAYS, *parsed) if type(it) in app.api.errors)
     if operation.name == "mergeGuestCart":
         yield app._refuse(errors.NotAGuest({"token": ["must be a token of another customer, a guest of this shop"]}))
+    if operation.name == "selectForCart":
+        yield app._refuse(
+            errors.MethodNotOffered({"shipping_method": ["not offered"], "payment_method": ["not offered"]})
+        )
     others = [app._refuse(it) for it in SOMETIMES if type(it) in app.api.errors]
     yield from (it for it in others if error_in(it) in errors_of(operation))
+
+
+def order_list(more: dict[str, str]) -> Response[str]:
+    body = {"results": [order_summary(it) for it in ORDERS], "total": len(ORDERS), "total_count": len(ORDERS)}
+    return management_api.answer(200, body | more)
 
 
 def successes(operation: Operation) -> Iterator[Response[str]]:
@@ -314,13 +360,24 @@ def successes(operation: Operation) -> Iterator[Response[str]]:
         yield from {
             "issueCustomerToken": [management_api.token_answer("0" * 40, NOW // 1000)],
             "revokeCustomerTokens": [management_api.answer(200, {"revoked": number}) for number in (0, 50)],
+            "listShopOrders": [order_list(it) for it in ({}, {"cursor": f"{NOW}.{ORDERS[0].key}"})],
+            "readShopOrder": [management_api.answer(200, order_json(it)) for it in ORDERS],
+            "changeOrder": [management_api.answer(200, order_json(it)) for it in ORDERS],
             "readCustomerCart": [management_api.answer(200, cart_json(it, "EUR")) for it in CARTS],
             "readStatistics": list(reports(part=False)),
             "readStatisticsPart": list(reports(part=True)),
         }[operation.name]
         return
+    if "Order" in operation.name:
+        listed = {"count": 2, "results": [order_summary(it) for it in ORDERS]}
+        bodies = [listed] if operation.name == "listOrders" else [order_json(it) for it in ORDERS]
+        yield from (shop_api.private_answer(it) for it in bodies)
+        return
     if operation.name == "createGuest":
         yield shop_api.guest_answer("0" * 40, NOW // 1000)
+        return
+    if operation.name in METHODS:
+        yield shop_api.methods_answer(METHODS[operation.name])
         return
     if operation.name == "readItem":
         yield from (shop_api.item_answer(asked(), it) for priced in CARTS for it in priced.items)
@@ -420,6 +477,10 @@ def test_every_warning_is_documented() -> None:
         ("schemas/Money/maximum", limits.MAX_SAFE_INTEGER),
         ("schemas/UnitMoney/maximum", limits.PRODUCT_PRICE),
         ("schemas/Notes/maxLength", limits.NOTES_LENGTH),
+        ("schemas/MethodName/maxLength", limits.METHOD_NAME_LENGTH),
+        ("schemas/MethodDescription/maxLength", limits.METHOD_DESCRIPTION_LENGTH),
+        ("schemas/ShippingMethods/properties/results/maxItems", limits.METHODS),
+        ("schemas/PaymentMethods/properties/results/maxItems", limits.METHODS),
         ("schemas/Cart/properties/count/maximum", CONTRACT_LIMITS.cart_items),
         ("schemas/Cart/properties/items/maxItems", CONTRACT_LIMITS.cart_items),
         ("schemas/Cart/properties/quantity/maximum", CONTRACT_LIMITS.cart_items * CONTRACT_LIMITS.item_quantity),

@@ -9,6 +9,7 @@ import pytest
 
 from cartctl.errors import ExitCode
 from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.methods import Kind
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.dynamodb import keys
 from tests.support import guide
@@ -42,7 +43,15 @@ PARTITIONS = {
     "CART": keys.cart(Owner("demo", "SHOP#customer")).pk,
     "STATS": keys.statistics(HASHID),
     "STREAM": keys.stream("shardId-1"),
+    "METHODS": keys.methods("demo", Kind.SHIPPING).pk,
+    "DISCOUNT": keys.discount("demo", "CODE").pk,
+    "DISCOUNTS": keys.discounts("demo"),
+    "CUSTOMER": keys.uses(Owner("demo", "SHOP#customer")).pk,
     "SESSION": keys.session_item(Session(HASHID, "CART#s"), ItemKey("i", "x")).pk,
+    "ORDER": keys.order("demo", "ORD-1").pk,
+    "ORDERS": keys.orders_of_customer(Owner("demo", "SHOP#customer")),
+    "SHOPORDERS": keys.orders_of_month("demo", "202511"),
+    "HOLDS": keys.holds()[0],
 }
 KEYED = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
          "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete")  # fmt: skip
@@ -50,16 +59,25 @@ UNKEYED = ("DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "
            "UpdateTimeToLive", "UpdateContinuousBackups", "ExportTableToPointInTime", "RestoreTableToPointInTime",
            "DescribeStream", "GetRecords")  # fmt: skip
 MAY: dict[str, dict[str, str]] = {
-    "reading": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "Query": "SHOPS TOKENS PRODUCT SESSION STATS"},
+    "reading": {
+        "GetItem": "SHOP CART METHODS ORDER",
+        "BatchGetItem": "PRODUCT METHODS DISCOUNT CUSTOMER ORDER",
+        "Query": "SHOPS TOKENS PRODUCT SESSION DISCOUNTS SHOPORDERS ORDERS STATS",
+    },
     "doctor": {"Query": "SHOPS"},
-    "support": {"GetItem": "SHOP CART", "BatchGetItem": "PRODUCT", "UpdateItem": "CART", "Query": "SESSION"},
+    "support": {
+        "GetItem": "SHOP CART",
+        "BatchGetItem": "PRODUCT METHODS DISCOUNT CUSTOMER",
+        "UpdateItem": "CART",
+        "Query": "SESSION",
+    },
     "catalogue": {
         "GetItem": "SHOP",
         **dict.fromkeys(("BatchGetItem", "Query", "BatchWriteItem", "UpdateItem", "PutItem", "DeleteItem"), "PRODUCT"),
     },
     "keys": {
         "GetItem": "SHOP TOKEN TOKENS",
-        "BatchGetItem": "TOKEN CART PRODUCT",
+        "BatchGetItem": "TOKEN CART PRODUCT METHODS DISCOUNT CUSTOMER",
         "ConditionCheckItem": "SHOP CART",
         "PutItem": "TOKEN TOKENS CART",
         "UpdateItem": "TOKEN TOKENS CART",
@@ -68,10 +86,36 @@ MAY: dict[str, dict[str, str]] = {
     },
     "shops": {
         "GetItem": "SHOP ENGINE",
-        "Query": "SHOPS TOKENS PRODUCT STATS",
+        "Query": "SHOPS TOKENS PRODUCT DISCOUNTS HOLDS STATS",
         "PutItem": "SHOPS SHOP ENGINE",
         "DeleteItem": "SHOPS SHOP",
-        "BatchWriteItem": "TOKEN TOKENS PRODUCT CART SESSION ENGINE STATS",
+        "BatchWriteItem": (
+            "TOKEN TOKENS PRODUCT CART SESSION ENGINE METHODS DISCOUNT DISCOUNTS CUSTOMER "
+            "ORDER ORDERS SHOPORDERS HOLDS STATS"
+        ),
+    },
+    "sales": {
+        "GetItem": "SHOP METHODS",
+        "ConditionCheckItem": "SHOP",
+        "PutItem": "METHODS DISCOUNT DISCOUNTS",
+        "BatchGetItem": "DISCOUNT",
+        "UpdateItem": "DISCOUNT",
+        "Query": "DISCOUNTS",
+    },
+    "orders": {
+        "GetItem": "SHOP ORDER",
+        "Query": "SHOPORDERS ORDERS",
+        "BatchGetItem": "ORDER PRODUCT DISCOUNT",
+        "UpdateItem": "ORDER ORDERS SHOPORDERS CUSTOMER PRODUCT DISCOUNT",
+        "DeleteItem": "HOLDS",
+    },
+    "erasure": {
+        "GetItem": "SHOP ORDER",
+        "Query": "ORDERS TOKENS",
+        "PutItem": "TOKEN TOKENS",
+        "UpdateItem": "TOKEN TOKENS ORDER",
+        "DeleteItem": "ORDERS",
+        "BatchWriteItem": "CART CUSTOMER ORDERS TOKEN TOKENS",
     },
     "statistics": {"GetItem": "STREAM", **dict.fromkeys(("Query", "PutItem", "UpdateItem"), "STATS STREAM")},
 }

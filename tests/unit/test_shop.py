@@ -59,6 +59,10 @@ def test_network_blocks_its_addresses(written: str, address: str) -> None:
         (rules.parse_allowed_origin, {"http://shop.example:80": "http://shop.example"}),
         (rules.parse_customer, {"Zoë #1/*": "Zoë #1/*", "x" * 256: "x" * 256}),
         (rules.parse_label, {"": "", "x" * 100: "x" * 100}),
+        (rules.parse_method_name, {" Parcel ": "Parcel", "x" * 100: "x" * 100}),
+        (rules.parse_method_description, {"": "", " ": "", "x" * 500: "x" * 500}),
+        (rules.parse_next_step, {it: it for it in ("", "https://pay.example/{order_key}?t={total}&c={currency}")}),
+        (rules.parse_next_step, {it: it for it in ("http://localhost:3000/{total}", "http://[::1]/")}),
     ],
 )
 def test_valid_value_is_normalized(rule: Callable[[str], str], values: dict[str, str]) -> None:
@@ -81,6 +85,20 @@ def test_valid_value_is_normalized(rule: Callable[[str], str], values: dict[str,
         (rules.parse_allowed_origin, "origin", [f"https://{text}" for text in ("ä.example", "a:", "[x]", "u:p@a")]),
         (rules.parse_customer, "customer", ["", " a", "a ", "a\x00", "a\u2028b", "\ud800", "ä" * 129]),
         (rules.parse_signed_in_customer, "guest:", ["guest:", "guest:7"]),
+        (rules.parse_method_name, "name", ["", " ", "x" * 101, "a\nb", "\ud800"]),
+        (rules.parse_method_description, "description", ["x" * 501, "\x1b[2J", "\ud800"]),
+        (
+            rules.parse_next_step,
+            "next step",
+            ["x", "http://pay.example", "ftp://localhost", "javascript:alert(1)", "//x"],
+        ),
+        (rules.parse_next_step, "next step", [f"https://{it}" for it in ("", "a/{key}", "a/{", "a/}", "a/{{total}}")]),
+        (
+            rules.parse_next_step,
+            "next step",
+            [f"https://{it}" for it in ("{total}.example", "u@a", "a b", "a:99999", "[")],
+        ),
+        (rules.parse_next_step, "next step", [f"https://a/{it}" for it in ("x" * 2048, "ä", "\n", '"', "<")]),
         (rules.parse_label, "label", ["x" * 101, "a\nb", "\x1b[2J", "\ud800"]),
     ],
 )

@@ -351,7 +351,7 @@ def parts(response: Response[str]) -> tuple[Any, dict[str, str]]:
 
 
 def answer(it: Cart, **outcome: Any) -> tuple[Any, dict[str, str]]:
-    return parts(cart_answer(READ, Outcome(price(OWNER, it, {}), **outcome)))
+    return parts(cart_answer(READ, Outcome(price(OWNER, it), **outcome)))
 
 
 def test_unwritten_cart_is_empty_without_times() -> None:
@@ -395,7 +395,7 @@ def test_texts_are_answered_unchanged_in_utf_8() -> None:
 
     body, _ = answer(it)
     assert (body["items"][0]["product"]["name"], body["items"][0]["notes"]) == ("Käse 🎁", '<b>"\\\n\x00')
-    assert "Käse 🎁" in str(cart_answer(READ, Outcome(price(OWNER, it, {}))).body)
+    assert "Käse 🎁" in str(cart_answer(READ, Outcome(price(OWNER, it))).body)
 
 
 def test_only_a_replay_is_marked() -> None:
@@ -417,7 +417,7 @@ def test_tag_changes_with_version_and_price_only() -> None:
 
 
 def test_changed_cart_has_its_tag() -> None:
-    current = price(OWNER, cart(item(product())), {})
+    current = price(OWNER, cart(item(product())))
 
     tag = cart_answer(READ, Outcome(current)).headers["ETag"]
     assert API.describe(CartChanged(current), "error", READ) == ("error", {"ETag": tag})
@@ -431,7 +431,7 @@ def test_absent_selections_are_null() -> None:
 
 
 def test_item_is_answered_as_in_the_cart() -> None:
-    priced = price(OWNER, cart(item(product(7), 2, notes="red"), item(product(8))), {})
+    priced = price(OWNER, cart(item(product(7), 2, notes="red"), item(product(8))))
     whole, _ = parts(cart_answer(READ, Outcome(priced)))
 
     for line, it in zip(whole["items"], priced.items, strict=True):
@@ -447,7 +447,7 @@ def test_currency_is_the_shops_or_null(code: str | None, answered: str | None) -
     context = {name: value for name, value in event["requestContext"]["authorizer"].items() if name != "currency"}
     event["requestContext"]["authorizer"] = context if code is None else {**context, "currency": code}
 
-    body, _ = parts(cart_answer(request(event), Outcome(price(OWNER, Cart(), {}))))
+    body, _ = parts(cart_answer(request(event), Outcome(price(OWNER, Cart()))))
 
     assert body["currency"] == answered
 
@@ -457,7 +457,7 @@ TAG = answer(cart(item(product())))[1]["ETag"]
 
 @pytest.mark.parametrize("form", ["{tag}", "W/{tag}", " {tag} ", '"1-0", {tag}', '"1-0",W/{tag}', "*", " * "])
 def test_known_answer_is_304(form: str) -> None:
-    outcome = Outcome(price(OWNER, cart(item(product())), {}))
+    outcome = Outcome(price(OWNER, cart(item(product()))))
 
     known = unless_known(
         request(load("cart/get"), headers={"If-None-Match": form.format(tag=TAG)}), cart_answer(READ, outcome)
@@ -473,9 +473,9 @@ def test_known_answer_is_304(form: str) -> None:
 )
 def test_any_other_tag_is_answered_in_full(form: str) -> None:
     """The whole counts: a changed price makes another answer of the same version."""
-    response = cart_answer(READ, Outcome(price(OWNER, cart(item(product())), {})))
+    response = cart_answer(READ, Outcome(price(OWNER, cart(item(product())))))
 
-    dearer = cart_answer(READ, Outcome(price(OWNER, cart(item(product(price=1300))), {})))
+    dearer = cart_answer(READ, Outcome(price(OWNER, cart(item(product(price=1300))))))
 
     for it, full in (
         (request(load("cart/get"), headers={"If-None-Match": form}), response),

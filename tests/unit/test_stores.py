@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from serverless_cart.domain.cart import Cart, IdempotencyRecord, ItemAddition, ItemUpdate, Selections
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
 from serverless_cart.dynamodb.attributes import Item
 from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_from_item, cart_to_item
@@ -16,7 +18,7 @@ from serverless_cart.dynamodb.sessions import MAX_CONFLICT_RETRIES, SessionStore
 from serverless_cart.dynamodb.table import ConditionFailed, Table
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.ports import Change, IdempotencyKey
-from tests.support.builders import OWNER, cart, item, product, snapshot
+from tests.support.builders import OWNER, cart, free_shipping, item, product, snapshot
 from tools.support.events import DAY, HASHID, NOW
 
 ROW = cart_to_item(OWNER, cart(), NOW)
@@ -71,9 +73,14 @@ def test_largest_change_fits_an_expression(kind: str, records: int, age: int) ->
     it = cart(
         *(item(product(id_), snapshot=snapshot(product(id_), NOW - 10_000)) for id_ in ids),
         idempotency_records={f"{number:016}": IdempotencyRecord("r", NOW - number - age) for number in range(records)},
+        shipping=free_shipping(1),
+        discount=DiscountSnapshot(DiscountCode("OFF", 10), 0, NOW),
     )
     key = IdempotencyKey("k" * 16, "f" * 11) if records else None
     change = Change(NOW, key, same_version=True, refreshed={id_: item(product(id_, price=9)) for id_ in ids})
+    change = replace(
+        change, shipping=free_shipping(1, NOW + 1), discount=DiscountSnapshot(DiscountCode("OFF", 10), 0, NOW + 1)
+    )
 
     CHANGES[kind](DynamoDBCartStore(table, lambda: NOW), it, change)
 

@@ -82,6 +82,8 @@ CART: Final = "/api/shop/cart"
 ITEMS: Final = "/api/shop/cart/items"
 MERGE: Final = "/api/shop/cart/merge"
 GUESTS: Final = "/api/shop/guests"
+DISCOUNT: Final = "/api/shop/cart/discount"
+METHODS: Final = ("/api/shop/shipping/methods", "/api/shop/payment/methods")
 
 
 class Http:

@@ -14,7 +14,8 @@ NOW: Final = 1_763_728_496_789
 """Milliseconds: Friday 2025-11-21T12:34:56.789Z, the moment of the events."""
 
 SECOND: Final = 1000
-HOUR: Final = 3600 * SECOND
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 Event = dict[str, Any]
@@ -75,7 +76,7 @@ VARIANTS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "cart/delete_null_headers": ("cart/delete", {"headers": None}),
     "cart/delete_once": ("cart/delete", {"headers": _ONCE}),
     "cart/delete_trailing_slash": ("cart/delete", {"slash": True}),
-    "cart/get_if_none_match": ("cart/get", {"headers": {"If-None-Match": '"0-ae7afa0459adf939"'}}),
+    "cart/get_if_none_match": ("cart/get", {"headers": {"If-None-Match": '"0-b289bfd854998662"'}}),
     "cart/get_null_headers": ("cart/get", {"headers": None}),
     "cart/get_other_case_headers": ("cart/get", {"headers": {"If-None-Match": "*"}, "header_names": str.upper}),
     "cart/get_trailing_slash": ("cart/get", {"slash": True}),

@@ -13,6 +13,7 @@ from serverless_cart.environment import Environment
 
 if TYPE_CHECKING:
     from serverless_cart.dynamodb.guests import GuestStore
+    from serverless_cart.dynamodb.methods import MethodStore
     from serverless_cart.dynamodb.roll_up import RollUp
     from serverless_cart.dynamodb.search_events import SearchEventStore
     from serverless_cart.dynamodb.sessions import SessionStore
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from serverless_cart.dynamodb.token_registry import TokenRegistry
     from serverless_cart.dynamodb.tokens import TokenStore
     from serverless_cart.service.cart import CartService
+    from serverless_cart.service.holds import HoldService
     from serverless_cart.service.merge import MergeService
+    from serverless_cart.service.orders import OrderService
     from serverless_cart.service.statistics import StatisticsService
     from serverless_cart.telemetry import Telemetry
 
@@ -65,11 +68,34 @@ def search_event_store(environment: Environment, telemetry: "Telemetry") -> "Sea
     return SearchEventStore(_table(environment, telemetry), clock, environment.limits)
 
 
+def method_store(environment: Environment, telemetry: "Telemetry") -> "MethodStore":
+    """Compose the store of shipping and payment methods."""
+    from serverless_cart.dynamodb.methods import MethodStore
+
+    return MethodStore(_table(environment, telemetry))
+
+
 def session_store(environment: Environment, telemetry: "Telemetry") -> "SessionStore":
     """Compose the store of search sessions' carts."""
     from serverless_cart.dynamodb.sessions import SessionStore
 
     return SessionStore(_table(environment, telemetry), clock, environment.limits)
+
+
+def order_service(environment: Environment, telemetry: "Telemetry") -> "OrderService":
+    """Compose the service of orders."""
+    from serverless_cart.dynamodb.orders import DynamoDBOrderStore
+    from serverless_cart.service.orders import OrderService
+
+    return OrderService(DynamoDBOrderStore(_table(environment, telemetry)), clock)
+
+
+def hold_service(environment: Environment, telemetry: "Telemetry") -> "HoldService":
+    """Compose the service that ends holds."""
+    from serverless_cart.dynamodb.orders import DynamoDBOrderStore
+    from serverless_cart.service.holds import HoldService
+
+    return HoldService(DynamoDBOrderStore(_table(environment, telemetry)), clock)
 
 
 def statistics_service(environment: Environment, telemetry: "Telemetry") -> "StatisticsService":

@@ -22,6 +22,8 @@ class Environment(BaseModel):
     price_age_seconds: Annotated[int, Field(ge=10, le=60)] = 60
     session_item_lifetime_hours: Annotated[int, Field(ge=1, le=168)] = 24
     statistics_retention_days: Annotated[int, Field(ge=1)] = 400
+    hold_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    open_holds: Annotated[int, Field(ge=1, le=100)] = 10
 
     @classmethod
     def load(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
@@ -37,4 +39,6 @@ class Environment(BaseModel):
             cart_lifetime=self.cart_lifetime_days * 24 * 3600,
             price_age=self.price_age_seconds,
             session_item_lifetime=self.session_item_lifetime_hours * 3600,
+            hold_lifetime=self.hold_minutes * 60,
+            open_holds=self.open_holds,
         )

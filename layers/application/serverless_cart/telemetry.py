@@ -4,6 +4,7 @@ Each request writes one line in CloudWatch's embedded metric format: Powertools'
 as metadata. `Logger` writes faults and debug messages.
 """
 
+import threading
 import traceback
 from typing import Final
 
@@ -18,9 +19,9 @@ NAMESPACE: Final = "ServerlessCart"
 class Telemetry:
     """The logs and metrics of one function.
 
-    Metrics, by service: ``Requests``, ``RegisteredEvents``, ``AddedItems``, ``Faults`` and ``Refusals`` (count) and
-    ``DatabaseLatency`` (milliseconds per call with retries); the authorizer has ``Authorizations`` and ``Denials``, and
-    the roll-up ``StreamRecords``, ``UnprocessedRecords`` and ``RecordsSetAside``.
+    Metrics, by service: ``Requests``, ``RegisteredEvents``, ``AddedItems``, ``EndedHolds``, ``Faults`` and ``Refusals``
+    (count) and ``DatabaseLatency`` (milliseconds per call with retries); the authorizer has ``Authorizations`` and
+    ``Denials``, and the roll-up ``StreamRecords``, ``UnprocessedRecords`` and ``RecordsSetAside``.
     The metrics of a refused request are also published by its reason.
     """
 
@@ -30,6 +31,7 @@ class Telemetry:
         self.logger = Logger(service=service)
         self.metrics = Metrics(service=service, namespace=NAMESPACE)
         self._calls = 0
+        self._calling = threading.Lock()
         self._ids: dict[str, str] = {}
 
     def begin(self, function_request_id: str, correlation_id: str | None = None) -> None:
@@ -42,9 +44,10 @@ class Telemetry:
         self.logger.append_keys(**self._ids)
 
     def observe_call(self, _operation: str, milliseconds: float) -> None:
-        """Record the duration of one database call."""
-        self._calls += 1
-        self.metrics.add_metric("DatabaseLatency", MetricUnit.Milliseconds, milliseconds)
+        """Record the duration of one database call. Several threads may do so."""
+        with self._calling:
+            self._calls += 1
+            self.metrics.add_metric("DatabaseLatency", MetricUnit.Milliseconds, milliseconds)
 
     def count(self, name: str, value: int = 1) -> None:
         """Add to the metric of this name."""

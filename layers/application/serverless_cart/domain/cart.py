@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.errors import CartFull, InsufficientStock, InvalidProduct
 from serverless_cart.domain.limits import IDEMPOTENCY_RECORD_LIFETIME, IDEMPOTENCY_RECORDS, Limits
+from serverless_cart.domain.methods import ShippingSnapshot
 from serverless_cart.domain.product import Product, ProductSnapshot
 
 NOT_FOR_SALE: Final = {"product": ["no such product, or it is not for sale"]}
@@ -94,12 +96,44 @@ class CartItem(NamedTuple):
         return self._replace(snapshot=newest, shown=None, changed_from=before)
 
 
+_NOTHING: Final[Mapping[Any, Any]] = {}
+
+
+class Snapshots(NamedTuple):
+    """What was read again for a cart: products and shipping methods by their ids, discount codes by their keys."""
+
+    products: Mapping[int, ProductSnapshot] = _NOTHING
+    shipping: Mapping[int, ShippingSnapshot] = _NOTHING
+    discounts: Mapping[str, DiscountSnapshot] = _NOTHING
+
+    def updated(self, newer: "Snapshots") -> "Snapshots":
+        """Return these snapshots with newer ones in their place."""
+        return Snapshots(
+            {**self.products, **newer.products},
+            {**self.shipping, **newer.shipping},
+            {**self.discounts, **newer.discounts},
+        )
+
+
+NO_SNAPSHOTS: Final = Snapshots()
+
+
+class Wanted(NamedTuple):
+    """What must be read again for a cart: products, the selected shipping method by its id, and the discount code."""
+
+    products: Mapping[int, Product] = _NOTHING
+    shipping: int | None = None
+    discount: DiscountCode | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Cart:
     """A cart, as stored; ``Cart()`` is the empty cart of a customer for whom nothing is stored.
 
     ``items`` maps product ids to items, in the order in which they were first added; ``version`` grows with every
     change and never repeats; ``idempotency_records`` maps digests of idempotency keys to their use.
+    ``shipping`` is the snapshot of the selected shipping method, ``None`` if it must be read; ``discount`` is the one
+    of the discount code.
     ``replaces_expired`` is true if an expired cart is still stored: it counts as absent, but must be replaced.
     """
 
@@ -109,7 +143,23 @@ class Cart:
     updated_at: int | None = None
     items: Mapping[int, CartItem] = field(default_factory=dict)
     idempotency_records: Mapping[str, IdempotencyRecord] = field(default_factory=dict)
+    shipping: ShippingSnapshot | None = None
+    discount: DiscountSnapshot | None = None
     replaces_expired: bool = False
+
+    def newest_shipping(self, snapshots: Snapshots) -> ShippingSnapshot | None:
+        """Return the newest snapshot of the selected shipping method; ``None`` if there is none."""
+        selected = self.selections.shipping_method
+        known = [self.shipping, None if selected is None else snapshots.shipping.get(selected)]
+        fitting = [it for it in known if it is not None and it.method_id == selected]
+        return max(fitting, key=lambda it: it.read_at, default=None)
+
+    def newest_discount(self, snapshots: Snapshots) -> DiscountSnapshot | None:
+        """Return the newest snapshot of the cart's discount code; ``None`` if it has none."""
+        if self.discount is None:
+            return None
+        newer = snapshots.discounts.get(self.discount.discount.key, self.discount)
+        return max(self.discount, newer, key=lambda it: it.read_at)
 
     def check_can_hold(self, product: Product, quantity: int) -> None:
         """Check that an item may have this quantity. Raises `InvalidProduct` or `InsufficientStock`."""
@@ -150,10 +200,17 @@ def _stock_left(stock: int, held: int) -> str:
 
 
 class CartWarning(NamedTuple):
-    """A warning about an item (contract: Warnings)."""
+    """A warning about an item, or about the whole cart without a ``product_id`` (contract: Warnings)."""
 
-    code: Literal["price_changed", "unavailable", "insufficient_stock", "not_merged"]
-    product_id: int
+    code: Literal[
+        "price_changed",
+        "unavailable",
+        "insufficient_stock",
+        "discount_unavailable",
+        "shipping_unavailable",
+        "not_merged",
+    ]
+    product_id: int | None
     message: str
 
 
@@ -182,7 +239,10 @@ class PricedCart(NamedTuple):
     items_subtotal: int
     items_discount: int
     discount: int = 0
-    """The discount on the cart as a whole: always 0, because there are no discount codes."""
+    """The discount on the cart as a whole: by its discount code, while that applies."""
+    shipping_cost: int = 0
+    """The cost of the selected shipping method."""
+    discount_code: str | None = None
 
     @property
     def subtotal(self) -> int:
@@ -191,17 +251,17 @@ class PricedCart(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The price of the cart after all discounts."""
-        return self.subtotal - self.discount
+        """The price of the cart after all discounts, with its shipping."""
+        return self.subtotal - self.discount + self.shipping_cost
 
 
-def price(owner: Owner, cart: Cart, snapshots: Mapping[int, ProductSnapshot]) -> PricedCart:
-    """Price a cart. ``snapshots`` has newer snapshots of products than the cart's own, by product id."""
+def price(owner: Owner, cart: Cart, snapshots: Snapshots = NO_SNAPSHOTS) -> PricedCart:
+    """Price a cart. ``snapshots`` may be newer than the cart's own."""
     items: list[PricedItem] = []
     warnings: list[CartWarning] = []
     quantity = items_subtotal = items_discount = 0
     for product_id, stored in cart.items.items():
-        item = stored.showing(snapshots[product_id]) if product_id in snapshots else stored
+        item = stored.showing(snapshots.products[product_id]) if product_id in snapshots.products else stored
         product = item.snapshot.product
         priced = PricedItem(item, product, product.price * item.quantity, product.discount * item.quantity)
         items.append(priced)
@@ -210,7 +270,30 @@ def price(owner: Owner, cart: Cart, snapshots: Mapping[int, ProductSnapshot]) ->
         if product.active:
             items_subtotal += priced.subtotal
             items_discount += priced.discount
-    return PricedCart(owner, cart, tuple(items), tuple(warnings), quantity, items_subtotal, items_discount)
+    subtotal = items_subtotal - items_discount
+    code, discount = cart.newest_discount(snapshots), 0
+    if code and (reason := code.refusal(subtotal)):
+        message = f"the discount code {code.discount.code} does not apply: {reason}"
+        warnings.append(CartWarning("discount_unavailable", None, message))
+    elif code:
+        discount = code.amount_off(subtotal)
+    shipping, shipping_cost = cart.newest_shipping(snapshots), 0
+    if shipping and not shipping.offered:
+        warnings.append(CartWarning("shipping_unavailable", None, "the selected shipping method is not available"))
+    elif shipping and any(priced.product.active for priced in items):
+        shipping_cost = shipping.cost_of(subtotal)
+    return PricedCart(
+        owner=owner,
+        cart=cart,
+        items=tuple(items),
+        warnings=tuple(warnings),
+        quantity=quantity,
+        items_subtotal=items_subtotal,
+        items_discount=items_discount,
+        discount=discount,
+        shipping_cost=shipping_cost,
+        discount_code=code.discount.code if code else None,
+    )
 
 
 def _warnings(item: CartItem, product: Product) -> list[CartWarning]:
@@ -232,13 +315,21 @@ def _warnings(item: CartItem, product: Product) -> list[CartWarning]:
     return warnings
 
 
-def stale_products(cart: Cart, snapshots: Mapping[int, ProductSnapshot], now: int, age: int) -> list[Product]:
-    """List the cart's products whose newest snapshot is at least ``age`` seconds old at ``now`` (milliseconds)."""
-    stale = []
+def stale(cart: Cart, snapshots: Snapshots, now: int, age: int) -> Wanted:
+    """Return the parts of a cart whose newest snapshot is at least ``age`` seconds old at ``now`` (milliseconds)."""
+    oldest = now - age * 1000
+    products = {}
     for product_id, item in cart.items.items():
         newest = item.snapshot
-        if product_id in snapshots and snapshots[product_id].read_at > newest.read_at:
-            newest = snapshots[product_id]
-        if now - newest.read_at >= age * 1000:
-            stale.append(newest.product)
-    return stale
+        if product_id in snapshots.products and snapshots.products[product_id].read_at > newest.read_at:
+            newest = snapshots.products[product_id]
+        if newest.read_at <= oldest:
+            products[product_id] = newest.product
+    shipping = cart.newest_shipping(snapshots)
+    is_fresh = shipping is not None and shipping.read_at > oldest
+    code = cart.newest_discount(snapshots)
+    return Wanted(
+        products,
+        shipping=None if is_fresh else cart.selections.shipping_method,
+        discount=code.discount if code and code.read_at <= oldest else None,
+    )

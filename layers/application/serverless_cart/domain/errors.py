@@ -31,8 +31,28 @@ class ItemNotFound(Refusal):
     """There is no such item in this customer's cart."""
 
 
+class OrderNotFound(Refusal):
+    """There is no such order of this customer, or of this shop."""
+
+
+class OrderNotCancellable(Refusal):
+    """The customer can no longer cancel the order: it has left `hold`."""
+
+
+class InvalidTransition(Refusal):
+    """An order in this status cannot change as asked."""
+
+
 class NotAGuest(Refusal):
     """The token is not that of another customer who is a guest of this shop."""
+
+
+class MethodNotOffered(Refusal):
+    """The shop does not offer the selected shipping or payment method."""
+
+
+class InvalidDiscountCode(Refusal):
+    """There is no such discount code, or it does not apply to the cart."""
 
 
 class IdempotencyKeyReused(Refusal):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from serverless_cart.domain.cart import Cart, CartItem, CartWarning
+from serverless_cart.domain.discounts import DiscountSnapshot
 from serverless_cart.domain.limits import Limits
 from serverless_cart.domain.product import Product, ProductSnapshot
 
@@ -19,11 +20,15 @@ def guest_customer(digest: str) -> str:
 
 
 class Merge(NamedTuple):
-    """Both carts' items after a merge, by product id; ``moved`` is true if any piece changes its cart."""
+    """Both carts' items after a merge, by product id; ``moved`` is true if anything changes its cart.
+
+    ``discount`` is the guest's discount code for the customer, who had none.
+    """
 
     customer: Mapping[int, CartItem]
     guest: Mapping[int, CartItem]
     moved: bool
+    discount: DiscountSnapshot | None = None
 
 
 def movable(customer: Cart, guest: Cart, limits: Limits) -> list[Product]:

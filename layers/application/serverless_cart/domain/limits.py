@@ -21,6 +21,10 @@ class Limits:
     """Maximum age in seconds of a price in an answer, counted from when the catalogue was read."""
     session_item_lifetime: int = 24 * 3600
     """Seconds from a session item's last event until it leaves the session's cart."""
+    hold_lifetime: int = 30 * 60
+    """Seconds for which an order waits for its payment and reserves stock."""
+    open_holds: int = 10
+    """Orders of one customer that may wait for their payment at the same time."""
 
     @property
     def snapshot_reuse(self) -> int:
@@ -62,6 +66,17 @@ MIN_CUSTOMER_TOKEN_LIFETIME: Final = 60
 MAX_CUSTOMER_TOKEN_LIFETIME: Final = 365 * 24 * 3600
 """Most seconds that such a request may name."""
 
+ORDERS_OF_A_CUSTOMER: Final = 100
+"""Most orders in one answer to a customer."""
+DEFAULT_ORDERS: Final = 10
+"""Orders in an answer to a customer who asks for no other number."""
+ORDERS_OFFSET: Final = 10_000
+"""Most orders that a customer may skip."""
+ORDERS_OF_A_SHOP: Final = 1_000
+"""Most orders in one answer to a shop's server."""
+DEFAULT_ORDERS_OF_A_SHOP: Final = 100
+"""Orders in an answer to a server that asks for no other number."""
+
 SESSION_ID_LENGTH: Final = 32
 """Characters of a search session's id."""
 SEARCH_USER_LENGTH: Final = 36
@@ -91,9 +106,23 @@ PRODUCT_NAME_BYTES: Final = 512
 """Bytes, in UTF-8, of a product's name."""
 PRODUCT_IMAGE_BYTES: Final = 512
 """Bytes, in UTF-8, of the URL of a product's image."""
-PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY)
+PRODUCT_PRICE: Final = MAX_SAFE_INTEGER // (100 * MAX_ITEM_QUANTITY + 1)
 """Highest unit price in minor currency units: the total of the largest cart stays exact in a browser."""
 STATISTICS_DAYS: Final = 400
 """Days of one report of the statistics."""
 STATISTICS_ROWS: Final = 1_000
 """Rows of one report that are not days."""
+
+DISCOUNT_CODE_LENGTH: Final = 64
+"""Characters of a discount code."""
+
+METHODS: Final = 50
+"""Shipping methods of a shop, and payment methods; each kind is one item of the table."""
+METHOD_NAME_LENGTH: Final = 100
+"""Characters of a method's name."""
+METHOD_DESCRIPTION_LENGTH: Final = 500
+"""Characters of a method's description."""
+NEXT_STEP_BYTES: Final = 2_048
+"""Bytes, in UTF-8, of the address of a payment method's next step."""
+SHIPPING_COST: Final = PRODUCT_PRICE
+"""Highest cost of a shipping method in minor currency units; `PRODUCT_PRICE` leaves room for it in a total."""

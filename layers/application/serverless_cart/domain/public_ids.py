@@ -1,4 +1,4 @@
-"""The public ids of carts and items (contract: Cart).
+"""The public ids of carts, items and orders (contract: Cart).
 
 They are derived, so they exist before anything is written and need no counter. They are below 2^53, so a browser reads
 them exactly.
@@ -19,6 +19,11 @@ def item_id(owner: Owner, product_id: int) -> int:
     """Return the id of a product's item in a customer's cart, never another customer's (contract: Item)."""
     product = str(product_id)
     return _number(f"4:item{_named(owner)}{len(product)}:{product}")
+
+
+def order_id(shop: str, key: str) -> int:
+    """Return the id of an order with this key (contract: Order)."""
+    return _number(f"5:order{len(shop)}:{shop}{len(key)}:{key}")
 
 
 @lru_cache(maxsize=128)

@@ -1,4 +1,4 @@
-"""The rules for the names and settings of shops.
+"""The rules for the names and settings of shops, and for the texts of their methods.
 
 Each function returns its argument in the form in which it is stored. It raises `ValueError` with a message for the
 operator.
@@ -10,12 +10,17 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
+from serverless_cart.domain import limits
 from serverless_cart.domain.guests import PREFIX
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HASHID: Final = re.compile(r"[0-9a-f]{32}")
 _HOST: Final = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9-]+|\[[0-9a-f:]+\]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_NO_ADDRESS: Final = re.compile(r"[ \"<>\\^`|@]")
+_PLACEHOLDER: Final = re.compile(r"\{(?:order_key|total|currency)\}")
+_BRACE: Final = re.compile(r"[{}]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 SETTING_VALUES: Final = 50
@@ -107,6 +112,44 @@ def parse_label(text: str) -> str:
     """Return the label of a token, which operators see in lists; empty for none."""
     if len(text) > LABEL_LENGTH or _CONTROL.search(text) or not _encodes(text):
         raise ValueError(f"a label has at most {LABEL_LENGTH} characters, none of them control characters")
+    return text
+
+
+def parse_method_name(text: str) -> str:
+    """Return the name of a shipping or payment method, which customers see."""
+    if not text.strip() or len(text) > limits.METHOD_NAME_LENGTH or _CONTROL.search(text) or not _encodes(text):
+        raise ValueError(f"a method's name has 1 to {limits.METHOD_NAME_LENGTH} characters, no control characters")
+    return text.strip()
+
+
+def parse_method_description(text: str) -> str:
+    """Return the description of a method, which customers see; empty for none."""
+    most = limits.METHOD_DESCRIPTION_LENGTH
+    if len(text) > most or _CONTROL.search(text) or not _encodes(text):
+        raise ValueError(f"a method's description has at most {most} characters, none of them control characters")
+    return text.strip()
+
+
+def parse_next_step(text: str) -> str:
+    """Return the address of a payment method's next step, with placeholders; empty for none.
+
+    >>> parse_next_step("https://pay.example/{order_key}?amount={total}&in={currency}")
+    'https://pay.example/{order_key}?amount={total}&in={currency}'
+    """
+    rule = (
+        f"{text!r} is no address of a next step: write it as https://pay.example/pay?order={{order_key}}, with the "
+        "placeholders {order_key}, {total} and {currency}; http is only for localhost"
+    )
+    try:
+        parts = urlsplit(text)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+        plain = text.isascii() and text.isprintable() and not _NO_ADDRESS.search(text)
+        placed = not _BRACE.search(_PLACEHOLDER.sub("", text)) and not _BRACE.search(parts.netloc)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError(rule) from None
+    if text and not (secure and plain and placed and named and len(text) <= limits.NEXT_STEP_BYTES):
+        raise ValueError(rule)
     return text
 
 

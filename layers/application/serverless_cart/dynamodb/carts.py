@@ -1,15 +1,16 @@
 """Customers' carts: one item each, with flat attributes, so that one conditional update serves every change.
 
 A cart's attributes are ``version``, ``products`` (the set of product ids in it), ``created_at``, ``updated_at``
-(milliseconds), ``expires_at`` (seconds, the table's TTL), the three selections, ``key#<digest>`` for each idempotency
-record and, for each product in it, ``qty#<product>``, ``snap#<product>``, ``added#<product>``, ``updated#<product>``
-and ``notes#<product>``.
+(milliseconds), ``expires_at`` (seconds, the table's TTL), the three selections, ``shipping`` and ``discount`` (the
+snapshots of the selected shipping method and of the discount code), ``key#<digest>`` for each idempotency record and,
+for each product in it, ``qty#<product>``, ``snap#<product>``, ``added#<product>``, ``updated#<product>`` and
+``notes#<product>``.
 
 ``snap#<product>`` is the product's snapshot as text: the milliseconds of the read, then JSON. As text it takes one
 attribute instead of eight, and an older snapshot compares as less than a newer one in a condition.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,8 +25,12 @@ from serverless_cart.domain.cart import (
     Owner,
     Price,
     Selections,
+    Snapshots,
+    Wanted,
 )
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.limits import CONTRACT_LIMITS, IDEMPOTENCY_RECORDS, MAX_SAFE_INTEGER, Limits
+from serverless_cart.domain.methods import Kind, Method, ShippingSnapshot, shipping_snapshot
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import (
@@ -39,6 +44,7 @@ from serverless_cart.dynamodb.attributes import (
     text,
 )
 from serverless_cart.dynamodb.catalogue import product_from_item
+from serverless_cart.dynamodb.discounts import discount_from_item, uses_from_item
 from serverless_cart.dynamodb.expiry import (
     expiry,
     is_expired,
@@ -47,6 +53,7 @@ from serverless_cart.dynamodb.expiry import (
     require_alive,
 )
 from serverless_cart.dynamodb.expression import Expression
+from serverless_cart.dynamodb.methods import methods_from_item
 from serverless_cart.dynamodb.table import ConditionFailed, Table
 from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
 
@@ -79,17 +86,55 @@ class DynamoDBCartStore(CartStore):
         product = found.get(product_key)
         return cart, ProductSnapshot(product_from_item(product), now) if product else None
 
-    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
+    def read_with_methods(self, owner: Owner) -> tuple[Cart, dict[Kind, list[Method]]]:
+        """Read them with one BatchGetItem."""
+        now = self._clock()
+        cart_key = keys.cart(owner)
+        method_keys = {kind: keys.methods(owner.shop, kind) for kind in Kind}
+        found = self._table.get_many([cart_key, *method_keys.values()])
+        methods = {kind: methods_from_item(found.get(key), kind) for kind, key in method_keys.items()}
+        return cart_from_item(found.get(cart_key), now), methods
+
+    def read_with_discount(self, owner: Owner, key: str) -> tuple[Cart, DiscountSnapshot | None]:
+        """Read them with one BatchGetItem."""
+        now = self._clock()
+        cart_key, code_key, uses_key = keys.cart(owner), keys.discount(owner.shop, key), keys.uses(owner)
+        found = self._table.get_many([cart_key, code_key, uses_key])
+        cart = cart_from_item(found.get(cart_key), now)
+        if code_key not in found:
+            return cart, None
+        discount = discount_from_item(found[code_key])
+        return cart, DiscountSnapshot(discount, uses_from_item(found.get(uses_key), key), now)
+
+    def read_again(self, owner: Owner, wanted: Wanted) -> Snapshots:
         """Read them with one BatchGetItem per 100."""
         now = self._clock()
-        wanted = {keys.product(shop, product.id): product for product in products}
-        found = self._table.get_many(list(wanted))
-        return {
-            product.id: ProductSnapshot(
-                product_from_item(found[key]) if key in found else product._replace(active=False), now
-            )
-            for key, product in wanted.items()
-        }
+        products = {keys.product(owner.shop, id_): product for id_, product in wanted.products.items()}
+        methods = keys.methods(owner.shop, Kind.SHIPPING)
+        more = [] if wanted.shipping is None else [methods]
+        if wanted.discount:
+            more += [keys.discount(owner.shop, wanted.discount.key), keys.uses(owner)]
+        found = self._table.get_many([*products, *more])
+        shipping = {}
+        if wanted.shipping is not None:
+            offered = methods_from_item(found.get(methods), Kind.SHIPPING)
+            shipping[wanted.shipping] = shipping_snapshot(offered, wanted.shipping, now)
+        discounts = {}
+        if wanted.discount:
+            key = wanted.discount.key
+            item = found.get(keys.discount(owner.shop, key))
+            code = discount_from_item(item) if item else wanted.discount._replace(active=False)
+            discounts[key] = DiscountSnapshot(code, uses_from_item(found.get(keys.uses(owner)), key), now)
+        return Snapshots(
+            {
+                product.id: ProductSnapshot(
+                    product_from_item(found[key]) if key in found else product._replace(active=False), now
+                )
+                for key, product in products.items()
+            },
+            shipping,
+            discounts,
+        )
 
     def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
         """Add with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
@@ -141,7 +186,7 @@ class DynamoDBCartStore(CartStore):
     def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
         """Select with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
         if cart.replaces_expired:
-            new = replace(new_cart(change), selections=Selections()._replace(**selections))
+            new = replace(new_cart(change), selections=Selections()._replace(**selections), shipping=change.shipping)
             return self._replace_expired(owner, new, change)
         write = Expression()
         for name, selected in selections.items():
@@ -149,7 +194,24 @@ class DynamoDBCartStore(CartStore):
                 write.remove(name)
             else:
                 write.set(name, number(selected))
-        return self._update(owner, cart, write, change)
+        if "shipping_method" not in selections:
+            return self._update(owner, cart, write, change)
+        if change.shipping:
+            write.set("shipping", shipping_value(change.shipping))
+        else:
+            write.remove("shipping")
+        return self._update(owner, cart, write, replace(change, shipping=None))
+
+    def set_discount(self, owner: Owner, cart: Cart, discount: DiscountSnapshot | None, change: Change) -> Cart:
+        """Set with one UpdateItem, or with one PutItem if an expired cart must be replaced."""
+        if cart.replaces_expired:
+            return self._replace_expired(owner, replace(new_cart(change), discount=discount), change)
+        write = Expression()
+        if discount:
+            write.set("discount", discount_value(discount))
+        else:
+            write.remove("discount")
+        return self._update(owner, cart, write, replace(change, discount=None))
 
     def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
         """Clear with one UpdateItem. It requires the same products, so it neither loses nor blocks other changes."""
@@ -198,6 +260,11 @@ class DynamoDBCartStore(CartStore):
         write.set("expires_at", expiry(change.at, self._limits.cart_lifetime))
         for product_id, item in change.refreshed.items():
             _store_snapshot(write, item, cart.items[product_id])
+        if change.shipping:
+            stored = shipping_value(cart.shipping) if cart.shipping else None
+            _replace_value(write, "shipping", shipping_value(change.shipping), stored)
+        if change.discount and cart.discount:
+            _replace_value(write, "discount", discount_value(change.discount), discount_value(cart.discount))
         if change.key:
             _record_key(write, cart, change.key, change)
         return self._send(owner, write, change.at)
@@ -233,6 +300,10 @@ def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = CONTRACT_LI
     for name, selected in cart.selections._asdict().items():
         if selected is not None:
             item[name] = number(selected)
+    if cart.shipping:
+        item["shipping"] = shipping_value(cart.shipping)
+    if cart.discount:
+        item["discount"] = discount_value(cart.discount)
     for product_id, cart_item in cart.items.items():
         item[f"qty#{product_id}"] = number(cart_item.quantity)
         item[f"snap#{product_id}"] = snapshot_value(cart_item)
@@ -265,7 +336,25 @@ def cart_from_item(item: Item | None, now: int) -> Cart:
         updated_at=read_int(item, "updated_at"),
         items={cart_item.product_id: cart_item for cart_item in items},
         idempotency_records=records,
+        shipping=_read_shipping(item),
+        discount=_read_discount(item),
     )
+
+
+def _read_shipping(item: Item) -> ShippingSnapshot | None:
+    if "shipping" not in item:
+        return None
+    read_at, _, fields = read_text(item, "shipping").partition(" ")
+    method_id, offered, cost, free_from = from_json(fields)
+    return ShippingSnapshot(method_id, offered, cost, free_from, int(read_at))
+
+
+def _read_discount(item: Item) -> DiscountSnapshot | None:
+    if "discount" not in item:
+        return None
+    read_at, _, fields = read_text(item, "discount").partition(" ")
+    *code, customer_uses = from_json(fields)
+    return DiscountSnapshot(DiscountCode(*code), customer_uses, int(read_at))
 
 
 def _read_items(item: Item, products: Sequence[str]) -> list[CartItem]:
@@ -309,6 +398,27 @@ def _store_snapshot(write: Expression, item: CartItem, stored: CartItem) -> None
     """Store an item's snapshot and shown prices, if they are as they were read."""
     write.require_equal(f"snap#{item.product_id}", snapshot_value(stored))
     write.set(f"snap#{item.product_id}", snapshot_value(item))
+
+
+def shipping_value(snapshot: ShippingSnapshot) -> dict[str, str]:
+    """Write the snapshot of a shipping method as that of an item: 13 digits of milliseconds, then JSON."""
+    *fields, read_at = snapshot
+    return text(f"{read_at:013d} {to_json(fields).decode()}")
+
+
+def discount_value(snapshot: DiscountSnapshot) -> dict[str, str]:
+    """Write the snapshot of a discount code as that of an item: 13 digits of milliseconds, then JSON."""
+    fields = [*snapshot.discount, snapshot.customer_uses]
+    return text(f"{snapshot.read_at:013d} {to_json(fields).decode()}")
+
+
+def _replace_value(write: Expression, name: str, newer: Mapping[str, str], stored: Mapping[str, str] | None) -> None:
+    """Store a newer snapshot, if no other request has stored one."""
+    if stored:
+        write.require_equal(name, stored)
+    else:
+        write.require_absent(name)
+    write.set(name, newer)
 
 
 def _same_report(item: CartItem, other: CartItem) -> bool:

@@ -12,10 +12,14 @@ from urllib.parse import quote, unquote
 if TYPE_CHECKING:  # no function needs all of these classes, and each lengthens a cold start
     from serverless_cart.auth import Kind
     from serverless_cart.domain.cart import Owner
+    from serverless_cart.domain.methods import Kind as MethodKind
     from serverless_cart.domain.session import ItemKey, Session
 
 CATALOGUE_PARTITIONS: Final = 16
 """Partitions of a shop's catalogue. Each takes 1,000 writes a second; listing the catalogue reads all of them."""
+
+HOLD_PARTITIONS: Final = 16
+"""Partitions of the holds of all shops. Each takes 1,000 writes a second; releasing holds reads all of them."""
 
 SHOPS: Final = "SHOPS"
 """The partition that lists the shops of the deployment."""
@@ -111,6 +115,11 @@ def catalogue_lease(shop_name: str) -> Key:
     return Key(f"PRODUCT#{_part(shop_name)}#LEASE", "LEASE")
 
 
+def methods(shop_name: str, kind: "MethodKind") -> Key:
+    """Return the key of a shop's shipping methods, or of its payment methods."""
+    return Key(f"METHODS#{_part(shop_name)}", kind.upper())
+
+
 def carts(shop_name: str) -> str:
     """Return the beginning of the partitions of a shop's carts."""
     return f"CART#{_part(shop_name)}#"
@@ -124,6 +133,123 @@ def sessions(hashid: str) -> str:
 def cart(owner: "Owner") -> Key:
     """Return the key of a customer's cart."""
     return Key(f"{carts(owner.shop)}{_part(owner.customer)}", "CART")
+
+
+def customers(shop_name: str) -> str:
+    """Return the beginning of the partitions of a shop's customers."""
+    return f"CUSTOMER#{_part(shop_name)}#"
+
+
+def uses(owner: "Owner") -> Key:
+    """Return the key of a customer's open holds and uses of discount codes."""
+    return Key(f"{customers(owner.shop)}{_part(owner.customer)}", "USES")
+
+
+def use_of(discount_key: str) -> str:
+    """Return the attribute that counts a customer's uses of a discount code, by the normalised code."""
+    return f"use#{hashlib.sha256(discount_key.encode()).hexdigest()[:32]}"
+
+
+def discount(shop_name: str, discount_key: str) -> Key:
+    """Return the key of a discount code, by the normalised code."""
+    return Key(f"DISCOUNT#{_part(shop_name)}#{_part(discount_key)}", "CODE")
+
+
+def is_discount(key: Key) -> bool:
+    """Return whether this is the key of a discount code, and not of an entry in a list."""
+    return key.sk == "CODE"
+
+
+def discounts(shop_name: str) -> str:
+    """Return the partition that lists a shop's discount codes."""
+    return f"DISCOUNTS#{_part(shop_name)}"
+
+
+def discount_entry(shop_name: str, discount_key: str) -> Key:
+    """Return the key of a discount code in that list, by the normalised code."""
+    return Key(discounts(shop_name), f"CODE#{_part(discount_key)}")
+
+
+def listed_discount_key(entry: Key) -> str:
+    """Return the normalised discount code that an entry of the list is for."""
+    return unquote(entry.sk.removeprefix("CODE#"))
+
+
+def orders(shop_name: str) -> str:
+    """Return the beginning of the partitions of a shop's orders."""
+    return f"ORDER#{_part(shop_name)}#"
+
+
+def order(shop_name: str, order_key: str) -> Key:
+    """Return the key of an order."""
+    return Key(f"{orders(shop_name)}{_part(order_key)}", "ORDER")
+
+
+def orders_of_customers(shop_name: str) -> str:
+    """Return the beginning of the partitions with the lists of the customers' orders."""
+    return f"ORDERS#{_part(shop_name)}#"
+
+
+def orders_of_customer(owner: "Owner") -> str:
+    """Return the partition that lists a customer's orders by their age."""
+    return f"{orders_of_customers(owner.shop)}{_part(owner.customer)}"
+
+
+def orders_of_months(shop_name: str) -> str:
+    """Return the beginning of the partitions with the lists of a shop's orders."""
+    return f"SHOPORDERS#{_part(shop_name)}#"
+
+
+def orders_of_month(shop_name: str, month: str) -> str:
+    """Return the partition that lists a shop's orders of a month (``yyyymm``, in UTC) by their age."""
+    return f"{orders_of_months(shop_name)}{month}"
+
+
+def order_entry(created_at: int, order_key: str = "") -> str:
+    """Return the sort key of an order in these lists; without a key, the one before all orders of that moment."""
+    return f"{created_at:013d}#{_part(order_key)}"
+
+
+def last_order_entry(created_at: int) -> str:
+    """Return the sort key after all orders of a moment in these lists."""
+    return f"{order_entry(created_at)}~"
+
+
+def moment_of_entry(sk: str) -> int:
+    """Return the moment at which the order of an entry of these lists was created."""
+    return int(sk.partition("#")[0])
+
+
+def shop_of_order(key_: Key) -> str:
+    """Return the shop of the order with this key."""
+    return unquote(key_.pk.split("#")[1])
+
+
+def listed_order(key_: str) -> str:
+    """Return the key of the order that an entry of these lists is for, or that is in this partition."""
+    return unquote(key_.rpartition("#")[2])
+
+
+def holds() -> list[str]:
+    """Return the partitions of the holds of all shops; in each, holds are in the order of their ends."""
+    return [f"HOLDS#{number:02d}" for number in range(HOLD_PARTITIONS)]
+
+
+def hold(shop_name: str, order_key: str, reserved_until: int) -> Key:
+    """Return the key of a hold: of an order that waits for its payment until a time in milliseconds since 1970."""
+    partition = zlib.crc32(order_key.encode()) % HOLD_PARTITIONS
+    return Key(f"HOLDS#{partition:02d}", f"{holds_before(reserved_until)}#{_part(shop_name)}#{_part(order_key)}")
+
+
+def holds_before(moment: int) -> str:
+    """Return the sort key after all holds that end before a moment (milliseconds since 1970)."""
+    return f"{moment:013d}"
+
+
+def held_order(key: Key) -> tuple[str, str]:
+    """Return the shop and the key of the order that a hold is for."""
+    _, shop_name, order_key = key.sk.split("#")
+    return unquote(shop_name), unquote(order_key)
 
 
 def session(of: "Session") -> str:

@@ -54,13 +54,17 @@ class DynamoDBMergeStore(DynamoDBCartStore, MergeStore):
         writes: list[tuple[str, dict[str, Any]]] = []
         if merge.moved or change.key:
             changed = replace(
-                _next(cart, change), items=_in_order(merge.customer), idempotency_records=records_after(cart, change)
+                _next(cart, change),
+                items=_in_order(merge.customer),
+                shipping=change.shipping or cart.shipping,
+                discount=merge.discount or change.discount or cart.discount,
+                idempotency_records=records_after(cart, change),
             )
             writes.append(self._put(owner, cart, changed, change))
         if merge.moved:
-            writes.append(
-                self._put(guest.owner, guest.cart, replace(_next(guest.cart, change), items=merge.guest), change)
-            )
+            left = None if merge.discount else guest.cart.discount
+            remaining = replace(_next(guest.cart, change), items=merge.guest, discount=left)
+            writes.append(self._put(guest.owner, guest.cart, remaining, change))
         else:
             unchanged = {"Key": key_attributes(keys.cart(guest.owner)), **_as_read(guest.cart, change.at).condition()}
             writes.append(("ConditionCheck", unchanged))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from serverless_cart.domain.methods import Kind
 from serverless_cart.domain.shop import Shop
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import (
@@ -148,7 +149,8 @@ class ShopStore:
         """Delete a closed shop after all its items. May be repeated: the settings are deleted last."""
         name = shop_record.shop.name
         engines = [keys.search_engine(hashid) for hashid in shop_record.engines]
-        self.remove_items([keys.catalogue_lease(name), *engines])
+        methods = [keys.methods(name, kind) for kind in Kind]
+        self.remove_items([keys.catalogue_lease(name), *methods, *engines])
         self._table.transact([
             ("Delete", {"Key": key_attributes(keys.shop_entry(name))}),
             ("Delete", {"Key": key_attributes(keys.shop(name))}),
@@ -170,13 +172,33 @@ class ShopStore:
             yield from ((0, page) for page in self._table.keys_of(partition))
             yield 1, []
 
-    def carts_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
-        """List the keys of a shop's carts and of its search sessions' items, a page at a time, by a Scan.
+    def discounts_of(self, shop_record: ShopRecord) -> Iterator[list[Key]]:
+        """List the keys of a shop's discount codes and of its list of them, a page at a time."""
+        name = shop_record.shop.name
+        for page in self._table.keys_of(keys.discounts(name)):
+            # The entry is deleted last, so that an interrupted deletion finds the code again.
+            codes = [keys.discount(name, keys.listed_discount_key(entry)) for entry in page]
+            yield [key for pair in zip(codes, page, strict=True) for key in pair]
+
+    def holds_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
+        """List the keys of a shop's holds, a page at a time, by reading the holds of all shops.
+
+        Each page comes with the number of the holds' partitions that end before it; the last is empty.
+        """
+        for partition in keys.holds():
+            for page in self._table.keys_of(partition):
+                yield 0, [key for key in page if keys.held_order(key)[0] == shop_record.shop.name]
+            yield 1, []
+
+    def carts_orders_and_sessions_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
+        """List the keys of a shop's carts, customers, orders and search sessions' items, a page at a time, by a Scan.
 
         Each page comes with the number of items that were scanned for it.
         """
         sessions = [keys.sessions(hashid) for hashid in sorted(shop_record.engines)]
-        return self._table.keys_beginning_with([keys.carts(shop_record.shop.name), *sessions])
+        name = shop_record.shop.name
+        orders = [keys.orders(name), keys.orders_of_customers(name), keys.orders_of_months(name)]
+        return self._table.keys_beginning_with([keys.carts(name), keys.customers(name), *orders, *sessions])
 
     def statistics_of(self, shop_record: ShopRecord) -> Iterator[tuple[int, list[Key]]]:
         """List the keys of a shop's statistics and of those of its search engines, a page at a time.

@@ -158,9 +158,13 @@ class Table:
         for items in self._pages(partition, *_beginning(prefix), {"Limit": PAGE}):
             yield from items
 
-    def items_between(self, partition: str, first: str, last: str) -> Iterator[Item]:
-        """List the items of a partition whose sort keys are between two, both included; 1 MB per call."""
-        for items in self._pages(partition, "sk BETWEEN :first AND :last", {":first": first, ":last": last}, {}):
+    def items_between(self, partition: str, first: str, last: str, page: int | None = None) -> Iterator[Item]:
+        """List the items of a partition whose sort keys are between two, both included.
+
+        Each call reads ``page`` items, or 1 MB.
+        """
+        how = {"Limit": page} if page else {}
+        for items in self._pages(partition, "sk BETWEEN :first AND :last", {":first": first, ":last": last}, how):
             yield from items
 
     def keys_beginning_with(self, prefixes: Sequence[str]) -> Iterator[tuple[int, list[Key]]]:

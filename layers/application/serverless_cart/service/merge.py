@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from serverless_cart.domain.cart import Cart, CartItem, Owner
+from serverless_cart.domain.cart import NO_SNAPSHOTS, Cart, CartItem, Owner, Snapshots, Wanted
 from serverless_cart.domain.errors import NotAGuest
 from serverless_cart.domain.guests import merge, movable, not_merged
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
@@ -13,8 +13,8 @@ from serverless_cart.service.cart import (
     CartService,
     Outcome,
     Preconditions,
-    Snapshots,
     items_to_store,
+    newer,
     reports,
 )
 from serverless_cart.service.errors import Unavailable
@@ -45,17 +45,26 @@ class MergeService(CartService):
             reported = reports(cart) if reported is None else reported
             now = self._clock()
             if preconditions.is_replay(cart, now):
-                return self._merged(owner, cart, {}, guest.cart.items if guest else {}, replayed=True)
+                return self._merged(owner, cart, NO_SNAPSHOTS, guest.cart.items if guest else {}, replayed=True)
             if guest is None or guest.owner == owner:
                 raise NotAGuest({"token": ["must be a token of another customer, a guest of this shop"]})
             if not preconditions.allow(cart):
-                raise CartChanged(self._priced(owner, cart, {}))
-            wanted = movable(cart, guest.cart, self._limits)
-            snapshots = self._refreshed(owner, cart, {}, self._limits.refresh_age, also=wanted)
+                raise CartChanged(self._priced(owner, cart, NO_SNAPSHOTS))
+            code = guest.cart.discount.discount if guest.cart.discount and not cart.discount else None
+            also = Wanted({it.id: it for it in movable(cart, guest.cart, self._limits)}, discount=code)
+            snapshots = self._refreshed(owner, cart, NO_SNAPSHOTS, self._limits.refresh_age, also)
             refreshed = items_to_store(cart, snapshots, reported)
             shown = replace(cart, items={**cart.items, **refreshed})
-            merged = merge(shown, guest.cart, snapshots, self._limits, now)
-            change = Change(at=now, key=preconditions.key, refreshed=refreshed)
+            merged = merge(shown, guest.cart, snapshots.products, self._limits, now)
+            if code:
+                merged = merged._replace(discount=snapshots.discounts[code.key], moved=True)
+            change = Change(
+                at=now,
+                key=preconditions.key,
+                refreshed=refreshed,
+                shipping=newer(cart.newest_shipping(snapshots), cart.shipping),
+                discount=newer(cart.newest_discount(snapshots), cart.discount),
+            )
             try:
                 changed = self._merges.merge(owner, cart, guest, merged, change)
             except MergeConflict:

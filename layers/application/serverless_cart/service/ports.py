@@ -1,12 +1,14 @@
 """The interface of the service to the database (contract: Shop API)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from serverless_cart.domain.cart import Cart, CartItem, ItemAddition, ItemUpdate, Owner
+from serverless_cart.domain.cart import Cart, CartItem, ItemAddition, ItemUpdate, Owner, Snapshots, Wanted
+from serverless_cart.domain.discounts import DiscountSnapshot
 from serverless_cart.domain.guests import Merge
-from serverless_cart.domain.product import Product, ProductSnapshot
+from serverless_cart.domain.methods import Kind, Method, ShippingSnapshot
+from serverless_cart.domain.product import ProductSnapshot
 
 
 class Conflict(Exception):
@@ -36,13 +38,16 @@ class Change:
 
     ``at`` is the time in milliseconds since 1970; ``key`` is stored with the cart; ``same_version`` requires the
     version that was read; ``refreshed`` are items of the cart, by product id, to store their snapshots and
-    shown prices.
+    shown prices; ``shipping`` and ``discount`` are newer snapshots of the selected shipping method and of the discount
+    code to store.
     """
 
     at: int
     key: IdempotencyKey | None = None
     same_version: bool = False
     refreshed: Mapping[int, CartItem] = field(default_factory=dict)
+    shipping: ShippingSnapshot | None = None
+    discount: DiscountSnapshot | None = None
 
 
 class CartStore(Protocol):
@@ -60,8 +65,20 @@ class CartStore(Protocol):
         """Read a cart and a product in one call; no snapshot if the catalogue has no such product."""
         ...
 
-    def read_products(self, shop: str, products: Collection[Product]) -> dict[int, ProductSnapshot]:
-        """Read products again, 100 per call; a product that has left the catalogue is returned as not for sale."""
+    def read_with_methods(self, owner: Owner) -> tuple[Cart, dict[Kind, list[Method]]]:
+        """Read a cart and the shop's shipping and payment methods in one call."""
+        ...
+
+    def read_with_discount(self, owner: Owner, key: str) -> tuple[Cart, DiscountSnapshot | None]:
+        """Read a cart and a discount code in one call, by the normalised code; no snapshot if there is none."""
+        ...
+
+    def read_again(self, owner: Owner, wanted: Wanted) -> Snapshots:
+        """Read what is wanted, 100 items of the table per call.
+
+        A product that has left the catalogue is returned as not for sale, a removed shipping method as not offered,
+        and a discount code that does not exist any more as not active.
+        """
         ...
 
     def add(self, owner: Owner, cart: Cart, snapshot: ProductSnapshot, addition: ItemAddition, change: Change) -> Cart:
@@ -81,11 +98,18 @@ class CartStore(Protocol):
         ...
 
     def select(self, owner: Owner, cart: Cart, selections: Mapping[str, int | None], change: Change) -> Cart:
-        """Set the cart's selections, by name; ``None`` clears one. Creates an absent cart."""
+        """Set the cart's selections, by name; ``None`` clears one. Creates an absent cart.
+
+        ``change.shipping`` is the snapshot of the shipping method if this selects one.
+        """
+        ...
+
+    def set_discount(self, owner: Owner, cart: Cart, discount: DiscountSnapshot | None, change: Change) -> Cart:
+        """Set the cart's discount code; ``None`` removes it. Creates an absent cart."""
         ...
 
     def clear(self, owner: Owner, cart: Cart, change: Change) -> Cart:
-        """Remove all items; the creation time, the selections and the idempotency records stay.
+        """Remove all items; the creation time, the selections, the discount code and the idempotency records stay.
 
         The write requires that the cart has the products that were read.
         """

@@ -22,11 +22,17 @@ def cart_json(priced: PricedCart, currency: str) -> dict[str, Any]:
         "items_discount": priced.items_discount,
         "subtotal": priced.subtotal,
         "discount": priced.discount,
+        "shipping_cost": priced.shipping_cost,
         "total": priced.total,
         "currency": currency or None,
+        "discount_code": priced.discount_code,
         "items": [item_json(priced.owner, item) for item in priced.items],
         "warnings": [
-            {"code": warning.code, "item": item_id(priced.owner, warning.product_id), "message": warning.message}
+            {
+                "code": warning.code,
+                "item": None if warning.product_id is None else item_id(priced.owner, warning.product_id),
+                "message": warning.message,
+            }
             for warning in priced.warnings
         ],
     }

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serverless_cart.domain.errors import Refusal
+from serverless_cart.domain.errors import InvalidTransition, OrderNotFound, Refusal
 from serverless_cart.domain.limits import (
     CUSTOMER_TOKEN_LIFETIME,
     MAX_CUSTOMER_TOKEN_LIFETIME,
@@ -41,6 +41,8 @@ ERRORS: Final[ErrorTable] = {
     OtherKind: (403, "access_denied"),
     BannedAddress: (403, "access_denied"),
     NotFound: (404, "not_found"),
+    OrderNotFound: (404, "not_found"),
+    InvalidTransition: (409, "invalid_transition"),
     RequestTooLarge: (413, "request_too_large"),
 }
 MESSAGES: Final[Mapping[str, str]] = {
@@ -48,6 +50,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "not_authenticated": "Authentication required",
     "access_denied": "Access denied",
     "not_found": "Not found",
+    "invalid_transition": "Invalid transition",
     "request_too_large": "Request too large",
     "internal_error": "Internal server error",
     "unavailable": "Temporarily unavailable",

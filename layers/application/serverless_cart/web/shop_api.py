@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Annotated, Final, Self, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from pydantic import (
@@ -24,12 +24,14 @@ from serverless_cart.domain.cart import ItemAddition, ItemUpdate, Owner, PricedC
 from serverless_cart.domain.errors import ItemNotFound, NotAGuest, Refusal
 from serverless_cart.domain.limits import (
     CONTRACT_LIMITS,
+    DISCOUNT_CODE_LENGTH,
     IDEMPOTENCY_KEY_LENGTH,
     MAX_ITEM_QUANTITY,
     MAX_SAFE_INTEGER,
     NOTES_LENGTH,
     Limits,
 )
+from serverless_cart.domain.methods import Method, ShippingMethod
 from serverless_cart.service.cart import CartChanged, Outcome, Preconditions
 from serverless_cart.service.ports import IdempotencyKey
 from serverless_cart.web.api import Api
@@ -64,8 +66,12 @@ ERRORS: Final[ErrorTable] = {
     errors.InvalidProduct: (400, "invalid product"),
     errors.InsufficientStock: (400, "insufficient stock"),
     errors.CartFull: (400, "cart is full"),
+    errors.MethodNotOffered: (400, "validation error"),
+    errors.InvalidDiscountCode: (400, "invalid discount code"),
     NotAGuest: (400, "validation error"),
     ItemNotFound: (404, "item not found"),
+    errors.OrderNotFound: (404, "order not found"),
+    errors.OrderNotCancellable: (409, "order cannot be cancelled"),
     CartChanged: (412, "cart has changed"),
     errors.IdempotencyKeyReused: (422, "idempotency key reused"),
 }
@@ -141,6 +147,16 @@ class MergeGuest(BaseModel):
     token: GuestToken = Field(description="A guest token of the same shop, with or without a zone.")
 
 
+class ApplyDiscountCode(BaseModel):
+    """The body of PUT /api/shop/cart/discount."""
+
+    model_config = ConfigDict(strict=True)
+
+    code: Annotated[str, Field(min_length=1, max_length=DISCOUNT_CODE_LENGTH)] = Field(
+        description="The discount code, in any case."
+    )
+
+
 class NoBody(BaseModel):
     """The body of a route that takes none: it is not parsed."""
 
@@ -184,6 +200,12 @@ def selections_of(request: Request) -> tuple[dict[str, int | None], Precondition
     return body.model_dump(exclude_unset=True), preconditions
 
 
+def discount_code_of(request: Request) -> tuple[str, Preconditions]:
+    """Read a discount code. Raises `InvalidRequest`."""
+    body, preconditions = _parse(request, ApplyDiscountCode)
+    return body.code, preconditions
+
+
 def guest_of(request: Request) -> tuple[str, Preconditions]:
     """Read the digest of a guest's token. Raises `InvalidRequest`."""
     body, preconditions = _parse(request, MergeGuest)
@@ -222,6 +244,24 @@ def cart_answer(request: Request, outcome: Outcome) -> Response[str]:
 def item_answer(request: Request, item: PricedItem) -> Response[str]:
     """Answer with one item."""
     return json_response(200, to_json(item_json(owner_of(request), item)), {"Cache-Control": "private, no-cache"})
+
+
+def private_answer(body: Mapping[str, Any]) -> Response[str]:
+    """Answer with personal data, which no cache may store."""
+    return json_response(200, to_json(body), {"Cache-Control": "no-store"})
+
+
+def methods_answer(methods: Iterable[Method]) -> Response[str]:
+    """Answer with the active methods, in the operator's order (contract: Shipping and payment methods)."""
+    body = {"results": [_method_json(method) for method in methods if method.active]}
+    return json_response(200, to_json(body), {"Cache-Control": "private, no-cache"})
+
+
+def _method_json(method: Method) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": method.id, "name": method.name, "description": method.description}
+    if isinstance(method, ShippingMethod):
+        return {**shown, "cost": method.cost, "free_from": method.free_from}
+    return {**shown, "redirects": method.next_step is not None}
 
 
 def unless_known(request: Request, answer: Response[str]) -> Response[str]:

@@ -1,0 +1,86 @@
+"""An order as an item of the table (docs/table.md)."""
+
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from serverless_cart.domain.cart import Selections
+from serverless_cart.domain.orders import Order, OrderItem
+from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.attributes import (
+    Item,
+    key_attributes,
+    key_of,
+    number,
+    read_int,
+    read_optional_int,
+    read_optional_text,
+    read_text,
+    text,
+)
+
+_FIGURES: Final = ("quantity", "items_subtotal", "items_discount", "subtotal", "discount", "shipping_cost", "total")
+
+
+def order_to_item(order: Order) -> Item:
+    """Write an order. What never changes is one text, ``order``, in JSON; ``is_paid`` is for readers of the stream."""
+    item: Item = {
+        **key_attributes(keys.order(order.shop, order.key)),
+        "status": text(order.status),
+        "version": number(order.version),
+        "created_at": number(order.created_at),
+        "updated_at": number(order.updated_at),
+        "amount_paid": number(order.amount_paid),
+        "is_paid": {"BOOL": order.is_paid},
+        "order": fixed_part(order),
+    }
+    if order.customer:
+        item["customer"] = text(order.customer)
+    if order.reserved_until is not None:
+        item["reserved_until"] = number(order.reserved_until)
+    if order.discount_key is not None:
+        item["discount_key"] = text(order.discount_key)
+    if order.reserved:
+        item["reserved"] = text(to_json(order.reserved).decode())
+    return item
+
+
+def fixed_part(order: Order) -> dict[str, str]:
+    """Return the attribute with what never changes, except that an erasure removes address and notes."""
+    content: dict[str, Any] = {
+        **order.selections._asdict(),
+        "notes": order.notes,
+        "currency": order.currency,
+        "discount_code": order.discount_code,
+        "count": len(order.items),
+        **{name: getattr(order, name) for name in _FIGURES},
+        "items": [item._asdict() for item in order.items],
+    }
+    return text(to_json(content).decode())
+
+
+def order_from_item(shop: str, item: Item) -> Order:
+    """Read what `order_to_item` wrote."""
+    content = from_json(read_text(item, "order"))
+    reserved = from_json(read_optional_text(item, "reserved") or "{}")
+    status: Any = read_text(item, "status")
+    return Order(
+        shop=shop,
+        key=keys.listed_order(key_of(item).pk),
+        customer=read_optional_text(item, "customer") or "",
+        created_at=read_int(item, "created_at"),
+        updated_at=read_int(item, "updated_at"),
+        items=tuple(OrderItem(**sold) for sold in content["items"]),
+        status=status,
+        version=read_int(item, "version"),
+        reserved_until=read_optional_int(item, "reserved_until"),
+        selections=Selections(*(content[name] for name in Selections._fields)),
+        notes=content["notes"],
+        currency=content["currency"],
+        discount=content["discount"],
+        discount_code=content["discount_code"],
+        discount_key=read_optional_text(item, "discount_key"),
+        shipping_cost=content["shipping_cost"],
+        amount_paid=read_int(item, "amount_paid"),
+        reserved={int(product_id): quantity for product_id, quantity in reserved.items()},
+    )

@@ -1,0 +1,3 @@
+"""tests/store/test_discounts.py on moto."""
+
+from tests.store.test_discounts import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""tests/store/test_methods.py on moto."""
+
+from tests.store.test_methods import *  # noqa: F403

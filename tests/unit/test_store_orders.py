@@ -1,0 +1,3 @@
+"""tests/store/test_orders.py on moto."""
+
+from tests.store.test_orders import *  # noqa: F403
