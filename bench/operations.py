@@ -9,6 +9,7 @@ from serverless_cart import auth
 from serverless_cart.domain import statistics
 from serverless_cart.domain.cart import Cart, CartItem, Owner
 from serverless_cart.domain.guests import guest_customer
+from serverless_cart.domain.methods import Kind, ShippingMethod
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.domain.session import Device, ItemKey, Session
@@ -17,6 +18,7 @@ from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item, key_attributes, number
 from serverless_cart.dynamodb.carts import cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.methods import methods_to_item
 from serverless_cart.dynamodb.statistics import Chunk, day_text, details_item, total_name
 from serverless_cart.dynamodb.token_registry import TokenRecord, record_to_items
 from serverless_cart.dynamodb.tokens import shop_to_item, token_to_item, token_to_items
@@ -73,7 +75,7 @@ def operations() -> list[Operation]:
     return [
         Operation("authorizer", "authorizer", load("authorizer/token"), calls=2),
         Operation("guest create", "guests", load("guests/post"), calls=1, write_units=1),
-        Operation("method list", "methods", load("methods/shipping"), calls=1),
+        Operation("method list", "methods", load("methods/shipping"), calls=1, rows=[_methods()]),
         *_session_operations(),
         Operation(
             "issue a token",
@@ -162,6 +164,12 @@ def _cart_operations(size: int) -> Iterator[Operation]:
 
         event = _of(load("cart_items/post"), f"aged-add-{size}", body=body)
         yield Operation("cart add, aged", "cart_items", event, 3, size, _cart(f"aged-add-{size}", size - 1, AGED))
+
+
+def _methods() -> Item:
+    """Return a shop's shipping methods."""
+    listed = [ShippingMethod(id_, f"Parcel {id_}", cost=490, free_from=5_000) for id_ in range(1, 4)]
+    return methods_to_item(SHOP, Kind.SHIPPING, listed, 1)
 
 
 def _tokens(customer: str, count: int) -> list[Item]:
