@@ -25,7 +25,7 @@ from bench.built import built
 from bench.engine import new_table
 from local import dynamodb_local, settings
 from local.errors import LocalCloudError
-from tools.support.events import NOW
+from tools.support.events import NOW, load
 from tools.support.template import FUNCTIONS, resources_of_type
 
 BARE: Final = "bare"
@@ -46,6 +46,9 @@ REQUIREMENTS: Final = settings.ROOT / "layers" / "dependencies" / "requirements.
 AT_MOST: Final = {"AuthorizerFunction": 1.2}
 AT_MOST_OTHERS: Final = 1.5
 """A start's processor time, as a multiple of the bare function's."""
+
+OTHERS: Final = {"orders": "list", "shop_orders": "list", "release_holds": "schedule"}
+"""The first event of functions that no measured operation has."""
 
 Starts = list[dict[str, Any]]
 """The child's report of each start of a function."""
@@ -179,8 +182,10 @@ def _start(folder: Path, name: str, engine: str, before: str) -> dict[str, Any]:
 
 
 def _event(name: str) -> Mapping[str, Any]:
-    """Return the first event of a function among those of the measured operations; the roll-up gets an empty batch."""
-    return next((one.event for one in operations.operations() if FUNCTIONS[one.function] == name), {"Records": []})
+    """Return a function's first event: of a measured operation or of events/; the roll-up gets an empty batch."""
+    measured = {FUNCTIONS[one.function]: one.event for one in reversed(operations.operations())}
+    others = {FUNCTIONS[function]: load(f"{function}/{event}") for function, event in OTHERS.items()}
+    return {**others, **measured}.get(name, {"Records": []})
 
 
 def _interpreter() -> str:
