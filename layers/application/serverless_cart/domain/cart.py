@@ -150,7 +150,9 @@ class Cart:
     def newest_shipping(self, snapshots: Snapshots) -> ShippingSnapshot | None:
         """Return the newest snapshot of the selected shipping method; ``None`` if there is none."""
         selected = self.selections.shipping_method
-        known = [self.shipping, None if selected is None else snapshots.shipping.get(selected)]
+        if selected is None:
+            return None
+        known = [self.shipping, snapshots.shipping.get(selected)]
         fitting = [it for it in known if it is not None and it.method_id == selected]
         return max(fitting, key=lambda it: it.read_at, default=None)
 

@@ -43,17 +43,18 @@ class Request(NamedTuple):
     @classmethod
     def from_event(cls, event: APIGatewayProxyEvent, principal: Principal, time_left: Callable[[], float]) -> "Request":
         """Parse an event of a REST API's proxy integration."""
+        context, query_lists = event.request_context, event.multi_value_query_string_parameters
         return cls(
             method=event.http_method,
             route=event.resource,
             principal=principal,
             path={name: unquote(value) for name, value in event.path_parameters.items()},
-            query={name: values[-1] for name, values in event.multi_value_query_string_parameters.items()},
+            query={name: values[-1] for name, values in query_lists.items()},
             headers=event.headers,
             body=_body(event),
-            address=event.request_context.identity.source_ip,
-            id=event.request_context.request_id or "",
-            query_lists=event.multi_value_query_string_parameters,
+            address=context.identity.source_ip,
+            id=context.request_id or "",
+            query_lists=query_lists,
             time_left=time_left,
         )
 
