@@ -5,6 +5,7 @@ import pytest
 from serverless_cart.domain.methods import Kind, Method, PaymentMethod, ShippingMethod
 from serverless_cart.dynamodb.methods import methods_to_item
 from tests.integration.test_races import before
+from tests.support.builders import product
 from tests.support.bundle import Answer, Bundle
 from tests.support.cart_requests import CHANGES, add, clear, is_refusal, is_replay, once, read, select, warnings
 from tools.support.events import SECOND, SHOP
@@ -80,6 +81,16 @@ def test_repeated_selection_of_a_withdrawn_method_is_a_replay(shop: Bundle) -> N
 
     assert is_replay(select(shop, shipping_method=3, headers=once()))
     assert is_refusal(select(shop, shipping_method=3), 400, "validation error", "shipping_method")
+
+
+def test_cart_of_unavailable_items_costs_no_shipping(shop: Bundle) -> None:
+    offer(shop, PARCEL)
+    add(shop)
+    select(shop, shipping_method=3)
+    shop.sell(product(active=False))
+    shop.clock.forward(60 * SECOND)
+
+    assert costs(read(shop)) == (0, 0)
 
 
 def test_changed_method_is_seen_within_a_minute(shop: Bundle) -> None:

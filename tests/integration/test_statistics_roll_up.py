@@ -140,8 +140,12 @@ def test_fault_repeats_the_batch_and_counts_once(bundle: Bundle, operation: str,
     assert totals(bundle) == ALL
 
 
-@pytest.mark.parametrize("others", [(0, 2), (0, 5)])
-def test_records_counted_by_another_invocation_are_skipped(bundle: Bundle, others: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("counted", "others"), [(0, (0, 2)), (0, (0, 5)), (1, (1, 3)), (2, (1, 5))])
+def test_records_counted_by_another_invocation_are_skipped(
+    bundle: Bundle, counted: int, others: tuple[int, int]
+) -> None:
+    roll_up(bundle, batch(0, counted))
+
     def other(operation: str) -> None:
         if operation == "TransactWriteItems":
             bundle.database.before = None
