@@ -78,6 +78,7 @@ PROBES: Final[Mapping[str, Probe]] = {
     "CartFunction": _api("cart", "GET", "/api/shop/cart", 401, "authentication required"),
     "CartItemsFunction": _api("cart-items", "POST", "/api/shop/cart/items", 401, "authentication required"),
     "CartMergeFunction": _api("cart-merge", "POST", "/api/shop/cart/merge", 401, "authentication required"),
+    "CheckoutFunction": _api("checkout", "POST", "/api/shop/checkout/cart", 401, "authentication required"),
     "GuestsFunction": _api("guests", "POST", "/api/shop/guests", 401, "authentication required"),
     "MethodsFunction": _api("methods", "GET", "/api/shop/shipping/methods", 401, "authentication required"),
     "OrdersFunction": _api("orders", "GET", "/api/shop/customers/me/orders", 401, "authentication required"),

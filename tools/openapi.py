@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from serverless_cart.web import management_api, search_cart, search_events, shop_api, shop_orders
+from serverless_cart.web import checkout, management_api, search_cart, search_events, shop_api, shop_orders
 from tools.support.paths import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.yaml"
@@ -19,6 +19,7 @@ SHOP_BODIES: Final[tuple[type[BaseModel], ...]] = (
     shop_api.UpdateSelections,
     shop_api.MergeGuest,
     shop_api.ApplyDiscountCode,
+    checkout.CheckOut,
 )
 MANAGEMENT_BODIES: Final[Mapping[type[BaseModel], tuple[str, ...]]] = {
     management_api.IssueCustomerToken: ("customer",),

@@ -76,6 +76,7 @@ def test_sam_local_finds_functions_and_authorizers() -> None:
         "/api/shop/cart/items": ["CartItemsFunction", "AuthorizerFunction"],
         "/api/shop/cart/items/{id}": ["CartItemsFunction", "AuthorizerFunction"],
         "/api/shop/cart/merge": ["CartMergeFunction", "AuthorizerFunction"],
+        "/api/shop/checkout/cart": ["CheckoutFunction", "AuthorizerFunction"],
         "/api/shop/guests": ["GuestsFunction", "AuthorizerFunction"],
         "/api/shop/payment/methods": ["MethodsFunction", "AuthorizerFunction"],
         "/api/shop/shipping/methods": ["MethodsFunction", "AuthorizerFunction"],

@@ -124,6 +124,7 @@ out.flush()
         ("cart_items", "post", 400),
         ("cart_items", "patch", 404),
         ("cart_merge", "post", 400),
+        ("checkout", "post", 400),
         ("guests", "post", 201),
         ("methods", "shipping", 200),
         ("customer_tokens", "post", 201),

@@ -145,7 +145,7 @@ def test_selection_replaces_the_shipping_method(store: DynamoDBCartStore, select
 
 @every_change
 def test_snapshot_stored_since_is_kept(store: DynamoDBCartStore, refused: Refused, kind: str) -> None:
-    now = store.record_shown(OWNER, HELD, {7: DEARER}, LATER)
+    now = store.record_shown(OWNER, HELD, Change(LATER, refreshed={7: DEARER}))
     change = Change(LATER, refreshed={7: HELD.items[7]._replace(snapshot=snapshot(product(7), LATER + 1))})
 
     if kind == "clear":
@@ -163,7 +163,7 @@ def test_shown_price_is_stored_without_a_new_version(
     (before,) = rows().values()
     it = HELD.items[7]._replace(snapshot=snapshot(product(7), LATER), shown=shown, changed_from=changed_from)
 
-    now = store.record_shown(OWNER, HELD, {7: it}, LATER)
+    now = store.record_shown(OWNER, HELD, Change(LATER, refreshed={7: it}))
 
     assert now == replace(HELD, items={**HELD.items, 7: it})
     assert store.read(OWNER) == now
@@ -173,12 +173,14 @@ def test_shown_price_is_stored_without_a_new_version(
 
 
 def test_price_of_a_removed_item_or_cart_is_not_stored(store: DynamoDBCartStore, refused: Refused) -> None:
-    shown = {7: DEARER}
-    assert refused(lambda: store.record_shown(OWNER, HELD, shown, EXPIRED_AT)) == Cart(replaces_expired=True)
+    shown = Change(LATER, refreshed={7: DEARER})
+    assert refused(lambda: store.record_shown(OWNER, HELD, replace(shown, at=EXPIRED_AT))) == Cart(
+        replaces_expired=True
+    )
     other = OWNER._replace(customer="another")
-    assert refused(lambda: store.record_shown(other, HELD, shown, LATER)) == Cart()
+    assert refused(lambda: store.record_shown(other, HELD, shown)) == Cart()
     now = store.remove(OWNER, HELD, 7, Change(LATER))
-    assert refused(lambda: store.record_shown(OWNER, HELD, shown, LATER)) == now
+    assert refused(lambda: store.record_shown(OWNER, HELD, shown)) == now
 
 
 @every_change

@@ -150,7 +150,10 @@ def largest_cart(items: int = 100) -> Cart:
             )
             for number in range(items)
         ),
-        idempotency_records={f"{number:016}": IdempotencyRecord("f" * 11, NOW - number) for number in range(32)},
+        idempotency_records={
+            f"{number:016}": IdempotencyRecord("f" * 11, NOW - number, new_key()) for number in range(32)
+        },
+        reviewed_by="r" * 16,
         version=NOW,
         selections=Selections(*[limits.MAX_SAFE_INTEGER] * 3),
         shipping=ShippingSnapshot(limits.MAX_SAFE_INTEGER, False, limits.SHIPPING_COST, limits.MAX_SAFE_INTEGER, NOW),  # noqa: FBT003 - its fields

@@ -36,8 +36,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FUNCTIONS = (
-    *("authorizer", "stats_cart", "stats_events", "cart", "cart_items", "cart_merge", "guests", "methods", "orders"),
-    *("customer_tokens", "customer_cart", "statistics", "shop_orders", "statistics_roll_up", "release_holds"),
+    *("authorizer", "stats_cart", "stats_events", "cart", "cart_items", "cart_merge", "checkout", "guests"),
+    *(
+        "methods",
+        "orders",
+        "customer_tokens",
+        "customer_cart",
+        "statistics",
+        "shop_orders",
+        "statistics_roll_up",
+        "release_holds",
+    ),
 )
 TABLE = "table"
 NOWHERE = "http://nowhere.invalid/"
@@ -145,11 +154,11 @@ class Context:
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:function"
 
-    def __init__(self, seconds_left: float) -> None:
+    def __init__(self, seconds_left: Callable[[], float]) -> None:
         self._left = seconds_left
 
     def get_remaining_time_in_millis(self) -> int:
-        return int(self._left * 1000)
+        return int(self._left() * 1000)
 
 
 class Bundle:
@@ -186,7 +195,7 @@ class Bundle:
         app = getattr(self.apps[function], "app", None)
         outer = dict(app.context) if app else {}  # of a request that this one comes between
         with contextlib.redirect_stdout(self._log):
-            answer = self.apps[function].handler(json.loads(json.dumps(event)), Context(self.seconds_left))
+            answer = self.apps[function].handler(json.loads(json.dumps(event)), Context(lambda: self.seconds_left))
         if app:
             app.context.update(outer)
         answered: dict[str, Any] = json.loads(json.dumps(answer))

@@ -52,6 +52,10 @@ def remove(bundle: Bundle, product: int = 123, headers: Headers | None = None) -
     return bundle.send("cart_items", altered(load("cart_items/delete"), path=path, headers=headers or {}))
 
 
+def check_out(bundle: Bundle, headers: Headers | None = None, **body: Any) -> Answer:
+    return bundle.send("checkout", altered(load("checkout/post"), body=body, headers=headers or {}))
+
+
 CHANGES: dict[str, Any] = {
     "add": lambda bundle, headers=None: add(bundle, headers=headers),
     "update quantity": lambda bundle, headers=None: update_item(bundle, quantity=5, headers=headers),

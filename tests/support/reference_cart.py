@@ -383,8 +383,8 @@ class FakeStore(CartStore):
         )
         return self.carts[owner]
 
-    def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:
-        current = self.rules.current(self.carts.get(owner, Cart()), now)
+    def record_shown(self, owner: Owner, cart: Cart, change: Change) -> Cart:
+        current, items = self.rules.current(self.carts.get(owner, Cart()), change.at), change.refreshed
         if any(_showing(current.items.get(id_)) != _showing(cart.items[id_]) for id_ in items):
             raise Conflict(current)
         shown = {id_: shown_as(it, items.get(id_, it)) for id_, it in current.items.items()}

@@ -14,7 +14,7 @@ from serverless_cart.domain.errors import InvalidProduct, Refusal
 from serverless_cart.service.cart import CartChanged
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.telemetry import Telemetry
-from serverless_cart.web import management_api, refusals, search_api, shop_api, statistics
+from serverless_cart.web import checkout, management_api, refusals, search_api, shop_api, statistics
 from serverless_cart.web.api import Api, App
 from serverless_cart.web.request import Request
 from serverless_cart.web.response import HEADERS, json_response, to_json
@@ -180,7 +180,7 @@ def all_refusals(kind: type[Refusal] = Refusal) -> set[type[Refusal]]:
 
 
 def test_all_refusals_are_in_an_error_table() -> None:
-    apis = (search_api.API, shop_api.API, management_api.API, statistics.API)
+    apis = (search_api.API, checkout.API, management_api.API, statistics.API)
     assert all_refusals() == {refusal for api in apis for refusal in api.errors}
     assert len(all_refusals()) >= 14
 

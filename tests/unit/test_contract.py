@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serverless_cart.web import management_api, refusals, search_api, shop_api
+from serverless_cart.web import checkout, management_api, refusals, search_api
 from tools.support.paths import ROOT
 from tools.support.template import TEMPLATE
 
@@ -62,7 +62,7 @@ def test_contract_has_exactly_the_errors() -> None:
     of_gateway = {(429, "Too many requests"), (429, "too many requests")}
     of_code = {
         *search_api.ERRORS.values(),
-        *shop_api.ERRORS.values(),
+        *checkout.ERRORS.values(),  # those of the Shop API, and its own
         (500, refusals.FAULT),
         (503, refusals.UNAVAILABLE),
     }

@@ -27,9 +27,11 @@ from serverless_cart.domain.methods import Method, PaymentMethod, ShippingMethod
 from serverless_cart.domain.statistics_period import Period
 from serverless_cart.domain.statistics_reports import COLUMNS, Row, Selection
 from serverless_cart.service.cart import CartChanged, Outcome
+from serverless_cart.service.checkout import NeedsReview, Placed
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.statistics import Report
 from serverless_cart.web import (
+    checkout,
     customer_orders,
     management_api,
     refusals,
@@ -173,6 +175,7 @@ READERS: dict[str, Callable[[Request], object]] = {
     "selectForCart": shop_api.selections_of,
     "clearCart": shop_api.preconditions_of,
     "mergeGuestCart": shop_api.guest_of,
+    "checkOut": checkout.checkout_of,
     "reviseItem": shop_api.item_update_of,
     "applyDiscountCode": shop_api.discount_code_of,
     "removeDiscountCode": shop_api.preconditions_of,
@@ -263,7 +266,7 @@ def test_preflight_allows_every_documented_header(operation: Operation) -> None:
     assert operation.method in cors["AllowMethods"].strip("'").split(",")
 
 
-EDGE = {"SearchApi": search_api.API, "ShopApi": shop_api.API, "ManagementApi": management_api.API}
+EDGE = {"SearchApi": search_api.API, "ShopApi": checkout.API, "ManagementApi": management_api.API}
 
 MUG, GONE, DEAR = product(123), product(789, active=False), product(123, price=1251, stock=1)
 LONGEST = {"ref": "r" * limits.PRODUCT_REF_BYTES, "name": "n" * limits.PRODUCT_NAME_LENGTH, "image": None}
@@ -295,6 +298,15 @@ ORDERS = [
     order(status="refunded", customer="", currency="", selections=Selections(), items=(sold(image=None),)),
 ]
 
+OTHERS: dict[str, list[Response[str]]] = {
+    **{name: [shop_api.methods_answer(methods)] for name, methods in METHODS.items()},
+    "createGuest": [shop_api.guest_answer("0" * 40, NOW // 1000)],
+    "checkOut": [
+        checkout.checkout_answer(Placed(order(next_step=it), replayed=bool(it))) for it in (None, "https://a/")
+    ],
+}
+"""The answers that have no cart and no order."""
+
 ALWAYS = [kind() for kind in (*refusals.COMMON, refusals.Unauthenticated, refusals.OtherKind)]
 SOMETIMES = [
     *(kind() for kind in (search_api.SessionIdTooLong, search_api.InvalidSessionItem, search_api.InvalidUserId)),
@@ -313,6 +325,10 @@ SOMETIMES = [
     errors.InvalidDiscountCode({"code": [UNKNOWN]}),
     errors.InsufficientStock({"quantity": ["only 5 available"]}),
     CartChanged(WARNED),
+    errors.CartEmpty(),
+    errors.CartFull({"items": ["too many"]}),
+    errors.TooManyUnpaidOrders({"order": ["too many"]}),
+    *(NeedsReview(WARNED, total) for total in (None, 1)),
 ]
 SUBSETS = [names for size in range(3) for names in combinations(("id", "index", "title"), size)]
 FAULTY = [
@@ -321,6 +337,7 @@ FAULTY = [
     asked(b'{"expires_in": 1}', customer=" "),
     asked(b'{"product": "", "quantity": 0, "notes": 0, "address": "", "shipping_method": "", "payment_method": ""}'),
     asked(b'{"code": ""}'),
+    asked(b'{"total": ""}'),
 ]
 
 
@@ -338,7 +355,7 @@ def failures(operation: Operation) -> Iterator[Response[str]]:
     yield from (app._refuse(it) for it in (*ALWAYS, *parsed) if type(it) in app.api.errors)
     if operation.name == "mergeGuestCart":
         yield app._refuse(errors.NotAGuest({"token": ["must be a token of another customer, a guest of this shop"]}))
-    if operation.name == "selectForCart":
+    if operation.name in {"selectForCart", "checkOut"}:
         yield app._refuse(
             errors.MethodNotOffered({"shipping_method": ["not offered"], "payment_method": ["not offered"]})
         )
@@ -373,11 +390,8 @@ def successes(operation: Operation) -> Iterator[Response[str]]:
         bodies = [listed] if operation.name == "listOrders" else [order_json(it) for it in ORDERS]
         yield from (shop_api.private_answer(it) for it in bodies)
         return
-    if operation.name == "createGuest":
-        yield shop_api.guest_answer("0" * 40, NOW // 1000)
-        return
-    if operation.name in METHODS:
-        yield shop_api.methods_answer(METHODS[operation.name])
+    if operation.name in OTHERS:
+        yield from OTHERS[operation.name]
         return
     if operation.name == "readItem":
         yield from (shop_api.item_answer(asked(), it) for priced in CARTS for it in priced.items)

@@ -39,7 +39,7 @@ def refuses(parse: Callable[[], object]) -> str:
     with pytest.raises(Refusal) as refusal:
         parse()
     status, text = ERRORS[type(refusal.value)]
-    error, headers = API.describe(refusal.value, text, None)
+    error, headers, _ = API.describe(refusal.value, text, None)
     assert (status, headers) == (400, {})
     return error
 

@@ -420,8 +420,8 @@ def test_changed_cart_has_its_tag() -> None:
     current = price(OWNER, cart(item(product())))
 
     tag = cart_answer(READ, Outcome(current)).headers["ETag"]
-    assert API.describe(CartChanged(current), "error", READ) == ("error", {"ETag": tag})
-    assert API.describe(InvalidRequest({"body": ["x"]}), "error", READ) == ("error", {})
+    assert API.describe(CartChanged(current), "error", READ) == ("error", {"ETag": tag}, {})
+    assert API.describe(InvalidRequest({"body": ["x"]}), "error", READ) == ("error", {}, {"body": ["x"]})
 
 
 def test_absent_selections_are_null() -> None:

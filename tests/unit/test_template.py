@@ -148,6 +148,12 @@ CHANGES_ORDERS = {
 }
 MAY["OrdersRole"] = CHANGES_ORDERS | {("Query", "orders")}
 MAY["ShopOrdersRole"] = CHANGES_ORDERS | {("Query", "orders of a month")}
+MAY["CheckoutRole"] = {
+    ("GetItem", "order"),
+    *(("BatchGetItem", name) for name in ("cart", "order", *TERMS)),
+    *(("PutItem", name) for name in ("cart", "order", "orders", "orders of a month", "hold")),
+    *(("UpdateItem", name) for name in ("cart", "product", "discount", "customer")),
+}
 MAY["ReleaseHoldsRole"] = CHANGES_ORDERS | {("Query", "hold")}
 
 

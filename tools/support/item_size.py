@@ -40,6 +40,8 @@ def _size(kind: str, value: Any) -> int:
             size = (len(value.replace(".", "").lstrip("-").strip("0")) + 1) // 2 + 1 + value.startswith("-")
         case "NS" | "SS":
             size = 3 + sum(1 + _size(kind[0], element) for element in value)
+        case "L":
+            size = 3 + sum(1 + _size(*next(iter(element.items()))) for element in value)
         case "B":
             size = len(value) if isinstance(value, bytes) else len(b64decode(value))
         case "BOOL":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from serverless_cart.dynamodb.token_registry import TokenRegistry
     from serverless_cart.dynamodb.tokens import TokenStore
     from serverless_cart.service.cart import CartService
+    from serverless_cart.service.checkout import CheckoutService
     from serverless_cart.service.holds import HoldService
     from serverless_cart.service.merge import MergeService
     from serverless_cart.service.orders import OrderService
@@ -35,6 +36,15 @@ def cart_service(environment: Environment, telemetry: "Telemetry") -> "CartServi
 
     limits = environment.limits
     return CartService(DynamoDBCartStore(_table(environment, telemetry), clock, limits), clock, limits)
+
+
+def checkout_service(environment: Environment, telemetry: "Telemetry") -> "CheckoutService":
+    """Compose the service of checkouts."""
+    from serverless_cart.dynamodb.checkout import DynamoDBCheckoutStore
+    from serverless_cart.service.checkout import CheckoutService
+
+    limits = environment.limits
+    return CheckoutService(DynamoDBCheckoutStore(_table(environment, telemetry), clock, limits), clock, limits)
 
 
 def guest_store(environment: Environment, telemetry: "Telemetry") -> "GuestStore":

@@ -44,10 +44,14 @@ class Selections(NamedTuple):
 
 
 class IdempotencyRecord(NamedTuple):
-    """The use of an idempotency key: the request's fingerprint and the time (milliseconds since 1970)."""
+    """The use of an idempotency key: the request's fingerprint and the time (milliseconds since 1970).
+
+    ``order_key`` is the key of the order that the request made, empty if it made none.
+    """
 
     fingerprint: str
     used_at: int
+    order_key: str = ""
 
 
 class Price(NamedTuple):
@@ -133,7 +137,7 @@ class Cart:
     ``items`` maps product ids to items, in the order in which they were first added; ``version`` grows with every
     change and never repeats; ``idempotency_records`` maps digests of idempotency keys to their use.
     ``shipping`` is the snapshot of the selected shipping method, ``None`` if it must be read; ``discount`` is the one
-    of the discount code.
+    of the discount code. ``reviewed_by`` is the digest of the idempotency key whose checkout last had to be reviewed.
     ``replaces_expired`` is true if an expired cart is still stored: it counts as absent, but must be replaced.
     """
 
@@ -145,6 +149,7 @@ class Cart:
     idempotency_records: Mapping[str, IdempotencyRecord] = field(default_factory=dict)
     shipping: ShippingSnapshot | None = None
     discount: DiscountSnapshot | None = None
+    reviewed_by: str = ""
     replaces_expired: bool = False
 
     def newest_shipping(self, snapshots: Snapshots) -> ShippingSnapshot | None:
@@ -152,7 +157,7 @@ class Cart:
         selected = self.selections.shipping_method
         if selected is None:
             return None
-        known = [self.shipping, snapshots.shipping.get(selected)]
+        known = [snapshots.shipping.get(selected), self.shipping]
         fitting = [it for it in known if it is not None and it.method_id == selected]
         return max(fitting, key=lambda it: it.read_at, default=None)
 
@@ -161,7 +166,7 @@ class Cart:
         if self.discount is None:
             return None
         newer = snapshots.discounts.get(self.discount.discount.key, self.discount)
-        return max(self.discount, newer, key=lambda it: it.read_at)
+        return max(newer, self.discount, key=lambda it: it.read_at)
 
     def check_can_hold(self, product: Product, quantity: int) -> None:
         """Check that an item may have this quantity. Raises `InvalidProduct` or `InsufficientStock`."""

@@ -31,6 +31,14 @@ class ItemNotFound(Refusal):
     """There is no such item in this customer's cart."""
 
 
+class CartEmpty(Refusal):
+    """The cart has no item that can be bought."""
+
+
+class TooManyUnpaidOrders(Refusal):
+    """The customer already has as many orders that wait for their payment as the deployment allows."""
+
+
 class OrderNotFound(Refusal):
     """There is no such order of this customer, or of this shop."""
 

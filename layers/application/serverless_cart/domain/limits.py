@@ -66,6 +66,8 @@ MIN_CUSTOMER_TOKEN_LIFETIME: Final = 60
 MAX_CUSTOMER_TOKEN_LIFETIME: Final = 365 * 24 * 3600
 """Most seconds that such a request may name."""
 
+RESERVED_PRODUCTS: Final = 93
+"""Products with limited stock in one order: one transaction takes 100 writes, and the order needs 7 of them."""
 ORDERS_OF_A_CUSTOMER: Final = 100
 """Most orders in one answer to a customer."""
 DEFAULT_ORDERS: Final = 10

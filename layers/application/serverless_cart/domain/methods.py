@@ -1,8 +1,8 @@
 """The shipping and payment methods of a shop (contract: Shipping and payment methods)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Kind(StrEnum):
@@ -67,6 +67,19 @@ def shipping_snapshot(methods: Sequence[Method], id_: int, read_at: int) -> Ship
         if isinstance(method, ShippingMethod) and method.id == id_ and method.active:
             return ShippingSnapshot(id_, offered=True, cost=method.cost, free_from=method.free_from, read_at=read_at)
     return ShippingSnapshot(id_, offered=not methods, cost=0, free_from=None, read_at=read_at)
+
+
+SELECTIONS: Final = {Kind.SHIPPING: "shipping_method", Kind.PAYMENT: "payment_method"}
+"""The selection of a cart that names a method of a kind."""
+
+
+def not_offered(selections: Mapping[str, int | None], methods: Mapping[Kind, Sequence[Method]]) -> dict[str, list[str]]:
+    """Return a message for each selection, by its name, that the shop does not offer; ``None`` selects nothing."""
+    return {
+        name: [f"the shop does not offer {kind} method {id_}"]
+        for kind, name in SELECTIONS.items()
+        if (id_ := selections.get(name)) is not None and not offers(methods[kind], id_)
+    }
 
 
 def offers(methods: Sequence[Method], id_: int) -> bool:

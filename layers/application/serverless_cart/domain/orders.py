@@ -87,7 +87,8 @@ class Order:
     """An order. Times are milliseconds since 1970, money is minor currency units.
 
     ``customer`` is empty after the customer was erased. ``discount_key`` is the normalised discount code, by which the
-    code is stored, ``None`` without a code. ``reserved`` has the quantity by product id that the order has taken from
+    code is stored, ``None`` without a code. ``next_step`` is the address of the page that takes the payment, as the
+    checkout answered it. ``reserved`` has the quantity by product id that the order has taken from
     limited stock; it is empty once the stock is returned.
     """
 
@@ -106,6 +107,7 @@ class Order:
     discount: int = 0
     discount_code: str | None = None
     discount_key: str | None = None
+    next_step: str | None = None
     shipping_cost: int = 0
     amount_paid: int = 0
     reserved: Mapping[int, int] = field(default_factory=dict)

@@ -60,6 +60,11 @@ def read_text_set(item: Mapping[str, Any], name: str) -> frozenset[str]:
     return frozenset(item[name]["SS"]) if name in item else frozenset()
 
 
+def read_text_list(item: Mapping[str, Any], name: str) -> list[str]:
+    """Read a list of texts; an absent one is empty."""
+    return [entry["S"] for entry in item[name]["L"]] if name in item else []
+
+
 def key_of(item: Mapping[str, Any]) -> Key:
     """Read the primary key of an item."""
     return Key(item["pk"]["S"], item["sk"]["S"])

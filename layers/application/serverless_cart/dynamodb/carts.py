@@ -2,9 +2,9 @@
 
 A cart's attributes are ``version``, ``products`` (the set of product ids in it), ``created_at``, ``updated_at``
 (milliseconds), ``expires_at`` (seconds, the table's TTL), the three selections, ``shipping`` and ``discount`` (the
-snapshots of the selected shipping method and of the discount code), ``key#<digest>`` for each idempotency record and,
-for each product in it, ``qty#<product>``, ``snap#<product>``, ``added#<product>``, ``updated#<product>`` and
-``notes#<product>``.
+snapshots of the selected shipping method and of the discount code), ``reviewed_by``, ``key#<digest>`` for each
+idempotency record and, for each product in it, ``qty#<product>``, ``snap#<product>``, ``added#<product>``,
+``updated#<product>`` and ``notes#<product>``.
 
 ``snap#<product>`` is the product's snapshot as text: the milliseconds of the read, then JSON. As text it takes one
 attribute instead of eight, and an older snapshot compares as less than a newer one in a condition.
@@ -40,6 +40,7 @@ from serverless_cart.dynamodb.attributes import (
     number_set,
     read_int,
     read_optional_int,
+    read_optional_text,
     read_text,
     text,
 )
@@ -225,13 +226,12 @@ class DynamoDBCartStore(CartStore):
             _remove_item(write, product_id)
         return self._update(owner, cart, write, replace(change, refreshed={}))
 
-    def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:
+    def record_shown(self, owner: Owner, cart: Cart, change: Change) -> Cart:
         """Record with one UpdateItem."""
         write = Expression()
-        require_alive(write, now)
-        for product_id, item in items.items():
-            _store_snapshot(write, item, cart.items[product_id])
-        return self._send(owner, write, now)
+        require_alive(write, change.at)
+        store_newer(write, cart, change)
+        return self._send(owner, write, change.at)
 
     def _require_room(self, write: Expression, product: Product, quantity: int) -> None:
         """Require what `Cart.check_can_add` checks: the stock, the quantity of one item, the items of one cart."""
@@ -258,13 +258,7 @@ class DynamoDBCartStore(CartStore):
         write.set_once("created_at", number(change.at))
         write.set("updated_at", number(change.at))
         write.set("expires_at", expiry(change.at, self._limits.cart_lifetime))
-        for product_id, item in change.refreshed.items():
-            _store_snapshot(write, item, cart.items[product_id])
-        if change.shipping:
-            stored = shipping_value(cart.shipping) if cart.shipping else None
-            _replace_value(write, "shipping", shipping_value(change.shipping), stored)
-        if change.discount and cart.discount:
-            _replace_value(write, "discount", discount_value(change.discount), discount_value(cart.discount))
+        store_newer(write, cart, change)
         if change.key:
             _record_key(write, cart, change.key, change)
         return self._send(owner, write, change.at)
@@ -304,6 +298,8 @@ def cart_to_item(owner: Owner, cart: Cart, now: int, lifetime: int = CONTRACT_LI
         item["shipping"] = shipping_value(cart.shipping)
     if cart.discount:
         item["discount"] = discount_value(cart.discount)
+    if cart.reviewed_by:
+        item["reviewed_by"] = text(cart.reviewed_by)
     for product_id, cart_item in cart.items.items():
         item[f"qty#{product_id}"] = number(cart_item.quantity)
         item[f"snap#{product_id}"] = snapshot_value(cart_item)
@@ -327,8 +323,9 @@ def cart_from_item(item: Item | None, now: int) -> Cart:
     records: dict[str, IdempotencyRecord] = {}
     for name in item:
         if name.startswith("key#"):
-            used_at, _, fingerprint = read_text(item, name).partition(" ")
-            records[name.removeprefix("key#")] = IdempotencyRecord(fingerprint, int(used_at))
+            use, _, fingerprint = read_text(item, name).partition(" ")
+            used_at, _, order_key = use.partition("#")
+            records[name.removeprefix("key#")] = IdempotencyRecord(fingerprint, int(used_at), order_key)
     return Cart(
         version=read_int(item, "version"),
         selections=Selections(*(read_optional_int(item, name) for name in Selections._fields)),
@@ -338,6 +335,7 @@ def cart_from_item(item: Item | None, now: int) -> Cart:
         idempotency_records=records,
         shipping=_read_shipping(item),
         discount=_read_discount(item),
+        reviewed_by=read_optional_text(item, "reviewed_by") or "",
     )
 
 
@@ -400,6 +398,17 @@ def _store_snapshot(write: Expression, item: CartItem, stored: CartItem) -> None
     write.set(f"snap#{item.product_id}", snapshot_value(item))
 
 
+def store_newer(write: Expression, cart: Cart, change: Change) -> None:
+    """Store the newer snapshots of a change, if those in the cart are as they were read."""
+    for product_id, item in change.refreshed.items():
+        _store_snapshot(write, item, cart.items[product_id])
+    if change.shipping:
+        stored = shipping_value(cart.shipping) if cart.shipping else None
+        _replace_value(write, "shipping", shipping_value(change.shipping), stored)
+    if change.discount and cart.discount:
+        _replace_value(write, "discount", discount_value(change.discount), discount_value(cart.discount))
+
+
 def shipping_value(snapshot: ShippingSnapshot) -> dict[str, str]:
     """Write the snapshot of a shipping method as that of an item: 13 digits of milliseconds, then JSON."""
     *fields, read_at = snapshot
@@ -454,14 +463,14 @@ def new_cart(change: Change) -> Cart:
     return Cart(version=change.at + 1, created_at=change.at, updated_at=change.at, idempotency_records=records)
 
 
-def records_after(cart: Cart, change: Change) -> dict[str, IdempotencyRecord]:
-    """Return the idempotency records that a cart keeps after a change."""
+def records_after(cart: Cart, change: Change, order_key: str = "") -> dict[str, IdempotencyRecord]:
+    """Return the idempotency records that a cart keeps after a change, which may have made an order."""
     active = cart.active_idempotency_records(change.at)
     if change.key is None:
         return active
     others = [digest for digest in active if digest != change.key.digest]
     kept = {digest: active[digest] for digest in others[: IDEMPOTENCY_RECORDS - 1]}
-    return kept | {change.key.digest: IdempotencyRecord(change.key.fingerprint, change.at)}
+    return kept | {change.key.digest: IdempotencyRecord(change.key.fingerprint, change.at, order_key)}
 
 
 def _record_key(write: Expression, cart: Cart, key: IdempotencyKey, change: Change) -> None:
@@ -481,4 +490,5 @@ def _record_key(write: Expression, cart: Cart, key: IdempotencyKey, change: Chan
 
 
 def _record_value(record: IdempotencyRecord) -> dict[str, str]:
-    return text(f"{record.used_at} {record.fingerprint}")
+    use = f"{record.used_at}#{record.order_key}" if record.order_key else str(record.used_at)
+    return text(f"{use} {record.fingerprint}")

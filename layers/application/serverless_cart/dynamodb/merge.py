@@ -2,24 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from serverless_cart.domain.cart import Cart, CartItem, Owner
 from serverless_cart.domain.guests import Merge, guest_customer
 from serverless_cart.dynamodb import keys, retries
-from serverless_cart.dynamodb.attributes import key_attributes, number
-from serverless_cart.dynamodb.carts import (
-    DynamoDBCartStore,
-    cart_from_item,
-    cart_to_item,
-    new_cart,
-    records_after,
-    snapshot_value,
-)
-from serverless_cart.dynamodb.expiry import require_absent_or_expired
+from serverless_cart.dynamodb.attributes import key_attributes
+from serverless_cart.dynamodb.carts import DynamoDBCartStore, cart_from_item, records_after
 from serverless_cart.dynamodb.expression import Expression
-from serverless_cart.dynamodb.table import TransactionRefused
+from serverless_cart.dynamodb.table import TransactionRefused, Write
 from serverless_cart.dynamodb.tokens import token_from_item
+from serverless_cart.dynamodb.whole_carts import check, next_version, replacement
 from serverless_cart.service.ports import Change, Guest, MergeConflict, MergeStore
 
 SPREAD: Final = 2
@@ -51,10 +44,10 @@ class DynamoDBMergeStore(DynamoDBCartStore, MergeStore):
         if not (merge.moved or revoke or change.key):
             return cart
         changed = cart
-        writes: list[tuple[str, dict[str, Any]]] = []
+        writes: list[Write] = []
         if merge.moved or change.key:
             changed = replace(
-                _next(cart, change),
+                next_version(cart, change),
                 items=_in_order(merge.customer),
                 shipping=change.shipping or cart.shipping,
                 discount=merge.discount or change.discount or cart.discount,
@@ -63,11 +56,10 @@ class DynamoDBMergeStore(DynamoDBCartStore, MergeStore):
             writes.append(self._put(owner, cart, changed, change))
         if merge.moved:
             left = None if merge.discount else guest.cart.discount
-            remaining = replace(_next(guest.cart, change), items=merge.guest, discount=left)
+            remaining = replace(next_version(guest.cart, change), items=merge.guest, discount=left)
             writes.append(self._put(guest.owner, guest.cart, remaining, change))
         else:
-            unchanged = {"Key": key_attributes(keys.cart(guest.owner)), **_as_read(guest.cart, change.at).condition()}
-            writes.append(("ConditionCheck", unchanged))
+            writes.append(check(guest.owner, guest.cart, change.at))
         if revoke:
             revocation = Expression()
             revocation.require_present("pk")
@@ -80,26 +72,9 @@ class DynamoDBMergeStore(DynamoDBCartStore, MergeStore):
             raise MergeConflict from None
         return changed
 
-    def _put(self, owner: Owner, before: Cart, after: Cart, change: Change) -> tuple[str, dict[str, Any]]:
-        item = cart_to_item(owner, after, change.at, self._limits.cart_lifetime)
-        return "Put", {"Item": item, **_as_read(before, change.at).condition()}
-
-
-def _next(cart: Cart, change: Change) -> Cart:
-    return replace(cart, version=cart.version + 1, updated_at=change.at) if cart.version else new_cart(change)
+    def _put(self, owner: Owner, before: Cart, after: Cart, change: Change) -> Write:
+        return replacement(owner, before, after, change.at, self._limits.cart_lifetime)
 
 
 def _in_order(items: Mapping[int, CartItem]) -> dict[int, CartItem]:
     return dict(sorted(items.items(), key=lambda entry: (entry[1].added_at, entry[0])))
-
-
-def _as_read(cart: Cart, at: int) -> Expression:
-    """Require that a cart is as it was read. The version does not show which prices a read has recorded as shown."""
-    write = Expression()
-    if cart.version:
-        write.require_equal("version", number(cart.version))
-    else:
-        require_absent_or_expired(write, at)
-    for product_id, item in cart.items.items():
-        write.require_equal(f"snap#{product_id}", snapshot_value(item))
-    return write

@@ -16,14 +16,19 @@ from serverless_cart.dynamodb.attributes import (
     read_optional_int,
     read_optional_text,
     read_text,
+    read_text_list,
     text,
+    text_list,
 )
 
 _FIGURES: Final = ("quantity", "items_subtotal", "items_discount", "subtotal", "discount", "shipping_cost", "total")
 
 
 def order_to_item(order: Order) -> Item:
-    """Write an order. What never changes is one text, ``order``, in JSON; ``is_paid`` is for readers of the stream."""
+    """Write an order. What never changes is one text, ``order``, in JSON; ``is_paid`` is for readers of the stream.
+
+    The notes of the items are texts of their own, because JSON may escape each character of them with six bytes.
+    """
     item: Item = {
         **key_attributes(keys.order(order.shop, order.key)),
         "status": text(order.status),
@@ -40,6 +45,8 @@ def order_to_item(order: Order) -> Item:
         item["reserved_until"] = number(order.reserved_until)
     if order.discount_key is not None:
         item["discount_key"] = text(order.discount_key)
+    if any(sold.notes for sold in order.items):
+        item["item_notes"] = text_list(sold.notes for sold in order.items)
     if order.reserved:
         item["reserved"] = text(to_json(order.reserved).decode())
     return item
@@ -52,9 +59,10 @@ def fixed_part(order: Order) -> dict[str, str]:
         "notes": order.notes,
         "currency": order.currency,
         "discount_code": order.discount_code,
+        "next_step": order.next_step,
         "count": len(order.items),
         **{name: getattr(order, name) for name in _FIGURES},
-        "items": [item._asdict() for item in order.items],
+        "items": [_without_notes(item) for item in order.items],
     }
     return text(to_json(content).decode())
 
@@ -63,6 +71,7 @@ def order_from_item(shop: str, item: Item) -> Order:
     """Read what `order_to_item` wrote."""
     content = from_json(read_text(item, "order"))
     reserved = from_json(read_optional_text(item, "reserved") or "{}")
+    notes = read_text_list(item, "item_notes") or [""] * len(content["items"])
     status: Any = read_text(item, "status")
     return Order(
         shop=shop,
@@ -70,7 +79,7 @@ def order_from_item(shop: str, item: Item) -> Order:
         customer=read_optional_text(item, "customer") or "",
         created_at=read_int(item, "created_at"),
         updated_at=read_int(item, "updated_at"),
-        items=tuple(OrderItem(**sold) for sold in content["items"]),
+        items=tuple(OrderItem(**sold, notes=it) for sold, it in zip(content["items"], notes, strict=True)),
         status=status,
         version=read_int(item, "version"),
         reserved_until=read_optional_int(item, "reserved_until"),
@@ -79,8 +88,15 @@ def order_from_item(shop: str, item: Item) -> Order:
         currency=content["currency"],
         discount=content["discount"],
         discount_code=content["discount_code"],
+        next_step=content["next_step"],
         discount_key=read_optional_text(item, "discount_key"),
         shipping_cost=content["shipping_cost"],
         amount_paid=read_int(item, "amount_paid"),
         reserved={int(product_id): quantity for product_id, quantity in reserved.items()},
     )
+
+
+def _without_notes(item: OrderItem) -> dict[str, Any]:
+    fields = item._asdict()
+    del fields["notes"]
+    return fields

@@ -7,7 +7,7 @@ waits for its payment. One transaction writes all of them. An erased order has n
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.orders import Order, Status
@@ -16,11 +16,8 @@ from serverless_cart.dynamodb.attributes import Item, key_attributes, key_of, nu
 from serverless_cart.dynamodb.expression import Expression
 from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.order_item import order_from_item, order_to_item
-from serverless_cart.dynamodb.table import READ_BATCH, Table, TransactionContended, TransactionRefused
+from serverless_cart.dynamodb.table import READ_BATCH, Table, TransactionContended, TransactionRefused, Write
 from serverless_cart.service.order_ports import Change, OrderConflict, OrderPage, OrderQuery, OrderStore
-
-Write = tuple[str, dict[str, Any]]
-"""A part of a transaction: its kind and its parameters."""
 
 MAX_ENTRIES: Final = 20_000
 """Most entries of a shop's list that one request reads; the answer then has a cursor."""
@@ -154,7 +151,7 @@ def erasure_writes(order: Order) -> list[Write]:
 def _writes(change: Change, can_return: frozenset[object]) -> list[Write]:
     """Return the transaction of a change: at most 6 writes and one for each product whose stock is returned."""
     before, after = change
-    writes = [
+    writes: list[Write] = [
         ("Update", {"Key": key_attributes(keys.order(before.shop, before.key)), **_order_update(change).update()})
     ]
     if after.status != before.status:

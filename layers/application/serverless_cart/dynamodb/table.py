@@ -42,6 +42,10 @@ _PASSING: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceed
 """Temporary reasons for the cancellation of a transaction."""
 
 
+Write = tuple[str, Mapping[str, Any]]
+"""A part of a transaction: its kind (``Put``, ``Update`` …) and its parameters."""
+
+
 class ConditionFailed(Exception):
     """A condition did not hold; ``item`` is the item as it was, ``None`` if there was none."""
 
@@ -226,8 +230,8 @@ class Table:
             else:
                 raise Unavailable
 
-    def transact(self, writes: Sequence[tuple[str, Mapping[str, Any]]], attempts: int | None = None) -> None:
-        """Apply all of these writes or none; a write is its kind (``Put``, ``Update`` …) and its parameters.
+    def transact(self, writes: Sequence[Write], attempts: int | None = None) -> None:
+        """Apply all of these writes or none.
 
         At most `TRANSACTION` writes. The SDK may repeat the call: it sends a token, by which DynamoDB recognizes an
         applied transaction. After a conflict with another request, the transaction is sent ``attempts`` times in all.

@@ -30,7 +30,7 @@ from serverless_cart.domain.errors import (
     Refusal,
 )
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
-from serverless_cart.domain.methods import Kind, Method, offers, shipping_snapshot
+from serverless_cart.domain.methods import SELECTIONS, Kind, Method, not_offered, shipping_snapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.service.errors import Ambiguous, Unavailable
 from serverless_cart.service.ports import CartStore, Change, Conflict, IdempotencyKey
@@ -87,9 +87,6 @@ class Outcome:
 
     cart: PricedCart
     replayed: bool = False
-
-
-_METHOD_SELECTIONS: Final = {Kind.SHIPPING: "shipping_method", Kind.PAYMENT: "payment_method"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +164,7 @@ class _Select(_Operation):
     methods: Mapping[Kind, list[Method]]
 
     def locate(self, cart: Cart) -> int | None:  # noqa: ARG002
-        faults = {
-            name: [f"the shop does not offer {kind} method {id_}"]
-            for kind, name in _METHOD_SELECTIONS.items()
-            if (id_ := self.selections.get(name)) is not None and not offers(self.methods[kind], id_)
-        }
-        if faults:
+        if faults := not_offered(self.selections, self.methods):
             raise MethodNotOffered(faults)
         return None
 
@@ -266,7 +258,7 @@ class CartService:
 
         Raises `MethodNotOffered` too (contract: Shipping and payment methods).
         """
-        if all(selections.get(name) is None for name in _METHOD_SELECTIONS.values()):
+        if all(selections.get(name) is None for name in SELECTIONS.values()):
             return self._execute(_Select(owner, selections, {}), preconditions, self._store.read(owner))
         now = self._clock()
         cart, methods = self._store.read_with_methods(owner)
@@ -351,15 +343,11 @@ class CartService:
         """Price a cart for an answer to the customer, and record the changed prices that the answer reports."""
         for _ in range(MAX_CONFLICT_RETRIES):
             snapshots = self._refreshed(owner, cart, snapshots, self._limits.price_age)
-            changed = {
-                product_id: item
-                for product_id, item in items_to_store(cart, snapshots).items()
-                if item.last_shown != cart.items[product_id].last_shown
-            }
+            changed = changed_prices(cart, snapshots)
             if not changed:
                 return price(owner, cart, snapshots)
             try:
-                cart = self._store.record_shown(owner, cart, changed, self._clock())
+                cart = self._store.record_shown(owner, cart, Change(self._clock(), refreshed=changed))
             except Conflict as conflict:
                 cart = conflict.current
         raise Unavailable
@@ -413,6 +401,15 @@ def items_to_store(
         if item != stored:
             items[product_id] = item
     return items
+
+
+def changed_prices(cart: Cart, snapshots: Snapshots) -> dict[int, CartItem]:
+    """Return the items, as `items_to_store` does, whose prices no answer has shown yet."""
+    return {
+        product_id: item
+        for product_id, item in items_to_store(cart, snapshots).items()
+        if item.last_shown != cart.items[product_id].last_shown
+    }
 
 
 def newer(newest: T | None, stored: T | None) -> T | None:

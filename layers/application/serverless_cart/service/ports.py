@@ -115,10 +115,10 @@ class CartStore(Protocol):
         """
         ...
 
-    def record_shown(self, owner: Owner, cart: Cart, items: Mapping[int, CartItem], now: int) -> Cart:
-        """Store the snapshots and shown prices of items, by product id; the version of the cart stays.
+    def record_shown(self, owner: Owner, cart: Cart, change: Change) -> Cart:
+        """Store the newer snapshots and shown prices of a change; the version of the cart stays.
 
-        The write requires that they are as they were read. ``now`` is milliseconds since 1970.
+        The write requires that those in the cart are as they were read.
         """
         ...
 

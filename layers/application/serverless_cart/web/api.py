@@ -5,7 +5,7 @@ template.yaml, and matched by the event's ``resource``: the handler's path patte
 contract allows (docs/decisions.md).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ from serverless_cart.web.request import Request
 from serverless_cart.web.response import HEADERS, json_response, to_json
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
-Details = Mapping[str, list[str]]
+Details = Mapping[str, Sequence[Any]]
+"""The details of an error, by field: messages, or warnings."""
 
 
 def check_address(request: Request) -> None:
@@ -48,16 +49,16 @@ def _error_text(error: str, details: Details) -> dict[str, Any]:
 class Api:
     """One of the APIs: the kind of principal that it serves, its checks, and its answers to refusals and faults.
 
-    ``checks`` raise refusals, in this order. ``describe`` returns the error and the headers of a refusal, given the
-    error of the table. ``error_json`` returns the body for an error and its details. ``headers`` are those of all
-    answers.
+    ``checks`` raise refusals, in this order. ``describe`` returns the error of a refusal, given the error of the table,
+    with its headers and its details. ``error_json`` returns the body for an error and its details. ``headers`` are
+    those of all answers.
     """
 
     kind: Kind
     errors: ErrorTable
     checks: tuple[Callable[[Request], None], ...] = PAGE_CHECKS
-    describe: Callable[[Refusal, str, Request | None], tuple[str, Mapping[str, str]]] = (
-        lambda _refusal, error, _request: (error, {})
+    describe: Callable[[Refusal, str, Request | None], tuple[str, Mapping[str, str], Details]] = (
+        lambda refusal, error, _request: (error, {}, refusal.details)
     )
     error_json: Callable[[str, Details], dict[str, Any]] = _error_text
     unavailable: str = refusals.UNAVAILABLE
@@ -106,9 +107,9 @@ class App(APIGatewayRestResolver):
 
     def _refuse(self, refusal: Refusal) -> Response[str]:
         status, reason = self.api.errors[type(refusal)]
-        error, headers = self.api.describe(refusal, reason, self.context.get("parsed_request"))
+        error, headers, details = self.api.describe(refusal, reason, self.context.get("parsed_request"))
         self._telemetry.refused(reason)
-        return self._error(status, error, headers, refusal.details)
+        return self._error(status, error, headers, details)
 
     def _report_unavailable(self, _error: Unavailable) -> Response[str]:
         self._telemetry.refused(self.api.unavailable)

@@ -27,15 +27,20 @@ def cart_json(priced: PricedCart, currency: str) -> dict[str, Any]:
         "currency": currency or None,
         "discount_code": priced.discount_code,
         "items": [item_json(priced.owner, item) for item in priced.items],
-        "warnings": [
-            {
-                "code": warning.code,
-                "item": None if warning.product_id is None else item_id(priced.owner, warning.product_id),
-                "message": warning.message,
-            }
-            for warning in priced.warnings
-        ],
+        "warnings": warnings_json(priced),
     }
+
+
+def warnings_json(priced: PricedCart) -> list[dict[str, Any]]:
+    """Return the JSON of a cart's warnings (contract: Warnings)."""
+    return [
+        {
+            "code": warning.code,
+            "item": None if warning.product_id is None else item_id(priced.owner, warning.product_id),
+            "message": warning.message,
+        }
+        for warning in priced.warnings
+    ]
 
 
 def item_json(owner: Owner, priced: PricedItem) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 from serverless_cart.domain import limits
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.session import Device
-from serverless_cart.web.api import PAGE_CHECKS, Api
+from serverless_cart.web.api import PAGE_CHECKS, Api, Details
 from serverless_cart.web.refusals import COMMON, ErrorTable, OtherKind, Unauthenticated
 from serverless_cart.web.request import NotJson, Request
 from serverless_cart.web.response import json_response
@@ -105,12 +105,12 @@ def _check_search_engine(request: Request) -> None:
         raise Unauthenticated
 
 
-def _describe(refusal: Refusal, error: str, _request: Request | None) -> tuple[str, Mapping[str, str]]:
+def _describe(refusal: Refusal, error: str, _request: Request | None) -> tuple[str, Mapping[str, str], Details]:
     if isinstance(refusal, MissingSessionFields):
         error = f"{error}: {json.dumps(refusal.fields)}"
     if isinstance(refusal, MissingEventFields):
         error = f"[{', '.join(refusal.fields)}] {error}"
-    return error, {}
+    return error, {}, refusal.details
 
 
 API: Final = Api(kind="api_key", errors=ERRORS, checks=(_check_search_engine, *PAGE_CHECKS), describe=_describe)

@@ -34,7 +34,7 @@ from serverless_cart.domain.limits import (
 from serverless_cart.domain.methods import Method, ShippingMethod
 from serverless_cart.service.cart import CartChanged, Outcome, Preconditions
 from serverless_cart.service.ports import IdempotencyKey
-from serverless_cart.web.api import Api
+from serverless_cart.web.api import Api, Details
 from serverless_cart.web.bodies import NOT_AN_OBJECT, NOTHING_TO_CHANGE, faults_of, integral
 from serverless_cart.web.cart_json import cart_json, item_json
 from serverless_cart.web.refusals import COMMON, ErrorTable, OtherKind, Unauthenticated
@@ -161,14 +161,14 @@ class NoBody(BaseModel):
     """The body of a route that takes none: it is not parsed."""
 
 
-def _describe(refusal: Refusal, error: str, request: Request | None) -> tuple[str, Mapping[str, str]]:
+def describe(refusal: Refusal, error: str, request: Request | None) -> tuple[str, Mapping[str, str], Details]:
     """Return the current entity tag with a refusal of another version."""
     if isinstance(refusal, CartChanged) and request is not None:
-        return error, {"ETag": _entity_tag(refusal.current, _cart_text(request, refusal.current))}
-    return error, {}
+        return error, {"ETag": _entity_tag(refusal.current, _cart_text(request, refusal.current))}, {}
+    return error, {}, refusal.details
 
 
-API: Final = Api(kind="customer", errors=ERRORS, describe=_describe)
+API: Final = Api(kind="customer", errors=ERRORS, describe=describe)
 GUESTS: Final = Api(kind="api_key", errors=ERRORS)
 """The route of the Shop API that creates guests, with an API key."""
 
@@ -180,14 +180,14 @@ def owner_of(request: Request) -> Owner:
 
 def addition_of(request: Request, limits: Limits = CONTRACT_LIMITS) -> tuple[ItemAddition, Preconditions]:
     """Read what to add. Raises `InvalidRequest`, with all faults of the request."""
-    body, preconditions = _parse(request, AddCartItem, limits)
+    body, preconditions = parse(request, AddCartItem, limits)
     notes = body.notes if "notes" in body.model_fields_set else None
     return ItemAddition(body.product, body.quantity, notes), preconditions
 
 
 def item_update_of(request: Request, limits: Limits = CONTRACT_LIMITS) -> tuple[ItemUpdate, Preconditions]:
     """Read what to change of an item. Raises `InvalidRequest`."""
-    body, preconditions = _parse(request, UpdateCartItem, limits)
+    body, preconditions = parse(request, UpdateCartItem, limits)
     given = body.model_fields_set
     return ItemUpdate(
         quantity=body.quantity if "quantity" in given else None, notes=body.notes if "notes" in given else None
@@ -196,19 +196,19 @@ def item_update_of(request: Request, limits: Limits = CONTRACT_LIMITS) -> tuple[
 
 def selections_of(request: Request) -> tuple[dict[str, int | None], Preconditions]:
     """Read what to select. Raises `InvalidRequest`."""
-    body, preconditions = _parse(request, UpdateSelections)
+    body, preconditions = parse(request, UpdateSelections)
     return body.model_dump(exclude_unset=True), preconditions
 
 
 def discount_code_of(request: Request) -> tuple[str, Preconditions]:
     """Read a discount code. Raises `InvalidRequest`."""
-    body, preconditions = _parse(request, ApplyDiscountCode)
+    body, preconditions = parse(request, ApplyDiscountCode)
     return body.code, preconditions
 
 
 def guest_of(request: Request) -> tuple[str, Preconditions]:
     """Read the digest of a guest's token. Raises `InvalidRequest`."""
-    body, preconditions = _parse(request, MergeGuest)
+    body, preconditions = parse(request, MergeGuest)
     return digest(body.token[-KEY_LENGTH:]), preconditions
 
 
@@ -220,7 +220,7 @@ def guest_answer(key: str, expires_at: int) -> Response[str]:
 
 def preconditions_of(request: Request) -> Preconditions:
     """Read the preconditions of a request without a body. Raises `InvalidRequest`."""
-    return _parse(request, NoBody)[1]
+    return parse(request, NoBody)[1]
 
 
 def item_of(request: Request) -> int:
@@ -276,7 +276,7 @@ def _cart_text(request: Request, cart: PricedCart) -> str:
     return to_json(cart_json(cart, request.principal.currency))
 
 
-def _parse(request: Request, model: type[Body], limits: Limits = CONTRACT_LIMITS) -> tuple[Body, Preconditions]:
+def parse(request: Request, model: type[Body], limits: Limits = CONTRACT_LIMITS) -> tuple[Body, Preconditions]:
     """Parse body and preconditions of a request together, so that the answer lists all faults at once."""
     faults: dict[str, list[str]] = {}
     key = request.headers.get(IDEMPOTENCY_KEY.lower(), "")
