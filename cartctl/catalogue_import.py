@@ -15,8 +15,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from cartctl.catalogue_file import BadRow, GoodRow, Row
 from cartctl.connection import THREADS
+from cartctl.row_values import BadRow, GoodRow, Row
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import Catalogue, ProductGone

@@ -14,11 +14,10 @@ from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 
-from cartctl import catalogue_file
+from cartctl import catalogue_file, row_file
 from cartctl.arguments import ShopName, Yes, checked, minor_units
-from cartctl.catalogue_file import BadRow, CatalogueFile, Format, Reading, Row, format_of
+from cartctl.catalogue_file import CatalogueFile, CatalogueReading
 from cartctl.catalogue_import import Change, Import, Tally, merged
-from cartctl.catalogue_values import quoted
 from cartctl.commands import shop as shops
 from cartctl.csv_records import parse_delimiter
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
@@ -28,6 +27,8 @@ from cartctl.lease import LeaseLostError, catalogue_lease
 from cartctl.money import currency_digits
 from cartctl.output import Output
 from cartctl.progress import progress_bar, tally_progress
+from cartctl.row_file import Format, format_of
+from cartctl.row_values import BadRow, quoted
 from cartctl.shell import App, Invocation, interrupted_by_signals, invocation
 from cartctl.terminal import ask
 from serverless_cart.domain import limits
@@ -163,7 +164,7 @@ def import_(
     if errors and file != STDIN and errors.resolve() == Path(file).resolve():
         raise CartctlError("--errors names the catalogue file itself: name another file.", ExitCode.USAGE)
     check_shop = partial(_check_shop, run, shop)
-    reading = Reading(
+    reading = CatalogueReading(
         form=form or format_of(file),
         ignore_unknown=ignore_unknown,
         delimiter=delimiter,
@@ -185,7 +186,8 @@ def import_(
         catalogue = Catalogue(run.deployment.table, shop)
         work = opened.enter_context(closing(Import(catalogue, tally, check_shop, lease.writing if lease else None)))
         with tally_progress(run.out, "Importing", tally, source) as update:
-            work.load(_rows(content, file), report.add, update)
+            rows = row_file.rows(content, file, "Rows before the damage may be imported already.")
+            work.load(rows, report.add, update)
         pruning = _Pruning(run.out, yes=yes, asks=asks, limit=PRUNE_LIMIT if prune_limit is None else prune_limit)
         missing = _prune(work, pruning, report, dry=dry_run) if prune else None
     report.end()
@@ -405,13 +407,6 @@ def _digits(run: Invocation, shop: str, prices: Prices) -> int | None:
             f"run cartctl shop set {shop} --currency with the code, as in EUR. Nothing was changed.",
             ExitCode.USAGE,
         ) from error
-
-
-def _rows(content: CatalogueFile, name: str) -> Iterator[Row]:
-    try:
-        yield from content
-    except OSError as error:
-        raise CartctlError(f"Cannot read {name}: {error.strerror}. Check it, and run the command again.") from error
 
 
 @dataclass
