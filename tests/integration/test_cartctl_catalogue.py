@@ -328,7 +328,7 @@ def test_unsuitable_file_is_refused(operator: Operator, save: Save, tmp_path: Pa
     wrong.write_bytes(b"id,ref,name,price,stok\n1,A,One,1250,5\n")
 
     for name in (file, str(link)):
-        message = "--errors names the catalogue file itself: name another file."
+        message = "--errors names the imported file itself: name another file."
         assert operator.fails("catalogue", "import", "one", file, "--errors", name) == (2, message)
     code, line = operator.fails("catalogue", "import", "one", str(wrong))
     assert (code, line.partition(".")[0]) == (1, "Unknown columns: 'stok'")
