@@ -80,7 +80,7 @@ def create(
     shops.check_not_deleting(shops.find(run, shop))
     discount = DiscountCode(code, percent, amount, minimum or 0, starts, ends, max_uses, max_uses_per_customer)
     try:
-        (created,) = _store(run, shop).create([discount], label)
+        (created,) = _store(run, shop).create([discount], [label])
     except DiscountExists:
         raise CartctlError(
             f"Shop {shop} already has the code {code}: name another one, or run cartctl discount show {shop} {code}."
