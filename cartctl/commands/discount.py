@@ -1,39 +1,51 @@
 """``cartctl discount``: the discount codes of a shop."""
 
 import itertools
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from cartctl.arguments import Label, ShopName, minor_units
+from cartctl.arguments import Label, ShopName, checked, minor_units, parse_moment
 from cartctl.commands import shop as shops
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from cartctl.output import iso, moment
 from cartctl.shell import App, Invocation, invocation
 from serverless_cart.clock import clock
 from serverless_cart.domain import limits
-from serverless_cart.domain.discounts import DiscountCode, normalised
+from serverless_cart.domain import validation as rules
+from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.dynamodb.discounts import DiscountExists, DiscountRecord, DiscountStore, ShopClosed
 
 app = App("Create, list, show and disable the discount codes of a shop.")
 
 
-def _code(text: str) -> str:
-    if normalised(text) is None:
-        raise typer.BadParameter(f"a code has 1 to {limits.DISCOUNT_CODE_LENGTH} visible characters, no spaces")
-    return text.strip()
-
-
-def _moment(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a moment: write 2026-06-01 or 2026-06-01T08:00:00+02:00") from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-Code = Annotated[str, typer.Argument(metavar="CODE", parser=_code, help="The code, in any case.", show_default=False)]
+Code = Annotated[
+    str,
+    typer.Argument(
+        metavar="CODE", parser=checked(rules.parse_discount_code), help="The code, in any case.", show_default=False
+    ),
+]
+Percent = Annotated[int | None, typer.Option(min=1, max=100, help="Percentage off the subtotal.")]
+Amount = Annotated[
+    int | None, typer.Option(parser=minor_units, metavar="AMOUNT", help="Amount off the subtotal, in minor units.")
+]
+Minimum = Annotated[
+    int | None, typer.Option(parser=minor_units, metavar="AMOUNT", help="Lowest subtotal, in minor units.")
+]
+Starts = Annotated[
+    int | None,
+    typer.Option(parser=checked(parse_moment), metavar="TIME", help="First moment, UTC by default: 2026-06-01."),
+]
+Ends = Annotated[
+    int | None,
+    typer.Option(parser=checked(parse_moment), metavar="TIME", help="Last moment: 2026-08-31T23:59:59+02:00."),
+]
+MaxUses = Annotated[
+    int | None, typer.Option(min=1, max=limits.MAX_SAFE_INTEGER, help="Orders that may use it. Default: any number.")
+]
+MaxUsesPerCustomer = Annotated[
+    int | None, typer.Option(min=1, max=limits.MAX_SAFE_INTEGER, help="Orders of one customer. Default: any number.")
+]
 
 
 @app.command()
@@ -41,27 +53,13 @@ def create(
     context: typer.Context,
     shop: ShopName,
     code: Code,
-    percent: Annotated[int | None, typer.Option(min=1, max=100, help="Percentage off the subtotal.")] = None,
-    amount: Annotated[
-        int | None, typer.Option(parser=minor_units, metavar="AMOUNT", help="Amount off the subtotal, in minor units.")
-    ] = None,
-    minimum: Annotated[
-        int | None, typer.Option(parser=minor_units, metavar="AMOUNT", help="Lowest subtotal, in minor units.")
-    ] = None,
-    starts: Annotated[
-        int | None, typer.Option(parser=_moment, metavar="TIME", help="First moment, UTC by default: 2026-06-01.")
-    ] = None,
-    ends: Annotated[
-        int | None, typer.Option(parser=_moment, metavar="TIME", help="Last moment: 2026-08-31T23:59:59+02:00.")
-    ] = None,
-    max_uses: Annotated[
-        int | None,
-        typer.Option(min=1, max=limits.MAX_SAFE_INTEGER, help="Orders that may use it. Default: any number."),
-    ] = None,
-    max_uses_per_customer: Annotated[
-        int | None,
-        typer.Option(min=1, max=limits.MAX_SAFE_INTEGER, help="Orders of one customer. Default: any number."),
-    ] = None,
+    percent: Percent = None,
+    amount: Amount = None,
+    minimum: Minimum = None,
+    starts: Starts = None,
+    ends: Ends = None,
+    max_uses: MaxUses = None,
+    max_uses_per_customer: MaxUsesPerCustomer = None,
     label: Label = "",
 ) -> None:
     """Create a discount code, with either a percentage or an amount. An existing code is not changed.
@@ -71,14 +69,9 @@ def create(
     cartctl discount create my-shop WELCOME --amount 500 --max-uses-per-customer 1
     """
     run = invocation(context)
-    if (percent is None) == (amount is None):
-        raise CartctlError("A code takes off a percentage or an amount: pass --percent or --amount.", ExitCode.USAGE)
-    if max(amount or 0, minimum or 0) > limits.MAX_SAFE_INTEGER:
-        raise CartctlError(f"Amounts are at most {limits.MAX_SAFE_INTEGER}: pass lower ones.", ExitCode.USAGE)
-    if starts is not None and ends is not None and ends < starts:
-        raise CartctlError("The code ends before it starts: change --starts or --ends.", ExitCode.USAGE)
-    shops.check_not_deleting(shops.find(run, shop))
     discount = DiscountCode(code, percent, amount, minimum or 0, starts, ends, max_uses, max_uses_per_customer)
+    _check_terms(discount)
+    shops.check_not_deleting(shops.find(run, shop))
     try:
         (created,) = _store(run, shop).create([discount], [label])
     except DiscountExists:
@@ -152,6 +145,11 @@ def disable(context: typer.Context, shop: ShopName, code: Code) -> None:
     if disabled is None:
         raise _unknown(shop, code)
     _show(run, disabled)
+
+
+def _check_terms(discount: DiscountCode) -> None:
+    if faults := discount.faults():
+        raise CartctlError(f"Nothing was created: {'; '.join(faults)}. Pass other options.", ExitCode.USAGE)
 
 
 def _store(run: Invocation, shop: str) -> DiscountStore:
