@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -29,13 +29,12 @@ from cartctl.output import Output
 from cartctl.progress import count_progress, progress_bar
 from cartctl.row_file import Format, format_of
 from cartctl.row_values import BadRow, quoted
-from cartctl.shell import App, Invocation, interrupted_by_signals, invocation
+from cartctl.shell import App, Invocation, interrupted_by_signals, invocation, resumable
 from cartctl.terminal import ask
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import Catalogue, ProductGone
 from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS
-from serverless_cart.service.errors import Unavailable
 
 app = App("Import, export, show and change the products of a shop.")
 
@@ -145,7 +144,7 @@ def import_(
     start = time.monotonic()
     tally = Tally()
     with ExitStack() as opened:
-        opened.enter_context(_interruptible(tally))
+        opened.enter_context(resumable(lambda: _done(tally), LeaseLostError))
         source = opened.enter_context(open_input(file))
         content = CatalogueFile(source, reading)
         bad_rows = BadRows(run.out, opened.enter_context(replace_file(errors)) if errors else None)
@@ -436,25 +435,9 @@ def _shown(column: str, value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@contextmanager
-def _interruptible(tally: Tally) -> Iterator[None]:
-    """Report the number of finished rows after an interruption. Raises `CartctlError`."""
-
-    def stopped(reason: str, code: ExitCode = ExitCode.FAILED) -> CartctlError:
-        pruned = f" and {tally.pruned} products are pruned" if tally.pruned else ""
-        return CartctlError(
-            f"{reason}: {tally.rows} rows are done{pruned}. Run the same command again to continue.", code
-        )
-
-    with interrupted_by_signals():
-        try:
-            yield
-        except KeyboardInterrupt:
-            raise stopped("Interrupted", ExitCode.INTERRUPTED) from None
-        except LeaseLostError as error:
-            raise stopped(str(error)) from error
-        except Unavailable as error:
-            raise stopped("DynamoDB throttles or does not answer") from error
+def _done(tally: Tally) -> str:
+    pruned = f" and {tally.pruned} products are pruned" if tally.pruned else ""
+    return f"{tally.rows} rows are done{pruned}"
 
 
 @dataclass(frozen=True)
