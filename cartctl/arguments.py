@@ -63,7 +63,7 @@ def parse_moment(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a moment: write 2026-06-01 or 2026-06-01T08:00:00+02:00") from None
+        raise ValueError(f"{text[:40]!r} is not a moment: write 2026-06-01 or 2026-06-01T08:00:00+02:00") from None
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 

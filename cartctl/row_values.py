@@ -39,12 +39,12 @@ class BadCell(str):
 
 
 def column_of(header: str) -> str:
-    """Return the column that a header or a JSON field names, in any case and with spaces around it.
+    """Return the column that a header or a JSON field names, in any case and with spaces around it, also as an option.
 
-    >>> column_of(" Price "), column_of("Colour")
-    ('price', 'colour')
+    >>> column_of(" Price "), column_of("max-uses")
+    ('price', 'max_uses')
     """
-    return trimmed(header).lower()
+    return trimmed(header).lower().replace("-", "_")
 
 
 def quoted(text: str) -> str:

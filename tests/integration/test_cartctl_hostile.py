@@ -135,6 +135,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         "cart show": lambda: [SHOP, OWNER.customer],
         "cart clear": lambda: [SHOP, OWNER.customer, "--yes"],
         "discount create": lambda: [SHOP, "NEW", "--percent", "10"],
+        "discount import": lambda: [SHOP, write(f'{{"code": "NEW", {json.dumps(HOSTILE)}: 2}}\n'), "--format", "jsonl"],
         "discount list": lambda: [SHOP],
         "discount show": lambda: [SHOP, "OFF"],
         "discount disable": lambda: [SHOP, "OFF"],
