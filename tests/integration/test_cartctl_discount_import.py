@@ -17,6 +17,8 @@ from tests.support.bundle import Bundle
 from tests.support.operator import Operator, Result
 from tools.support.events import SHOP
 
+pytestmark = pytest.mark.every_engine
+
 HEADER = "code,percent,amount,minimum,starts,ends,max_uses,max_uses_per_customer,label"
 ROW = "Summer,10,,5000,2026-06-01,2026-08-31T23:59:59+02:00,1000,1,newsletter"
 VALUES = {
