@@ -2,21 +2,24 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeVar
 
 import typer
 
 from cartctl.errors import CartctlError, ExitCode
 from serverless_cart.domain import validation as rules
 
+Value = TypeVar("Value")
+
 _DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 24 * 3_600}
 
 
-def checked(rule: Callable[[str], str]) -> Callable[[str], str]:
+def checked(rule: Callable[[str], Value]) -> Callable[[str], Value]:
     """Return a parser that applies a rule of the domain and reports its message."""
 
-    def parse(text: str) -> str:
+    def parse(text: str) -> Value:
         try:
             return rule(text)
         except ValueError as error:
@@ -49,6 +52,19 @@ def minor_units(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise typer.BadParameter(f"{text!r} is not an amount in minor units: 1250 means 12.50")
     return int(text)
+
+
+def parse_moment(text: str) -> int:
+    """Parse a moment of ISO 8601, in UTC by default, and return its milliseconds since 1970. Raises `ValueError`.
+
+    >>> parse_moment("2026-06-01"), parse_moment("2026-06-01T02:00:00+02:00")
+    (1780272000000, 1780272000000)
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not a moment: write 2026-06-01 or 2026-06-01T08:00:00+02:00") from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def check_settings(*settings: frozenset[str]) -> None:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from cartctl.catalogue_file import BadRow, GoodRow, Row
+from cartctl.chunks import Part, chunks
 from cartctl.connection import THREADS
+from cartctl.row_values import BadRow, GoodRow, Row
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import Catalogue, ProductGone
@@ -28,8 +29,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {"image": None, "discount": 0, "active": Tr
 """The values of a new product that its row does not give. The others are required. Without a stock, for example, it
 would sell without limit."""
 REQUIRED: Final = tuple(name for name in Product._fields if name not in DEFAULTS)
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ class Import:
             reports.add(number, [it for it in outcomes if isinstance(it, BadRow) or it.before != it.after])
             update()
 
-        _in_parallel(load, enumerate(_chunks(self._checked(rows))))
+        _in_parallel(load, enumerate(chunks(self._checked(rows), READ_BATCH)))
 
     def find_missing(self, update: Callable[[int], None]) -> tuple[int, int]:
         """Find the stored products that are in no row; `prune` deletes them.
@@ -179,7 +178,7 @@ class Import:
             self.tally.add(pruned=len(ids))
             update()
 
-        _in_parallel(remove, _chunks(id_ for (id_,) in self._ids.execute("SELECT id FROM missing")))
+        _in_parallel(remove, chunks((id_ for (id_,) in self._ids.execute("SELECT id FROM missing")), READ_BATCH))
 
     def _checked(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -257,17 +256,6 @@ class _InOrder:
                 for outcome in self._waiting.pop(self._next):
                     self._report(outcome)
                 self._next += 1
-
-
-def _chunks(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    chunk: list[Part] = []
-    for part in parts:
-        chunk.append(part)
-        if len(chunk) == READ_BATCH:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _in_parallel(work: Callable[[Part], None], parts: Iterable[Part]) -> None:

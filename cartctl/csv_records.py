@@ -3,12 +3,12 @@
 import csv
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cartctl.catalogue_values import COLUMNS, column_of
 from cartctl.file_lines import CARRIAGE_RETURN, ROW_BYTES, Line
+from cartctl.row_values import column_of
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 """The delimiters that are detected; the first one is the default."""
@@ -59,11 +59,12 @@ def without_blank_ends(cells: list[str]) -> list[str]:
     return cells[:used]
 
 
-def records(lines: Iterator[Line], delimiter: str | None) -> Iterator[Record]:
+def records(lines: Iterator[Line], delimiter: str | None, columns: Collection[str]) -> Iterator[Record]:
     """Read CSV records. The first one with cells is the header; all others must have as many cells.
 
     Blank cells at the end of the header are not counted, nor are those that a row has beyond the header. Without a
-    delimiter, a first line such as ``sep=;`` names it, or it is the one of `DELIMITERS` with the most known columns.
+    delimiter, a first line such as ``sep=;`` names it, or it is the one of `DELIMITERS` with which the header
+    has the most of the known ``columns``.
 
     A quote that is never closed costs only its own line. Example:
 
@@ -82,7 +83,7 @@ def records(lines: Iterator[Line], delimiter: str | None) -> Iterator[Record]:
         first = next(lines, None)
     while first and not first.fault and not first.text.strip(_BLANK):
         first = next(lines, None)
-    delimiter = delimiter or (_detected(first.text) if first else DELIMITERS[0])
+    delimiter = delimiter or (_detected(first.text, columns) if first else DELIMITERS[0])
     width = 0
     while first:
         consumed, record = _record(itertools.chain([first], lines), delimiter, width)
@@ -96,9 +97,9 @@ def records(lines: Iterator[Line], delimiter: str | None) -> Iterator[Record]:
             first = next(lines, None)
 
 
-def _detected(header: str) -> str:
+def _detected(header: str, columns: Collection[str]) -> str:
     def known(delimiter: str) -> int:
-        return len({column_of(name) for name in next(csv.reader([header], delimiter=delimiter), [])} & set(COLUMNS))
+        return len({column_of(name) for name in next(csv.reader([header], delimiter=delimiter), [])} & set(columns))
 
     try:
         return max(DELIMITERS, key=known)

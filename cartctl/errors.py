@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     """The named object does not exist."""
     INCOMPLETE = 4
-    """A part was done; the rest was refused, row by row, with reasons."""
+    """Rows of a file were refused, with reasons; the others were done, if the command does parts."""
     FINDINGS = 5
     """The doctor found something that does not work."""
     INTERRUPTED = 130

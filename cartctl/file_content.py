@@ -19,7 +19,7 @@ _HEAD: Final = 512
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _UNPACK: Final = "unpack it, and import the file inside"
-_EXPORT: Final = "export the products as CSV, JSON Lines or .xlsx"
+_EXPORT: Final = "export its data as CSV, JSON Lines or .xlsx"
 _KINDS: Final = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": (
         "an old Excel workbook (.xls), or one with a password",
@@ -54,6 +54,15 @@ _WIDE: Final = {
 """Byte order marks and their encodings; that of UTF-32 begins with the one of UTF-16."""
 
 
+class DamagedFileError(CartctlError):
+    """A file is damaged, maybe after its first rows: the reason, and what to do."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason}: {advice}.")
+        self.reason = reason
+        self.advice = advice
+
+
 class _Stream(io.RawIOBase):
     """A file whose content is an iterator's chunks, none of them empty."""
 
@@ -76,7 +85,8 @@ class _Stream(io.RawIOBase):
 def unpacked(file: BinaryIO) -> tuple[BinaryIO, bytes]:
     """Return a file with the content of another, which may be compressed with gzip, and the first bytes of the content.
 
-    Raises `CartctlError` for a content that is neither text nor a ZIP archive; reading a damaged gzip file raises it.
+    Raises `CartctlError` for a content that is neither text nor a ZIP archive; reading a damaged gzip file raises
+    `DamagedFileError`.
     """
     stream, head = _peeked(file)
     if head.startswith(_GZIP):
@@ -175,9 +185,7 @@ def _unzipped(file: BinaryIO) -> Iterator[bytes]:
             yield from _bounded(_chunks(content))  # type: ignore[arg-type] # a buffered file
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         reason = "it ends too early" if isinstance(error, EOFError) else str(error)
-        raise CartctlError(
-            f"The gzip file is damaged ({reason}): get it again. Rows before the damage may be imported already."
-        ) from error
+        raise DamagedFileError(f"The gzip file is damaged ({reason})", "get it again") from error
 
 
 def _converted(file: BinaryIO, encoding: str) -> Iterator[bytes]:
@@ -187,7 +195,6 @@ def _converted(file: BinaryIO, encoding: str) -> Iterator[bytes]:
             if text := decoder.decode(chunk, final=not chunk):
                 yield text.encode()
     except UnicodeError as error:
-        raise CartctlError(
-            f"The file is not valid {encoding.upper()} ({error}): get it again, or save it as UTF-8. Rows before the "
-            "damage may be imported already."
+        raise DamagedFileError(
+            f"The file is not valid {encoding.upper()} ({error})", "get it again, or save it as UTF-8"
         ) from error

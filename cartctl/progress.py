@@ -7,7 +7,6 @@ from typing import Any, BinaryIO
 
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from cartctl.catalogue_import import Tally
 from cartctl.output import Output
 
 
@@ -26,24 +25,23 @@ def progress_bar(out: Output, *columns: ProgressColumn, shown: bool = True) -> P
 
 
 @contextmanager
-def tally_progress(
-    out: Output, description: str, tally: Tally, end: BinaryIO | int | None = None, *, shown: bool = True
+def count_progress(
+    out: Output, description: str, count: Callable[[], int], end: BinaryIO | int | None = None, *, shown: bool = True
 ) -> Iterator[Callable[[], None]]:
-    """Show the progress of a tally; yield a function to call after each step, which threads may call too.
+    """Show the progress of a count; yield a function to call after each step, which threads may call too.
 
-    ``end`` is the file that is read, whose position is the progress if its size is known, or the number of products to
-    prune.
+    ``end`` is the last value of the count, or the file that is read, whose position is the progress if its size is
+    known.
     """
-    pruning = isinstance(end, int)
     total = end if isinstance(end, int) else _size(end)
 
     def update() -> None:
-        count = tally.pruned if pruning else tally.rows
+        done = count()
         position: dict[str, Any] = {}
         if total:
-            position["completed"] = end.tell() if end and not isinstance(end, int) else count
+            position["completed"] = end.tell() if end and not isinstance(end, int) else done
         seconds = progress.tasks[task].elapsed or 1
-        progress.update(task, **position, count=count, rate=count / seconds)
+        progress.update(task, **position, count=done, rate=done / seconds)
 
     columns = (TextColumn("{task.fields[count]:,}"), TextColumn("{task.fields[rate]:,.0f} a second"))
     with progress_bar(out, *columns, shown=shown) as progress:

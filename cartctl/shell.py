@@ -99,6 +99,27 @@ def interrupted_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+@contextmanager
+def resumable(done: Callable[[], str], *stops: type[Exception]) -> Iterator[None]:
+    """Report what is ``done`` after an interruption, if the database fails, or after one of the ``stops``.
+
+    Raises `CartctlError`; for ``stops`` with their own text.
+    """
+
+    def stopped(reason: str, code: ExitCode = ExitCode.FAILED) -> CartctlError:
+        return CartctlError(f"{reason}: {done()}. Run the same command again to continue.", code)
+
+    with interrupted_by_signals():
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise stopped("Interrupted", ExitCode.INTERRUPTED) from None
+        except stops as error:
+            raise stopped(str(error)) from error
+        except Unavailable as error:
+            raise stopped("DynamoDB throttles or does not answer") from error
+
+
 class Helpful:
     """Prints help with the colours of Typer; it contains no text from outside."""
 

@@ -8,11 +8,11 @@ from functools import cache
 from typing import IO, Any, BinaryIO, Final
 from xml.etree.ElementTree import Element, iterparse
 
-from cartctl.catalogue_values import BadCell, quoted
 from cartctl.csv_records import Record, without_blank_ends
 from cartctl.errors import CartctlError
-from cartctl.file_content import UNPACKED_BYTES
+from cartctl.file_content import UNPACKED_BYTES, DamagedFileError
 from cartctl.file_lines import ROW_BYTES
+from cartctl.row_values import BadCell, quoted
 
 _PART_BYTES: Final = 2**24
 """The most bytes of a part that is read as a whole, such as the styles."""
@@ -38,10 +38,7 @@ def records(file: BinaryIO, sheet: str | None) -> Iterator[Record]:
         if isinstance(error, CartctlError) or (isinstance(error, OSError) and error.errno):
             raise
         reason = f"{type(error).__name__}: {quoted(str(error))}"
-        raise CartctlError(
-            f"The workbook is damaged ({reason}): open it in Excel and save it again. Rows before the damage may be "
-            "imported already."
-        ) from error
+        raise DamagedFileError(f"The workbook is damaged ({reason})", "open it in Excel and save it again") from error
 
 
 class _Strings:

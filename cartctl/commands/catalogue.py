@@ -4,42 +4,40 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final
+from typing import Annotated, Any, Final
 
 import typer
 
-from cartctl import catalogue_file
-from cartctl.arguments import ShopName, Yes, checked, minor_units
-from cartctl.catalogue_file import BadRow, CatalogueFile, Format, Reading, Row, format_of
+from cartctl import catalogue_file, row_file
+from cartctl.arguments import ShopName, Yes, minor_units
+from cartctl.bad_rows import BadRows
+from cartctl.catalogue_file import CatalogueFile, CatalogueReading
 from cartctl.catalogue_import import Change, Import, Tally, merged
-from cartctl.catalogue_values import quoted
 from cartctl.commands import shop as shops
-from cartctl.csv_records import parse_delimiter
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
-from cartctl.file_content import parse_encoding
+from cartctl.file_options import Delimiter, DryRun, Encoding, Errors, FileName, Form, IgnoreUnknown, Sheet, check_errors
 from cartctl.files import STDIN, compressed, open_input, replace_file, standard_output
 from cartctl.lease import LeaseLostError, catalogue_lease
 from cartctl.money import currency_digits
 from cartctl.output import Output
-from cartctl.progress import progress_bar, tally_progress
-from cartctl.shell import App, Invocation, interrupted_by_signals, invocation
+from cartctl.progress import count_progress, progress_bar
+from cartctl.row_file import Format, format_of
+from cartctl.row_values import BadRow, quoted
+from cartctl.shell import App, Invocation, interrupted_by_signals, invocation, resumable
 from cartctl.terminal import ask
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb.catalogue import Catalogue, ProductGone
 from serverless_cart.dynamodb.keys import CATALOGUE_PARTITIONS
-from serverless_cart.service.errors import Unavailable
 
 app = App("Import, export, show and change the products of a shop.")
 
-LISTED_ROWS: Final = 100
-"""The most bad rows that are listed one by one."""
 LISTED_CHANGES: Final = 20
 """The most changes that a dry run lists, and the most products that it would delete."""
 PRUNE_LIMIT: Final = 20
@@ -62,14 +60,9 @@ Unit = Annotated[
 def import_(
     context: typer.Context,
     shop: ShopName,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON Lines or .xlsx; - reads standard input.")],
-    form: Annotated[
-        Format | None,
-        typer.Option(
-            "--format", help="Default: detected from the extension or the first character.", show_default=False
-        ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare; write nothing.")] = False,
+    file: FileName,
+    form: Form = None,
+    dry_run: DryRun = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete the products that are not in the file, unless it has bad rows.")
     ] = False,
@@ -87,38 +80,15 @@ def import_(
     force: Annotated[
         bool, typer.Option("--force", help="Stop another import into this shop, and wait until it has stopped.")
     ] = False,
-    ignore_unknown: Annotated[
-        bool, typer.Option("--ignore-unknown", help="Skip unknown columns; the summary lists them.")
-    ] = False,
+    ignore_unknown: IgnoreUnknown = False,
     prices: Unit = Prices.MINOR,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(
-            parser=checked(parse_delimiter),
-            metavar="CHARACTER",
-            help="Delimiter of CSV, as in ';' or tab. Default: detected from the header.",
-            show_default=False,
-        ),
-    ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            parser=checked(parse_encoding),
-            metavar="NAME",
-            help="Encoding of the text, as in cp1252. Default: UTF-8, or UTF-16 by its byte order mark.",
-            show_default=False,
-        ),
-    ] = None,
-    sheet: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Sheet of a workbook. Default: the first visible one.", show_default=False),
-    ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     spreadsheet: Annotated[
         bool, typer.Option("--spreadsheet", help="Remove the apostrophes that export --spreadsheet adds to texts.")
     ] = False,
-    errors: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all bad rows to a JSON Lines file.", show_default=False)
-    ] = None,
+    errors: Errors = None,
     yes: Yes = False,
 ) -> None:
     """Import products: add the new ones and update the changed ones. Unchanged products are not written.
@@ -160,10 +130,9 @@ def import_(
         raise CartctlError("Cannot ask without a terminal: pass --yes to prune.", ExitCode.USAGE)
     if prune_limit is not None and not prune:
         raise CartctlError("--prune-limit has no effect without --prune: add it.", ExitCode.USAGE)
-    if errors and file != STDIN and errors.resolve() == Path(file).resolve():
-        raise CartctlError("--errors names the catalogue file itself: name another file.", ExitCode.USAGE)
+    check_errors(errors, file)
     check_shop = partial(_check_shop, run, shop)
-    reading = Reading(
+    reading = CatalogueReading(
         form=form or format_of(file),
         ignore_unknown=ignore_unknown,
         delimiter=delimiter,
@@ -175,17 +144,19 @@ def import_(
     start = time.monotonic()
     tally = Tally()
     with ExitStack() as opened:
-        opened.enter_context(_interruptible(tally))
+        opened.enter_context(resumable(lambda: _done(tally), LeaseLostError))
         source = opened.enter_context(open_input(file))
         content = CatalogueFile(source, reading)
-        report = _Report(run.out, opened.enter_context(replace_file(errors)) if errors else None, changes=dry_run)
+        bad_rows = BadRows(run.out, opened.enter_context(replace_file(errors)) if errors else None)
+        report = _Report(run.out, bad_rows, changes=dry_run)
         if dry_run:
             check_shop()
         lease = None if dry_run else opened.enter_context(catalogue_lease(run, shop, check_shop, force=force))
         catalogue = Catalogue(run.deployment.table, shop)
         work = opened.enter_context(closing(Import(catalogue, tally, check_shop, lease.writing if lease else None)))
-        with tally_progress(run.out, "Importing", tally, source) as update:
-            work.load(_rows(content, file), report.add, update)
+        with count_progress(run.out, "Importing", lambda: tally.rows, source) as update:
+            rows = row_file.rows(content, file, "Rows before the damage may be imported already.")
+            work.load(rows, report.add, update)
         pruning = _Pruning(run.out, yes=yes, asks=asks, limit=PRUNE_LIMIT if prune_limit is None else prune_limit)
         missing = _prune(work, pruning, report, dry=dry_run) if prune else None
     report.end()
@@ -342,7 +313,9 @@ def export(
             file = opened.enter_context(compressed(file))
         tally = Tally()
         # No progress bar among products that are printed on the screen.
-        with tally_progress(run.out, "Exporting", tally, shown=bool(output) or not sys.stdout.isatty()) as update:
+        with count_progress(
+            run.out, "Exporting", lambda: tally.rows, shown=bool(output) or not sys.stdout.isatty()
+        ) as update:
             counted = _counted(products, tally, update)
             for chunk in catalogue_file.written(counted, form, digits=digits, spreadsheet=spreadsheet):
                 file.write(chunk)
@@ -407,29 +380,20 @@ def _digits(run: Invocation, shop: str, prices: Prices) -> int | None:
         ) from error
 
 
-def _rows(content: CatalogueFile, name: str) -> Iterator[Row]:
-    try:
-        yield from content
-    except OSError as error:
-        raise CartctlError(f"Cannot read {name}: {error.strerror}. Check it, and run the command again.") from error
-
-
 @dataclass
 class _Report:
-    """Reports bad rows: the first ones to people and in the result, all of them to a file; a dry run's changes too."""
+    """Reports bad rows, and the changes of a dry run."""
 
     out: Output
-    file: BinaryIO | None
+    bad_rows: BadRows
     changes: bool
-    bad_rows: list[BadRow] = field(default_factory=list)
     listed_changes: list[dict[str, Any]] = field(default_factory=list)
     listed_missing: list[int] = field(default_factory=list)
-    unlisted_rows: int = 0
     unlisted_changes: int = 0
 
     def add(self, outcome: BadRow | Change) -> None:
         if isinstance(outcome, BadRow):
-            self._add_bad_row(outcome)
+            self.bad_rows.add(outcome)
         elif self.changes:
             self._add_change(outcome)
 
@@ -443,23 +407,9 @@ class _Report:
                 self.out.status(f"and {count - len(ids)} more that would be deleted.")
 
     def end(self) -> None:
-        if self.out.as_json:
-            return
-        if self.unlisted_changes:
+        if self.unlisted_changes and not self.out.as_json:
             self.out.status(f"and {self.unlisted_changes} more new or changed products.")
-        if self.unlisted_rows:
-            where = "see the file of --errors" if self.file else "pass --errors FILE to get all of them"
-            self.out.status(f"and {self.unlisted_rows} more bad rows: {where}.")
-
-    def _add_bad_row(self, row: BadRow) -> None:
-        if self.file:
-            self.file.write(json.dumps(asdict(row), ensure_ascii=False).encode() + b"\n")
-        if len(self.bad_rows) == LISTED_ROWS:
-            self.unlisted_rows += 1
-            return
-        self.bad_rows.append(row)
-        if not self.out.as_json:
-            self.out.status(f"line {row.line}: {'; '.join(row.reasons)}")
+        self.bad_rows.end()
 
     def _add_change(self, change: Change) -> None:
         if len(self.listed_changes) == LISTED_CHANGES:
@@ -485,25 +435,9 @@ def _shown(column: str, value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@contextmanager
-def _interruptible(tally: Tally) -> Iterator[None]:
-    """Report the number of finished rows after an interruption. Raises `CartctlError`."""
-
-    def stopped(reason: str, code: ExitCode = ExitCode.FAILED) -> CartctlError:
-        pruned = f" and {tally.pruned} products are pruned" if tally.pruned else ""
-        return CartctlError(
-            f"{reason}: {tally.rows} rows are done{pruned}. Run the same command again to continue.", code
-        )
-
-    with interrupted_by_signals():
-        try:
-            yield
-        except KeyboardInterrupt:
-            raise stopped("Interrupted", ExitCode.INTERRUPTED) from None
-        except LeaseLostError as error:
-            raise stopped(str(error)) from error
-        except Unavailable as error:
-            raise stopped("DynamoDB throttles or does not answer") from error
+def _done(tally: Tally) -> str:
+    pruned = f" and {tally.pruned} products are pruned" if tally.pruned else ""
+    return f"{tally.rows} rows are done{pruned}"
 
 
 @dataclass(frozen=True)
@@ -547,7 +481,7 @@ def _prune(work: Import, pruning: _Pruning, report: _Report, *, dry: bool) -> in
     if missing and dry:
         report.add_missing(work.missing(LISTED_CHANGES), missing)
     elif missing and pruning.check(missing, before):
-        with tally_progress(out, "Pruning", tally, missing) as update:
+        with count_progress(out, "Pruning", lambda: tally.pruned, missing) as update:
             work.prune(update)
     return missing
 
@@ -583,7 +517,7 @@ def _summarize(
             "dry_run": dry,
             "seconds": round(seconds, 3),
             "ignored_columns": ignored,
-            "bad_rows": [asdict(row) for row in report.bad_rows],
+            "bad_rows": report.bad_rows.listed,
             **({"changes": report.listed_changes, "would_be_pruned": report.listed_missing} if dry else {}),
         },
         {

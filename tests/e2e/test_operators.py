@@ -175,6 +175,7 @@ class Operated:
             "cart show": lambda: [self.shop, self._filled_cart()],
             "cart clear": lambda: [self.shop, self._filled_cart(), "--yes"],
             "discount create": lambda: [self.shop, unique("CODE"), "--percent", "10"],
+            "discount import": lambda: [self.shop, self._codes(), "--percent", "10"],
             "discount show": lambda: [self.shop, "OFF"],
             "discount disable": lambda: [self.shop, "OFF"],
             "method add": lambda: [self.shop, "shipping", str(secrets.randbelow(2**53)), "--name", "Parcel"],
@@ -212,6 +213,12 @@ class Operated:
         self.run("key", "issue", name)
         self.run("catalogue", "import", name, self._catalogue())
         return name
+
+    def _codes(self) -> str:
+        """Write a new discount code; return the file."""
+        file = self.folder / "codes.csv"
+        file.write_text(f"code\n{unique('CODE')}\n")
+        return str(file)
 
     def _catalogue(self) -> str:
         """Write a catalogue with new prices; return the file."""

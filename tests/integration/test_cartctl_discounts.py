@@ -66,10 +66,10 @@ def test_shop_is_deleted_with_its_codes(operator: Operator, bundle: Bundle, monk
     ("words", "code", "message"),
     [
         (["create", "TEN", "--percent", "5"], 1, "already has the code TEN"),
-        (["create", "NEW"], 2, "pass --percent or --amount"),
-        (["create", "NEW", "--percent", "5", "--amount", "5"], 2, "pass --percent or --amount"),
+        (["create", "NEW"], 2, "either a percentage or an amount"),
+        (["create", "NEW", "--percent", "5", "--amount", "5"], 2, "either a percentage or an amount"),
         (["create", "NEW", "--percent", "101"], 2, "less than or equal to 100"),
-        (["create", "NEW", "--amount", str(2**53)], 2, "at most"),
+        (["create", "NEW", "--amount", str(2**53)], 2, "from 0 to 2^53-1"),
         (["create", "two words", "--percent", "5"], 2, "visible characters"),
         (["create", "NEW", "--percent", "5", "--starts", "soon"], 2, "not a moment"),
         (["create", "NEW", "--percent", "5", "--starts", "2026-02-01", "--ends", "2026-01-01"], 2, "before it starts"),

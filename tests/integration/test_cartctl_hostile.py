@@ -86,7 +86,7 @@ def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     counts = Counts()
     visits.visit(counts, bundle.clock(), "s", text=HOSTILE, buys=True)
     visits.write(table, counts)
-    DiscountStore(table, SHOP, bundle.clock).create([DiscountCode("OFF", 10)], HOSTILE)
+    DiscountStore(table, SHOP, bundle.clock).create([DiscountCode("OFF", 10)], [HOSTILE])
     MethodStore(table).replace(SHOP, Kind.SHIPPING, [ShippingMethod(3, HOSTILE, HOSTILE)], 0)
     table.transact(new_order_writes(ORDER, 10))
     monkeypatch.setattr(checks, "examine", lambda _: [Finding(HOSTILE, State.FAILURE, HOSTILE, HOSTILE)])
@@ -135,6 +135,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
         "cart show": lambda: [SHOP, OWNER.customer],
         "cart clear": lambda: [SHOP, OWNER.customer, "--yes"],
         "discount create": lambda: [SHOP, "NEW", "--percent", "10"],
+        "discount import": lambda: [SHOP, write(f'{{"code": "NEW", {json.dumps(HOSTILE)}: 2}}\n'), "--format", "jsonl"],
         "discount list": lambda: [SHOP],
         "discount show": lambda: [SHOP, "OFF"],
         "discount disable": lambda: [SHOP, "OFF"],

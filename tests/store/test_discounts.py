@@ -29,9 +29,9 @@ def store(table: Table) -> DiscountStore:
 
 
 def test_codes_are_read_as_written(store: DiscountStore) -> None:
-    created = store.create([TEN, FULL], "label")
+    created = store.create([TEN, FULL], ["for all", "for one"])
 
-    assert created == [DiscountRecord(TEN, "label", NOW), DiscountRecord(FULL, "label", NOW)]
+    assert created == [DiscountRecord(TEN, "for all", NOW), DiscountRecord(FULL, "for one", NOW)]
     assert store.find(["TEN", "#Ü-1", "NONE"]) == {"TEN": created[0], "#Ü-1": created[1]}
 
 

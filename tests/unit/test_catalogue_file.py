@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cartctl.catalogue_file import BadRow, CatalogueFile, Format, GoodRow, Reading, Row, format_of, written
+from cartctl.catalogue_file import CatalogueFile, CatalogueReading, written
 from cartctl.csv_records import DELIMITERS, parse_delimiter
 from cartctl.errors import CartctlError
 from cartctl.file_content import parse_encoding
 from cartctl.file_lines import ROW_BYTES
+from cartctl.row_file import Format, format_of
+from cartctl.row_values import BadRow, GoodRow, Row
 from serverless_cart.domain import limits
 from serverless_cart.domain.product import Product
 from tests.support.builders import product, without
@@ -40,7 +42,7 @@ NO_JSON = "the line cannot be read as JSON: "
 def read(content: str | bytes, form: Format | None = None, **options: Any) -> list[Row]:
     """Read a file; a text gets a line ending at its end."""
     data = content if isinstance(content, bytes) else content.encode() + b"\n"
-    return list(CatalogueFile(io.BytesIO(data), Reading(form, **options)))
+    return list(CatalogueFile(io.BytesIO(data), CatalogueReading(form, **options)))
 
 
 def file(*rows: str, header: str = HEADER) -> str:
@@ -418,7 +420,7 @@ def test_column_names_match_in_any_case(header: str) -> None:
     ids=["csv", "jsonl", "many", "not Unicode", "none"],
 )
 def test_ignored_columns_are_listed(content: str, ignored: list[str] | None) -> None:
-    file = CatalogueFile(io.BytesIO(f"{content}\n".encode()), Reading(ignore_unknown=True))
+    file = CatalogueFile(io.BytesIO(f"{content}\n".encode()), CatalogueReading(ignore_unknown=True))
 
     assert [row for row in file if isinstance(row, BadRow)] == []
     assert file.ignored_columns == (ignored if ignored is not None else [f"field {number}" for number in range(100)])
@@ -655,7 +657,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     def peak(rows: int) -> int:
         file = LongFile(rows)
         tracemalloc.start()
-        found = CatalogueFile(file, Reading())  # type: ignore[arg-type] # only read1 is called
+        found = CatalogueFile(file, CatalogueReading())  # type: ignore[arg-type] # only read1 is called
         lines = written((whole(row.values) for row in found if isinstance(row, GoodRow)), Format.JSONL)
         assert sum(1 for _ in lines) == rows
         try:

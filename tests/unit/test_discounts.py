@@ -66,6 +66,34 @@ def test_code_applies_within_its_limits(terms: dict[str, Any], uses: int, reason
     assert reason in code.refusal(1000)
 
 
+@pytest.mark.parametrize(
+    ("terms", "faults"),
+    [
+        *(({"percent": 1}, ""), ({"percent": 100}, ""), ({"percent": 5, "starts_at": NOW, "ends_at": NOW}, "")),
+        *(({"amount": 0}, ""), ({"amount": 2**53 - 1, "minimum": 2**53 - 1, "max_uses": 2**53 - 1}, "")),
+        *(
+            ({}, "either"),
+            ({"percent": 5, "amount": 5}, "either"),
+            ({"percent": 0}, "percent"),
+            ({"percent": 101}, "percent"),
+        ),
+        *(({"amount": number}, "amount") for number in (-1, 2**53)),
+        *(({"percent": 5, "minimum": number}, "minimum") for number in (-1, 2**53)),
+        *(
+            ({"percent": 5, name: number}, name)
+            for name in ("max_uses", "max_uses_per_customer")
+            for number in (0, 2**53)
+        ),
+        ({"percent": 5, "starts_at": NOW, "ends_at": NOW - 1}, "ends before it starts"),
+    ],
+)
+def test_terms_have_limits(terms: dict[str, Any], faults: str) -> None:
+    found = DiscountCode("X", **terms).faults()
+
+    assert len(found) == bool(faults)
+    assert faults in "".join(found)
+
+
 def test_free_shipping_depends_on_the_subtotal_before_the_discount() -> None:
     code = DiscountSnapshot(DiscountCode("X", percent=10), 0, NOW)
     shipping = ShippingSnapshot(3, offered=True, cost=490, free_from=1000, read_at=NOW)

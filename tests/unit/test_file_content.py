@@ -14,15 +14,16 @@ import openpyxl
 import pytest
 
 from cartctl import file_content, workbook
-from cartctl.catalogue_file import BadRow, CatalogueFile, GoodRow, Reading, Row
+from cartctl.catalogue_file import CatalogueFile, CatalogueReading
 from cartctl.errors import CartctlError
+from cartctl.row_values import BadRow, GoodRow, Row
 
 CSV = b"id,price\n7,1250\n8,990\n"
 ROWS = [GoodRow(2, {"id": 7, "price": 1250}), GoodRow(3, {"id": 8, "price": 990})]
 
 
 def read(content: bytes, **options: Any) -> list[Row]:
-    return list(CatalogueFile(io.BytesIO(content), Reading(**options)))
+    return list(CatalogueFile(io.BytesIO(content), CatalogueReading(**options)))
 
 
 def refusal(content: bytes, **options: Any) -> str:
@@ -97,7 +98,7 @@ def test_slow_pipe_is_read_as_it_comes() -> None:
             return super().read1(1)
 
     for content in (CSV, gzip.compress(CSV), BOOK):
-        assert list(CatalogueFile(Pipe(content), Reading())) == ROWS
+        assert list(CatalogueFile(Pipe(content), CatalogueReading())) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -271,7 +272,7 @@ def test_memory_does_not_grow_with_the_rows(pack: Callable[[bytes], bytes] | Non
         file = io.BytesIO(content(rows))
         tracemalloc.start()
         try:
-            assert sum(isinstance(row, GoodRow) for row in CatalogueFile(file, Reading())) == rows
+            assert sum(isinstance(row, GoodRow) for row in CatalogueFile(file, CatalogueReading())) == rows
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

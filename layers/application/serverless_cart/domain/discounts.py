@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Final, NamedTuple
 
-from serverless_cart.domain.limits import DISCOUNT_CODE_LENGTH
+from serverless_cart.domain.limits import DISCOUNT_CODE_LENGTH, MAX_SAFE_INTEGER
 
 UNKNOWN: Final = "there is no such code, or it is not active"
 """The same for both, so that guessing finds no inactive codes."""
@@ -45,6 +45,31 @@ class DiscountCode(NamedTuple):
         if key is None:
             raise ValueError("not a discount code")
         return key
+
+    def faults(self) -> list[str]:
+        """List the rules that the terms of this code break; the list is empty if they are valid.
+
+        >>> DiscountCode("TEN", percent=110).faults()
+        ['percent must be an integer from 1 to 100']
+        """
+        amounts = {"amount": self.amount, "minimum": self.minimum}
+        uses = {"max_uses": self.max_uses, "max_uses_per_customer": self.max_uses_per_customer}
+        rules = {
+            "a code takes off either a percentage or an amount": (self.percent is None) != (self.amount is None),
+            "percent must be an integer from 1 to 100": self.percent is None or 1 <= self.percent <= 100,
+            **{
+                f"{name} must be an integer from 0 to 2^53-1": value is None or 0 <= value <= MAX_SAFE_INTEGER
+                for name, value in amounts.items()
+            },
+            "the code ends before it starts": (
+                self.starts_at is None or self.ends_at is None or self.starts_at <= self.ends_at
+            ),
+            **{
+                f"{name} must be an integer from 1 to 2^53-1": value is None or 1 <= value <= MAX_SAFE_INTEGER
+                for name, value in uses.items()
+            },
+        }
+        return [rule for rule, holds in rules.items() if not holds]
 
 
 class DiscountSnapshot(NamedTuple):

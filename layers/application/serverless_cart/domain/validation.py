@@ -1,4 +1,4 @@
-"""The rules for the names and settings of shops, and for the texts of their methods.
+"""The rules for the names and settings of shops, and for the texts of their methods and discount codes.
 
 Each function returns its argument in the form in which it is stored. It raises `ValueError` with a message for the
 operator.
@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from serverless_cart.domain import limits
+from serverless_cart.domain.discounts import normalised
 from serverless_cart.domain.guests import PREFIX
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -127,6 +128,13 @@ def parse_method_description(text: str) -> str:
     most = limits.METHOD_DESCRIPTION_LENGTH
     if len(text) > most or _CONTROL.search(text) or not _encodes(text):
         raise ValueError(f"a method's description has at most {most} characters, none of them control characters")
+    return text.strip()
+
+
+def parse_discount_code(text: str) -> str:
+    """Return a discount code, in any case (contract: Discount codes)."""
+    if normalised(text) is None:
+        raise ValueError(f"a code has 1 to {limits.DISCOUNT_CODE_LENGTH} visible characters, no spaces")
     return text.strip()
 
 

@@ -51,12 +51,17 @@ class DiscountStore:
         self._shop = shop
         self._clock = clock
 
-    def create(self, discounts: Sequence[DiscountCode], label: str = "") -> list[DiscountRecord]:
+    def create(self, discounts: Sequence[DiscountCode], labels: Sequence[str] = ()) -> list[DiscountRecord]:
         """Create at most `CREATED_AT_ONCE` codes, all or none, in one transaction.
+
+        ``labels`` are notes for operators, one for each code, or none at all.
 
         Raises `DiscountExists`, and `ShopClosed`.
         """
-        records = [DiscountRecord(discount, label, self._clock()) for discount in discounts]
+        records = [
+            DiscountRecord(discount, label, self._clock())
+            for discount, label in zip(discounts, labels or [""] * len(discounts), strict=True)
+        ]
         absent = Expression()
         absent.require_absent("pk")
         writes: list[tuple[str, dict[str, Any]]] = [still_open(self._shop)]
