@@ -156,6 +156,7 @@ CARTS, CART_ITEMS = "added removed sessions", "index id title added removed sold
             items(("product", "MUG-7", "Mug", 6, 0, 3), ("product", "=LAMP", None, 0, 1, 1), names=CART_ITEMS),
         ),
         ("orders", {}, days((9, 0), (3, 0), names="count total")),
+        ("orders", {"device": "mobile"}, days((9, 0), (3, 0), names="count total")),
     ],
 )
 def test_report_has_the_rows_of_the_contract(name: str, changes: Any, rows: list[Row]) -> None:
