@@ -1,5 +1,7 @@
-"""What readers of the table's stream get of orders, from the records of an order store."""
+"""What the readers of the table's stream get of orders: the roll-up, and the example of order events."""
 
+import json
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,12 +15,15 @@ from serverless_cart.domain.statistics import ShopDay
 from serverless_cart.dynamodb.erasure import ErasureStore
 from serverless_cart.dynamodb.roll_up import read_record
 from serverless_cart.dynamodb.table import Table
-from tests.support.builders import OWNER, sold
+from tests.support.builders import OWNER, Context, sold
+from tests.support.bundle import import_app
 from tests.support.engines import NAME, Rows
 from tests.support.order_shop import OrderShop
+from tests.support.policies import listed
 from tests.support.stream_records import records_by_shard, turn_on_stream
 from tools.support.events import HOUR, NOW
-from tools.support.template import TEMPLATE
+from tools.support.paths import ROOT
+from tools.support.template import TEMPLATE, read_template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -55,14 +60,17 @@ def passed(records: list[Record], filters: list[dict[str, str]]) -> list[Record]
     return [record for record in records if any(pattern.matches_event(record) for pattern in patterns)]
 
 
-def roll_up_filters() -> list[dict[str, str]]:
-    (event,) = TEMPLATE["Resources"]["StatisticsRollUpFunction"]["Properties"]["Events"].values()
+def filters_of(function: Any) -> list[dict[str, str]]:
+    (event,) = function["Properties"]["Events"].values()
     filters: list[dict[str, str]] = event["Properties"]["FilterCriteria"]["Filters"]
     return filters
 
 
+ROLL_UP = filters_of(TEMPLATE["Resources"]["StatisticsRollUpFunction"])
+
+
 def test_roll_up_counts_an_order_as_it_was_made(records: list[Record]) -> None:
-    delivered = passed(records, roll_up_filters())
+    delivered = passed(records, ROLL_UP)
 
     (counted,) = (record.counts for record in map(read_record, records) if record.is_relevant)
     ((of_day, figures),) = counted
@@ -75,7 +83,72 @@ def test_roll_up_counts_an_order_as_it_was_made(records: list[Record]) -> None:
 
 @pytest.mark.parametrize("name", ["created_at", "order"])
 def test_order_of_another_form_is_set_aside(records: list[Record], name: str) -> None:
-    (delivered,) = passed(records, roll_up_filters())
+    (delivered,) = passed(records, ROLL_UP)
     del delivered["dynamodb"]["NewImage"][name]
 
     assert read_record(delivered).reason == "KeyError"
+
+
+EXAMPLE = ROOT / "examples" / "order-events"
+RESOURCES = read_template(EXAMPLE / "template.yaml")["Resources"]
+
+
+@pytest.fixture
+def example(client: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Import the example's function; what it sends to EventBridge is in ``sent``."""
+    assert client
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("EVENT_BUS_NAME", "default")
+    app = import_app(EXAMPLE / "function")
+    app.sent = []  # type: ignore[attr-defined]
+    app.events.meta.events.register("before-call.events.PutEvents", lambda params, **_: app.sent.append(params["body"]))
+    return app
+
+
+def test_example_publishes_statuses_without_the_customer(
+    example: ModuleType, records: list[Record], made: Order
+) -> None:
+    delivered = passed(records, filters_of(RESOURCES["Function"]))
+
+    assert example.handler({"Records": delivered}, Context()) == {"batchItemFailures": []}
+
+    entries = [entry for body in example.sent for entry in json.loads(body)["Entries"]]
+    order = {"shop": SHOP, "order": made.key}
+    assert [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries] == [
+        ("Order Created", {**order, "status": "hold", "is_paid": False, "version": 1}),
+        ("Order Changed", {**order, "status": "processing", "is_paid": True, "version": 2}),
+        ("Order Changed", {**order, "status": "shipped", "is_paid": True, "version": 3}),
+    ]
+    assert {(entry["EventBusName"], entry["Source"]) for entry in entries} == {("default", "serverless-cart")}
+    assert [entry["Time"] for entry in entries] == [NOW / 1000, NOW / 1000, (NOW + 24 * HOUR) / 1000]
+    assert len(delivered) == len(entries) + 1, "the erasure of the customer is delivered too"
+
+
+def test_example_names_a_record_that_failed(
+    example: ModuleType, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered = passed(records, filters_of(RESOURCES["Function"]))
+    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+    answers = iter([{"FailedEntryCount": 0}, refused, {"FailedEntryCount": 0}])
+    monkeypatch.setattr(example.events, "put_events", lambda **_: next(answers))
+
+    failed = example.handler({"Records": delivered}, Context())["batchItemFailures"]
+
+    assert failed == [{"itemIdentifier": delivered[1]["dynamodb"]["SequenceNumber"]}]
+
+
+def test_example_may_only_read_the_stream_and_publish() -> None:
+    (policy,) = RESOURCES["Role"]["Properties"]["Policies"]
+    allowed = {
+        action: statement["Resource"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+
+    reading = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    assert allowed == {
+        **{f"dynamodb:{name}": {"Ref": "StreamArn"} for name in reading},
+        **{f"logs:{name}": {"Fn::GetAtt": "Log.Arn"} for name in ("CreateLogStream", "PutLogEvents")},
+        "events:PutEvents": {"Fn::GetAtt": "Bus.Arn"},
+        "sqs:SendMessage": {"Fn::GetAtt": "FailureQueue.Arn"},
+    }
