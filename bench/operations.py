@@ -202,11 +202,11 @@ def _statistics() -> tuple[list[Item], list[Item]]:
             event = statistics.Event(Session(HASHID, str(place)), at, DEVICES[place % 2])
             counts.init(event)
             counts.image(event, str(place % 5))
-        ((_, counted),) = counts
+        ((of_day, counted),) = counts
         row = keys.day_row(keys.statistics(HASHID), day_text(day))
         figures = {total_name(*key): number(count) for key, count in counted.totals.counts.items()}
         totals.append({**key_attributes(row), **figures})
-        details.append(details_item(HASHID, day, counted.details, Chunk("shard", "0" * 40, "0" * 40)))
+        details.append(details_item(of_day, counted.details, Chunk("shard", "0" * 40, "0" * 40)))
     return totals, details
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from bench.event_mix import counted, full_day_row
 from bench.growth import cart, product
 from serverless_cart.domain.cart import Owner
-from serverless_cart.domain.statistics import day_of, hour_of
+from serverless_cart.domain.statistics import EngineDay, day_of, hour_of
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.carts import cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
@@ -118,7 +118,7 @@ def size_of_details(events: int) -> int:
     """Return the bytes of the details that this many events of a minute have."""
     ((_, counts),) = counted(events)
     chunk = Chunk("shardId-00000000000000000000-00000000", "0" * 40, "9" * 40)
-    return size_of(details_item(HASHID, day_of(hour_of(NOW)), counts.details, chunk))
+    return size_of(details_item(EngineDay(HASHID, day_of(hour_of(NOW))), counts.details, chunk))
 
 
 def popularity() -> tuple[float, float]:

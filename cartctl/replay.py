@@ -141,21 +141,19 @@ class Replay:
                 continue
 
     def _not_counted(self, shard: str, records: Sequence[StreamRecord]) -> list[StreamRecord]:
-        """Return the records that no chunk of their engine and day contains, and that were not set aside."""
+        """Return the records that no chunk of their engine or shop, and day, contains, and that were not set aside."""
         asides = {
             read_text(item, "number") for item in self._table.items_of(keys.stream(shard), keys.set_aside(shard).sk)
         }
-        engine_days = {engine_day for record in records for engine_day, _ in record.counts}
+        days = {of_day for record in records for of_day, _ in record.counts}
         store = StatisticsStore(self._table)
-        chunks = {engine_day: list(store.chunks(*engine_day, shard)) for engine_day in engine_days}
+        chunks = {of_day: list(store.chunks(of_day, shard)) for of_day in days}
         return [
             record
             for record in records
             if record.number not in asides
             and not any(
-                chunk.first <= record.sequence <= chunk.last
-                for engine_day, _ in record.counts
-                for chunk in chunks[engine_day]
+                chunk.first <= record.sequence <= chunk.last for of_day, _ in record.counts for chunk in chunks[of_day]
             )
         ]
 
@@ -179,4 +177,6 @@ class Replay:
 
 def _is_delivered(record: StreamRecord) -> bool:
     """Return whether the event source's filter passes a record (template.yaml)."""
+    if keys.is_order(record.key):
+        return record.change == "INSERT"
     return keys.session_of(record.key) is not None and (record.change != "REMOVE" or record.key.sk.startswith("CART#"))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from cartctl.money import decimal
+
 TOP: Final = 10
 """Items and queries that are shown."""
 
@@ -83,11 +85,20 @@ class Statistics:
             ("Checkout per session", _percent(sums["Checkouts"], sums["Sessions"])),
             (self.in_currency("Sold"), money(self.sold_value)),
             (self.in_currency("Abandoned value"), money(sum(self.abandoned_value, Decimal(0)))),
+            ("Orders", f"{self._sum_of_orders('count'):,}"),
+            (self.in_currency("Ordered"), self._ordered_value()),
         ]
 
     def in_currency(self, name: str) -> str:
         """Return the name of an amount, with the shop's currency if it has one."""
         return f"{name} ({self.currency})" if self.currency else name
+
+    def _sum_of_orders(self, field: str) -> int:
+        return sum(row[field] for row in self.reports["orders"])
+
+    def _ordered_value(self) -> str:
+        total = self._sum_of_orders("total")
+        return f"{Decimal(decimal(total, self.currency) or total):,f}"
 
     def _ranked(self, report: str, field: str) -> Iterator[tuple[str, int]]:
         rows = sorted(self.reports[report], key=lambda row: row[field], reverse=True)

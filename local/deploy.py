@@ -31,7 +31,7 @@ def build(endpoint_url: str, log: Path) -> None:
     if not built_for.exists() or built_for.read_text() != str(target):  # SAM's cache ignores both
         shutil.rmtree(settings.CACHE, ignore_errors=True)
         built_for.write_text(str(target))
-    _sam("build", ["--template-file", str(template)], endpoint_url, log)
+    run_sam("build", ["--template-file", str(template)], endpoint_url, log)
 
 
 def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deployment:
@@ -48,7 +48,7 @@ def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deplo
     arguments = ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
     start = datetime.now(UTC)
     try:
-        _sam("deploy", arguments, endpoint_url, log)
+        run_sam("deploy", arguments, endpoint_url, log)
     except LocalCloudError as error:
         raise LocalCloudError("\n".join([str(error), *_failures(endpoint_url, start)])) from None
     return deployed(endpoint_url)
@@ -76,7 +76,7 @@ def _here(url: str, endpoint_url: str) -> str:
     return f"{endpoint_url}/restapis/{api}{address.path}/_user_request_"
 
 
-def _sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> None:
+def run_sam(command: str, arguments: list[str], endpoint_url: str, log: Path) -> None:
     """Run a command of SAM. Raises `LocalCloudError` with the end of its output."""
     with log.open("w") as output, tempfile.TemporaryDirectory() as scratch:  # SAM leaves folders behind
         process = subprocess.Popen(  # noqa: S603 - SAM itself

@@ -82,7 +82,7 @@ def show(
         typer.Option("--html", metavar="FILE", help="Write a page with charts that works offline.", show_default=False),
     ] = None,
 ) -> None:
-    """Show sessions, clicks, carts, checkouts and abandoned carts by day, the conversion, and top items and queries.
+    """Show sessions, clicks, carts, checkouts and abandoned carts by day, conversion, top items and queries, orders.
 
     cartctl stats show my-shop --days 90 --tz Europe/Berlin
 

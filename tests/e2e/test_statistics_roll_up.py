@@ -1,7 +1,9 @@
-"""Events over HTTP are counted by the function on the table's stream, also across a deployment."""
+"""Events over HTTP and new orders are counted by the function on the table's stream, also across a deployment."""
 
 import secrets
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,14 @@ import pytest
 from local import deploy
 from local.stack import Stack
 from serverless_cart.auth import Token
+from serverless_cart.clock import clock
 from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.orders import new_order_writes
 from serverless_cart.dynamodb.statistics import StatisticsStore
 from serverless_cart.dynamodb.table import Table
+from tests.support.builders import order, sold
 from tests.support.shopper import REGISTERED
-from tools.support.clients import Http, Visitor, unique
+from tools.support.clients import Http, Manager, Visitor, unique
 from tools.support.database import Database
 
 pytestmark = pytest.mark.last(4)  # it deploys
@@ -57,6 +62,23 @@ def counted(database: Database, hashid: str, wanted: dict[str, int]) -> dict[str
         if found == wanted or time.monotonic() > end:
             return found
         time.sleep(0.5)
+
+
+def test_new_order_is_in_the_report(database: Database, manager: Manager) -> None:
+    shop = database.open_shop(Shop(unique("ordered"), frozenset({secrets.token_hex(16)}))).name
+    server = replace(manager, token=database.issue(Token("management", shop)))
+    made = order(shop=shop, created_at=clock(), items=(sold(quantity=3),))
+    Table(database.name, database.client).transact(new_order_writes(made, open_holds=1))
+
+    day = f"{datetime.fromtimestamp(made.created_at / 1000, UTC):%Y%m%d}"
+    end = time.monotonic() + SECONDS
+    while True:
+        reply = server.send("GET", f"/api/v2/stats/orders?from={day}&to={day}", "")
+        ((count, total),) = ((row["count"], row["total"]) for row in reply.body["results"])
+        if count or time.monotonic() > end:
+            break
+        time.sleep(0.5)
+    assert (count, total) == (1, made.total)
 
 
 def test_events_are_counted_once_across_a_deployment(

@@ -1,7 +1,7 @@
-"""Random events, and the records of DynamoDB Local's streams delivered repeatedly, in parallel and with faults.
+"""Random events and orders; the records of DynamoDB Local's streams delivered repeatedly, in parallel, with faults.
 
-Every figure equals a count of the events. The visitors are spread over several tables, because DynamoDB splits a table
-into several shards and DynamoDB Local does not.
+Every figure equals a count of the events and orders. The visitors are spread over several tables, because DynamoDB
+splits a table into several shards and DynamoDB Local does not.
 """
 
 import random
@@ -17,7 +17,6 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from cartctl.stream import Stream
 from serverless_cart.clock import clock
 from serverless_cart.dynamodb import roll_up
 from serverless_cart.dynamodb.attributes import key_of
@@ -25,6 +24,7 @@ from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.errors import Unavailable
 from tests.support.bundle import DatabaseProbe, Instead
 from tests.support.search_traffic import EVENTS, Figures, Visitor, stored_figures
+from tests.support.stream_records import records_by_shard, turn_on_stream
 from tools.support.figures import record
 from tools.support.template import create_table
 
@@ -81,9 +81,7 @@ def client(dynamodb_local_url: str) -> Iterator["DynamoDBClient"]:
     for name in (STATISTICS, *SOURCES):
         create_table(client, name)
     for name in SOURCES:
-        client.update_table(
-            TableName=name, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-        )
+        turn_on_stream(client, name)
     yield client
     for name in (STATISTICS, *SOURCES):
         client.delete_table(TableName=name)
@@ -205,10 +203,8 @@ def read_streams(url: str, visitors: list[Visitor]) -> dict[str, list[dict[str, 
     deletions = {key: iter(times) for visitor in visitors for key, times in visitor.deletions.items()}
     shards: dict[str, list[dict[str, Any]]] = {}
     for name in SOURCES:
-        (described,) = streams.list_streams(TableName=name)["Streams"]
-        stream = Stream(streams, described["StreamArn"])
-        for shard in stream.shards():
-            shards[shard] = list(stream.records(shard))
+        shards |= records_by_shard(streams, name)
     for change in (one["dynamodb"] for records in shards.values() for one in records if one["eventName"] == "REMOVE"):
-        change["ApproximateCreationDateTime"] = next(deletions[key_of(change["Keys"])]) / 1000
+        if times := deletions.get(key_of(change["Keys"])):  # not of a hold
+            change["ApproximateCreationDateTime"] = next(times) / 1000
     return shards

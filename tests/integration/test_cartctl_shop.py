@@ -262,6 +262,14 @@ def test_new_engine_has_no_statistics_of_others(
     assert len(bundle.rows(partition)) == rows
 
 
+def test_new_shop_has_no_statistics_of_its_name(two_shops: Operator, bundle: Bundle) -> None:
+    bundle.put(statistics_row(keys.shop_statistics("two")))
+
+    for name, code, rows in (("one-more", 1, 1), ("two", 0, 0)):
+        assert two_shops.type("shop", "create", name).code == code
+        assert len(bundle.rows(keys.shop_statistics(name))) == rows
+
+
 def test_shop_being_deleted_is_closed(two_shops: Operator, bundle: Bundle) -> None:
     digest = auth.digest(two_shops.run("customer", "issue", "one", "carl")["token"])
     tokens = TokenStore(two_shops.deployment.table)

@@ -24,13 +24,15 @@ FORMULA = "=1+1"
 
 @pytest.fixture
 def operator(operator: Operator, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Operator:
-    """Return an operator of a shop with four visits in two days. The first buys, the last is of a mobile."""
+    """Return an operator of a shop with two orders and four visits. The first visitor buys, the last has a mobile."""
     monkeypatch.setattr(stats_show, "clock", bundle.clock)
     operator.run("shop", "create", SHOP, "--engine", HASHID, "--currency", "EUR")
     counts = Counts()
     for number, age in enumerate((2 * DAY, 2 * DAY, DAY + HOUR)):
         visits.visit(counts, NOW - age, f"s{number}", buys=number == 0)
     visits.visit(counts, NOW, "s3", text=FORMULA, device="mobile")
+    for age in (0, DAY):
+        counts.order(SHOP, NOW - age, 123_450)
     visits.write(operator.deployment.table, counts)
     return operator
 
@@ -46,6 +48,7 @@ def test_json_has_all_reports(operator: Operator) -> None:
     assert [(row["carts"], row["amount"]) for row in reports["carts/abandoned"]] == [(0, 0), (1, 25), (1, 25)]
     assert reports["clicked_items/searches"] == [{"query": "mug", "count": 3}, {"query": FORMULA, "count": 1}]
     assert reports["top-sales"][0]["sum_amount"] == 2
+    assert [(row["count"], row["total"]) for row in reports["orders"]] == [(0, 0), (1, 123_450), (1, 123_450)]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,7 @@ def test_terminal_shows_series_and_rankings(operator: Operator) -> None:
     ]
     assert "Checkout per session    25.0%" in lines
     assert "Abandoned value (EUR)   50.00" in lines
+    assert {"Orders                  2", "Ordered (EUR)           2,469.00"} <= set(lines)
     assert len([line for line in lines if re.fullmatch(r"mug +\d+ +█{24}", line)]) == 4
 
 

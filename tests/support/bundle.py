@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -277,7 +278,7 @@ def loaded_functions(engine_url: str) -> Iterator[Loaded]:
         session = botocore.session.get_session()
         database.watch(session.get_component("event_emitter"))
         patch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
-        apps = {name: _import(name) for name in FUNCTIONS}
+        apps = {name: import_app(ROOT / "functions" / name) for name in FUNCTIONS}
         for name in ("authorizer", "customer_tokens"):
             patch.setattr(apps[name], "clock", clock)
         yield apps, clock, database
@@ -298,8 +299,9 @@ def bundle_on_new_table(loaded: Loaded, client: "DynamoDBClient") -> Iterator[Bu
     client.delete_table(TableName=TABLE)
 
 
-def _import(function: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
+def import_app(folder: Path) -> ModuleType:
+    """Import the function in a folder."""
+    spec = importlib.util.spec_from_file_location(f"{folder.name}_app", folder / "app.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

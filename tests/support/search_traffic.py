@@ -1,4 +1,4 @@
-"""Visitors of search engines who send random events, and a count of these events that uses no code of the roll-up."""
+"""Visitors who send random events and orders, and a count of these that uses no code of the roll-up."""
 
 import random
 from base64 import urlsafe_b64encode
@@ -8,26 +8,33 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
 
+from serverless_cart.domain.orders import OrderChange
 from serverless_cart.domain.search_events import BannerClick, Checkout, Click, Redirect, SessionStart
 from serverless_cart.domain.session import ItemKey, Session, SessionItemAddition, SessionItemRemoval
 from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb.orders import DynamoDBOrderStore, new_order_writes
 from serverless_cart.dynamodb.search_events import SearchEventStore
 from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.statistics import StatisticsStore, day_number
 from serverless_cart.dynamodb.table import Table
+from serverless_cart.service.order_ports import Change
+from tests.support.builders import order, sold
 
 ENGINES: Final = [f"{number:032x}" for number in range(3)]
+SHOPS: Final = ["a shop", ENGINES[0]]
+"""One has the name of a search engine."""
 START: Final = day_number("20251121") * 24 * 3_600_000
 """The time of the first event, in milliseconds since 1970."""
 DAY: Final = 24 * 3600
 """Seconds for which a session remembers an event."""
 HOUR: Final = 3_600_000
-EVENTS: Final = ("init", "click", "click", "image", "redirect", "put", "put", "put", "patch", "delete", "checkout")
+EVENTS: Final = ("init", "click", "click", "image", "redirect", "put", "put", "put", "patch", "delete", "checkout",
+                 "order")  # fmt: skip
 
 
 @dataclass
 class Figures:
-    """Figures by engine: totals by figure, device and hour; details by kind and key."""
+    """Figures by engine or shop: totals by figure, device and hour; details by kind and key."""
 
     totals: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     details: dict[tuple[Any, ...], list[Any]] = field(default_factory=dict)
@@ -57,6 +64,9 @@ def stored_figures(table: Table) -> Figures:
             for kind, counts in chunk.counts.items():
                 for key, amounts in counts.items():
                     figures.detail(engine, kind, *key, amounts=amounts)
+    for shop in SHOPS:
+        for of_hour, count in store.shop_totals(shop, first, first + 400).counts.items():
+            figures.totals[shop, *of_hour] += count
     return figures
 
 
@@ -93,6 +103,8 @@ class Visitor:
         self._now = START + self.random.randrange(24 * HOUR)
         self._started = self._bought = -DAY
         self._cart: dict[ItemKey, Item] = {}
+        self._table = table
+        self._orders = DynamoDBOrderStore(table)
         self._carts = SessionStore(table, lambda: self._now)
         self._events = SearchEventStore(table, lambda: self._now)
 
@@ -200,6 +212,22 @@ class Visitor:
             self._detail("items", item.device, key.index, key.id, amounts=(0, 0, item.amount, item.value))
             self._detail("sales", item.device, self.session.id, amounts=(item.value, 1))
             item.alive = False
+
+    def order(self) -> None:
+        """Order, and sometimes pay or cancel it."""
+        made = order(
+            shop=self.random.choice(SHOPS),
+            customer=self.session.id,
+            created_at=self._now,
+            items=(sold(quantity=self.random.randint(1, 9)),),
+        )
+        self._table.transact(new_order_writes(made, open_holds=10_000))
+        for figure, count in (("orders", 1), ("order_total", made.total)):
+            self.figures.totals[made.shop, figure, "desktop", self._now // HOUR] += count
+        statuses: tuple[list[Any], ...] = ([], ["processing", "shipped"], ["cancelled"])
+        for status in self.random.choice(statuses):
+            before, made = made, made.changed(OrderChange(status), self._now)
+            self._orders.change(Change(before, made), frozenset())
 
     def _any_item(self) -> ItemKey:
         return ItemKey("product", str(self.random.randrange(6)))

@@ -36,9 +36,9 @@ def counts(products: list[Product]) -> Counts:
 def totals(counts: Counts) -> "Counter[Any]":
     """Return the totals by figure, by figure and device, and by figure and number of the day."""
     found: Counter[Any] = Counter()
-    for (_, day), counted in counts:
+    for of_day, counted in counts:
         for (figure, device, _), count in counted.totals.counts.items():
-            found.update({figure: count, (figure, device): count, (figure, day - FIRST_DAY): count})
+            found.update({figure: count, (figure, device): count, (figure, of_day.day - FIRST_DAY): count})
     return found
 
 
@@ -84,9 +84,9 @@ def test_sale_has_the_most_visitors(totals: "Counter[Any]") -> None:
 
 
 def test_no_event_is_in_the_future(counts: Counts) -> None:
-    for (_, day), counted in counts:
+    for of_day, counted in counts:
         hours = {hour for _, _, hour in counted.totals.counts}
-        assert day >= FIRST_DAY
+        assert of_day.day >= FIRST_DAY
         assert max(hours) <= hour_of(NOW)
 
 

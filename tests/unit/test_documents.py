@@ -86,7 +86,7 @@ LINKS = sorted(
     for link in set(re.findall(r"\]\(([^)]+)\)", file.read_text()))
     if not link.startswith("https://")
 )
-FOLDERS = "bench|cartctl|docs|events|functions|layers|local|requirements|serverless_cart|tests|tools"
+FOLDERS = "bench|cartctl|docs|events|examples|functions|layers|local|requirements|serverless_cart|tests|tools"
 FILES = sorted(
     (str(file.relative_to(ROOT)), name)
     for file in DOCUMENTS

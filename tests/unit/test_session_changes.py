@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serverless_cart.domain.session import ItemKey
-from serverless_cart.domain.statistics import CartItemUse, Click, Use, digest, hour_of
+from serverless_cart.domain.statistics import CartItemUse, Click, EngineDay, Use, digest, hour_of
 from serverless_cart.dynamodb.attributes import number, text
 from serverless_cart.dynamodb.session_changes import counts_of
 from tools.support.events import HASHID, NOW
@@ -48,8 +48,8 @@ def counted(record: dict[str, Any]) -> tuple[dict[str, int], dict[str, Any]]:
     days = list(counts_of(record))
     if not days:
         return {}, {}
-    ((engine_day, counts),) = days
-    assert engine_day == (HASHID, HOUR // 24)
+    ((of_day, counts),) = days
+    assert of_day == EngineDay(HASHID, HOUR // 24)
     assert {hour for _, _, hour in counts.totals.counts} <= {HOUR}
     totals: dict[str, int] = {figure: count for (figure, _, _), count in counts.totals.counts.items()}
     return totals, {kind: them for kind, them in counts.details.counts.items() if them}

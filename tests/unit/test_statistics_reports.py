@@ -12,6 +12,7 @@ from serverless_cart.domain.statistics import (
     Click,
     Counts,
     Details,
+    EngineDay,
     Event,
     Kind,
     Totals,
@@ -79,8 +80,8 @@ class Stored:
 
     def totals(self, hashid: str, first: int, last: int) -> Totals:
         totals = Totals()
-        for (of, day), counts in self.counts:
-            if of == hashid and first <= day <= last:
+        for of, counts in self.counts:
+            if isinstance(of, EngineDay) and of.hashid == hashid and first <= of.day <= last:
                 totals.merge(counts.totals)
         return totals
 
@@ -90,8 +91,8 @@ class Stored:
         return Totals({("orders", device, hour): 3 * count for (of, device, hour), count in inits if of == "inits"})
 
     def details(self, hashid: str, first: int, last: int, kinds: Collection[Kind]) -> Iterator[Details]:
-        for (of, day), counts in sorted(self.counts, key=lambda of: of[0]):
-            if of == hashid and first <= day <= last:
+        for of, counts in sorted(self.counts, key=lambda it: it[0].day):
+            if isinstance(of, EngineDay) and of.hashid == hashid and first <= of.day <= last:
                 yield Details({kind: counts.details.of(kind) for kind in kinds}, counts.details.titles)
 
 
@@ -155,6 +156,7 @@ CARTS, CART_ITEMS = "added removed sessions", "index id title added removed sold
             items(("product", "MUG-7", "Mug", 6, 0, 3), ("product", "=LAMP", None, 0, 1, 1), names=CART_ITEMS),
         ),
         ("orders", {}, days((9, 0), (3, 0), names="count total")),
+        ("orders", {"device": "mobile"}, days((9, 0), (3, 0), names="count total")),
     ],
 )
 def test_report_has_the_rows_of_the_contract(name: str, changes: Any, rows: list[Row]) -> None:

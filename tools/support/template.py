@@ -1,6 +1,6 @@
 """template.yaml as Python values, and a table like the one that it describes."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -29,7 +29,14 @@ def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str
 
 _Loader.add_multi_constructor("!", _function)
 
-TEMPLATE: Final[dict[str, Any]] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a safe loader
+
+def read_template(file: Path) -> dict[str, Any]:
+    """Read a template."""
+    content: dict[str, Any] = yaml.load(file.read_text(), _Loader)  # noqa: S506 - a safe loader
+    return content
+
+
+TEMPLATE: Final = read_template(ROOT / "template.yaml")
 
 
 def resources_of_type(kind: str) -> list[str]:

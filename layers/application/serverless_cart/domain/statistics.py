@@ -162,7 +162,7 @@ class Details:
 
 @dataclass(slots=True)
 class DayCounts:
-    """The figures of one search engine on one day."""
+    """The figures of one search engine, or of a shop itself, on one day."""
 
     totals: Totals = field(default_factory=Totals)
     details: Details = field(default_factory=Details)
@@ -173,10 +173,19 @@ class DayCounts:
         self.details.merge(later.details)
 
 
-class EngineDay(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EngineDay:
     """A search engine and a day, in whole days since 1970 in UTC."""
 
     hashid: str
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShopDay:
+    """A shop itself and a day, in whole days since 1970 in UTC."""
+
+    shop: str
     day: int
 
 
@@ -189,27 +198,27 @@ class Event(NamedTuple):
 
 
 class Counts:
-    """What happened, by search engine and day. Every method counts one event.
+    """What happened, by search engine or shop, and day. Every method counts one event.
 
     Only digests of users and sessions are kept, except the session of a sale.
     """
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self._days: dict[EngineDay, DayCounts] = {}
+        self._days: dict[EngineDay | ShopDay, DayCounts] = {}
 
-    def __iter__(self) -> Iterator[tuple[EngineDay, DayCounts]]:
-        """Iterate over the engines and days in which something happened."""
+    def __iter__(self) -> Iterator[tuple[EngineDay | ShopDay, DayCounts]]:
+        """Iterate over the engines, shops and days in which something happened."""
         return iter(self._days.items())
 
     def __len__(self) -> int:
-        """Return the number of engines and days."""
+        """Return the number of engines or shops, and days."""
         return len(self._days)
 
     def merge(self, later: "Counts") -> None:
         """Add all that was counted later."""
-        for engine_day, counts in later:
-            self._days.setdefault(engine_day, DayCounts()).merge(counts)
+        for of_day, counts in later:
+            self._days.setdefault(of_day, DayCounts()).merge(counts)
 
     def init(self, event: Event, user: str | None = None) -> None:
         """Count a session's start; ``user`` is the id that the storefront sent."""
@@ -276,6 +285,16 @@ class Counts:
         day, _ = self._day_and_hour(event)
         use = Use(hour_of(expires_at), event.device, digest(event.session.id))
         day.details.add("expiring", use, items, value)
+
+    def order(self, shop: str, at: int, total: int) -> None:
+        """Count a new order of a shop. ``at`` is milliseconds since 1970, ``total`` is in minor units.
+
+        An order has no device: its figures are those of desktops.
+        """
+        hour = hour_of(at)
+        totals = self._days.setdefault(ShopDay(shop, day_of(hour)), DayCounts()).totals
+        totals.add("orders", "desktop", hour)
+        totals.add("order_total", "desktop", hour, total)
 
     def _day_and_hour(self, event: Event) -> tuple[DayCounts, int]:
         hour = hour_of(event.at)

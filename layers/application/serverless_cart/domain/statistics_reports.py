@@ -6,7 +6,7 @@ search engines are the same if their ids are.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol, TypeVar, cast
 
@@ -296,8 +296,8 @@ def top_sales(figures: Figures, selection: Selection) -> list[Row]:
 
 
 def orders(figures: Figures, selection: Selection) -> list[Row]:
-    """Count the shop's orders of each day, and add up their totals in minor units."""
-    totals = figures.shop_totals()
+    """Count the shop's orders of each day, and add up their totals in minor units. An order has no device."""
+    totals, selection = figures.shop_totals(), replace(selection, device=None)
     counts = _by_day(totals, selection, "orders")
     money = _by_day(totals, selection, "order_total")
     return [

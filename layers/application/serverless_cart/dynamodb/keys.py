@@ -220,6 +220,11 @@ def moment_of_entry(sk: str) -> int:
     return int(sk.partition("#")[0])
 
 
+def is_order(key_: Key) -> bool:
+    """Return whether this is the key of an order, and not of an entry in a list."""
+    return key_.pk.startswith("ORDER#") and key_.sk == "ORDER"
+
+
 def shop_of_order(key_: Key) -> str:
     """Return the shop of the order with this key."""
     return unquote(key_.pk.split("#")[1])
@@ -283,9 +288,12 @@ def day_row(partition: str, day: str) -> Key:
     return Key(partition, f"DAY#{day}")
 
 
-def detail(hashid: str, day: str, shard: str, sequence: str) -> Key:
-    """Return the key of a day's details in one chunk of a shard; ``sequence`` is the number of its last record."""
-    return Key(statistics(hashid), f"DETAIL#{day}#{shard}#{sequence}")
+def detail(partition: str, day: str, shard: str, sequence: str) -> Key:
+    """Return the key of a day's details in one chunk of a shard, in a partition of statistics.
+
+    ``sequence`` is the number of the chunk's last record.
+    """
+    return Key(partition, f"DETAIL#{day}#{shard}#{sequence}")
 
 
 def stream(shard: str) -> str:

@@ -67,6 +67,11 @@ def fixed_part(order: Order) -> dict[str, str]:
     return text(to_json(content).decode())
 
 
+def read_total(item: Item) -> int:
+    """Read only what the customer pays for an order, in minor units."""
+    return int(from_json(read_text(item, "order"))["total"])
+
+
 def order_from_item(shop: str, item: Item) -> Order:
     """Read what `order_to_item` wrote."""
     content = from_json(read_text(item, "order"))

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from serverless_cart.domain.statistics import Counts
-from serverless_cart.dynamodb import keys
+from serverless_cart.dynamodb import keys, order_changes, session_changes
 from serverless_cart.dynamodb.attributes import Item, key_attributes, key_of, read_text, text
 from serverless_cart.dynamodb.expiry import expiry
 from serverless_cart.dynamodb.expression import Expression
 from serverless_cart.dynamodb.keys import Key
-from serverless_cart.dynamodb.session_changes import counts_of
 from serverless_cart.dynamodb.statistics import Chunk, count_writes
 from serverless_cart.dynamodb.table import TRANSACTION, Table, TransactionRefused
 
@@ -60,6 +59,7 @@ class StreamRecord:
 def read_record(record: Mapping[str, Any]) -> StreamRecord:
     """Read a record of Lambda's stream event; one that cannot be counted gets a ``reason``."""
     number, key, change = record["dynamodb"]["SequenceNumber"], key_of(record["dynamodb"]["Keys"]), record["eventName"]
+    counts_of = order_changes.counts_of if keys.is_order(key) else session_changes.counts_of
     try:
         return StreamRecord(number, key, change, counts_of(record))
     except Exception as error:  # noqa: BLE001 - set aside: a record must never block those that follow it

@@ -1,6 +1,6 @@
 """Creates, changes and deletes shops, for cartctl. No function uses it."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,12 +81,12 @@ class ShopStore:
     def create(self, shop: Shop) -> ShopRecord:
         """Create a shop. Raises `ShopExists` and `EngineTaken`.
 
-        Statistics of a shop that had one of its search engines before are deleted.
+        Statistics of a shop that had its name or one of its search engines before are deleted.
         """
         now = self._clock()
         shop_record = ShopRecord(shop, version=1, created_at=now, updated_at=now)
         engines = sorted(shop.search_engines)
-        self._remove_leftovers(engines)
+        self._remove_leftovers({keys.shop_statistics(shop.name): keys.shop(shop.name), **_statistics(engines)})
         entry = keys.shop_entry(shop.name)
         try:
             self._table.transact([
@@ -114,7 +114,7 @@ class ShopStore:
             former_engines=shop_record.engines - shop.search_engines,
         )
         added = sorted(shop.search_engines - shop_record.engines)
-        self._remove_leftovers(added)
+        self._remove_leftovers(_statistics(added))
         try:
             self._table.transact([
                 ("Put", {"Item": _item(changed), **_unchanged(shop_record)}),
@@ -214,13 +214,20 @@ class ShopStore:
         """Delete items by their keys, in this order, 25 per call. May be repeated."""
         self._table.write_many({"DeleteRequest": {"Key": key_attributes(key)}} for key in items)
 
-    def _remove_leftovers(self, hashids: Collection[str]) -> None:
-        """Delete statistics of search engines that no shop has: the roll-up may write some after a shop's deletion."""
-        for hashid in hashids:
-            for page in self._table.keys_of(keys.statistics(hashid)):
-                if page and self._table.get(keys.search_engine(hashid)):
+    def _remove_leftovers(self, owners: Mapping[str, Key]) -> None:
+        """Delete statistics whose owner is absent: the roll-up may write some after a shop's deletion.
+
+        ``owners`` has the key of the search engine's or the shop's item by partition.
+        """
+        for partition, owner in owners.items():
+            for page in self._table.keys_of(partition):
+                if page and self._table.get(owner):
                     return  # the transaction that follows is refused
                 self.remove_items(page)
+
+
+def _statistics(hashids: Collection[str]) -> dict[str, Key]:
+    return {keys.statistics(hashid): keys.search_engine(hashid) for hashid in hashids}
 
 
 def _claim(name: str, hashid: str) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, get_args
 
 from serverless_cart.domain.session import Device, ItemKey
-from serverless_cart.domain.statistics import KEYS, Counts, Details, Figure, Kind, Totals
+from serverless_cart.domain.statistics import KEYS, Counts, Details, EngineDay, Figure, Kind, ShopDay, Totals
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item, key_attributes, number, text
 from serverless_cart.dynamodb.expression import Expression
@@ -66,10 +66,10 @@ class StatisticsStore:
             read_totals(row, totals)
         return totals
 
-    def chunks(self, hashid: str, day: int, shard: str) -> Iterator[Chunk]:
+    def chunks(self, of_day: EngineDay | ShopDay, shard: str) -> Iterator[Chunk]:
         """List the chunks of a shard that counted something on a day."""
-        prefix = keys.detail(hashid, day_text(day), shard, "").sk
-        for row in self._table.items_of(keys.statistics(hashid), prefix):
+        partition, prefix = keys.detail(_partition(of_day), day_text(of_day.day), shard, "")
+        for row in self._table.items_of(partition, prefix):
             last, _, replayed = row["sk"]["S"].removeprefix(prefix).partition("#")
             yield Chunk(shard, row["first"]["S"], last, replayed=bool(replayed))
 
@@ -85,20 +85,20 @@ def day_number(day: str) -> int:
 
 
 def count_writes(counts: Counts, chunk: Chunk, retention_days: int) -> list[tuple[str, dict[str, Any]]]:
-    """Return the writes of a transaction that adds counts: for each engine and day its totals and its details.
+    """Return the writes of a transaction that adds counts: totals and details of each engine or shop, and day.
 
     The rows expire ``retention_days`` after their day.
     """
     writes: list[tuple[str, dict[str, Any]]] = []
-    for (hashid, day), counted in counts:
-        expires_at = number((day + 1 + retention_days) * DAY)
+    for of_day, counted in counts:
+        expires_at = number((of_day.day + 1 + retention_days) * DAY)
         if counted.totals.counts:
             writes.append(("Update", {
-                "Key": key_attributes(keys.day_row(keys.statistics(hashid), day_text(day))),
+                "Key": key_attributes(keys.day_row(_partition(of_day), day_text(of_day.day))),
                 **_addition(counted.totals, expires_at).update(),
             }))  # fmt: skip
         writes.append(("Put", {
-            "Item": details_item(hashid, day, counted.details, chunk) | {"expires_at": expires_at},
+            "Item": details_item(of_day, counted.details, chunk) | {"expires_at": expires_at},
         }))  # fmt: skip
     return writes
 
@@ -108,10 +108,10 @@ def total_name(figure: Figure, device: Device, hour: int) -> str:
     return f"{figure}#{_LETTERS[device]}#{hour % 24:02d}"
 
 
-def details_item(hashid: str, day: int, details: Details, chunk: Chunk) -> Item:
-    """Write the details of a chunk as an item, without its expiry."""
+def details_item(of_day: EngineDay | ShopDay, details: Details, chunk: Chunk) -> Item:
+    """Write the details of a chunk as an item, without its expiry. It also says which records were counted."""
     last = f"{chunk.last}#REPLAY" if chunk.replayed else chunk.last
-    key = keys.detail(hashid, day_text(day), chunk.shard, last)
+    key = keys.detail(_partition(of_day), day_text(of_day.day), chunk.shard, last)
     return {**key_attributes(key), "first": text(chunk.first), "data": {"B": _pack(details)}}
 
 
@@ -137,6 +137,10 @@ def read_details(row: Item, kinds: Collection[Kind] = KINDS) -> Details:
             for row in stored.get(kind, ())
         }
     return details
+
+
+def _partition(of_day: EngineDay | ShopDay) -> str:
+    return keys.statistics(of_day.hashid) if isinstance(of_day, EngineDay) else keys.shop_statistics(of_day.shop)
 
 
 def _addition(totals: Totals, expires_at: dict[str, str]) -> Expression:
