@@ -10,6 +10,7 @@ from bench.functions import Handler, Log
 from bench.operations import Operation, operations, shared_rows
 from bench.replay import Exchange, Replay
 from local import dynamodb_local
+from serverless_cart.dynamodb.attributes import key_of
 
 
 @dataclass(frozen=True)
@@ -62,5 +63,5 @@ def _run(operation: Operation, handler: Handler, database: Replay, log: Log) -> 
 
 def _fill(engine: str) -> None:
     """Create the table with the items that the operations need."""
-    rows = [*shared_rows(), *(row for operation in operations() for row in operation.rows)]
-    new_table(engine).write_many({"PutRequest": {"Item": row}} for row in rows)
+    rows = {key_of(row): row for rows in (shared_rows(), *(it.rows for it in operations())) for row in rows}
+    new_table(engine).write_many({"PutRequest": {"Item": row}} for row in rows.values())

@@ -47,7 +47,7 @@ AT_MOST: Final = {"AuthorizerFunction": 1.2}
 AT_MOST_OTHERS: Final = 1.5
 """A start's processor time, as a multiple of the bare function's."""
 
-OTHERS: Final = {"orders": "list", "shop_orders": "list", "release_holds": "schedule"}
+OTHERS: Final = {"release_holds": "schedule"}
 """The first event of functions that no measured operation has."""
 
 Starts = list[dict[str, Any]]

@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO, cast
 
 from serverless_cart import auth, bootstrap, clock
 from serverless_cart.dynamodb import token_registry
+from serverless_cart.service import checkout
 from tools.support.events import NOW
 from tools.support.paths import ROOT
 from tools.support.template import TEMPLATE
@@ -80,6 +81,7 @@ def load(address: str, log: Log) -> dict[str, Handler]:
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=address)
     for module in (auth, token_registry):
         vars(module)["new_key"] = lambda: "4" * 40
+    vars(checkout)["new_key"] = lambda: f"ORD-{0:026}"
     for module in (clock, bootstrap):  # the second has a name for it already, which the functions use
         vars(module)["clock"] = lambda: NOW
     with log.taking():  # the logger keeps what is stdout then

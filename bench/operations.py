@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from serverless_cart import auth
 from serverless_cart.domain import statistics
 from serverless_cart.domain.cart import Cart, CartItem, Owner
+from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.guests import guest_customer
+from serverless_cart.domain.limits import RESERVED_PRODUCTS
 from serverless_cart.domain.methods import Kind, ShippingMethod
+from serverless_cart.domain.orders import Order, OrderItem
 from serverless_cart.domain.product import Product, ProductSnapshot
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.domain.session import Device, ItemKey, Session
@@ -18,7 +21,9 @@ from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.attributes import Item, key_attributes, number
 from serverless_cart.dynamodb.carts import cart_to_item
 from serverless_cart.dynamodb.catalogue import product_to_item
+from serverless_cart.dynamodb.discounts import DiscountRecord, discount_to_item
 from serverless_cart.dynamodb.methods import methods_to_item
+from serverless_cart.dynamodb.orders import new_order_writes
 from serverless_cart.dynamodb.statistics import Chunk, day_text, details_item, total_name
 from serverless_cart.dynamodb.token_registry import TokenRecord, record_to_items
 from serverless_cart.dynamodb.tokens import shop_to_item, token_to_item, token_to_items
@@ -94,6 +99,7 @@ def operations() -> list[Operation]:
             _cart("peek-5", 5),
         ),
         *_statistics_operations(),
+        *_order_operations(),
         *(operation for size in SIZES for operation in _cart_operations(size)),
     ]
 
@@ -145,6 +151,12 @@ def _cart_operations(size: int) -> Iterator[Operation]:
     event = _of(load("cart/patch"), f"select-{size}", body={"address": 7})
     yield Operation("cart select", "cart", event, 2, size, _cart(f"select-{size}", size))
 
+    event = _of(load("cart/discount_put"), f"discount-{size}", body={"code": "SPRING"})
+    rows = [*_cart(f"discount-{size}", size), _discount(SHOP)]
+    yield Operation("discount apply", "cart", event, 2, size, rows)
+
+    yield _checkout(min(size, RESERVED_PRODUCTS))
+
     event = _of(load("cart/delete"), f"clear-{size}")
     yield Operation("cart clear", "cart", event, 2, size, _cart(f"clear-{size}", size))
 
@@ -166,10 +178,67 @@ def _cart_operations(size: int) -> Iterator[Operation]:
         yield Operation("cart add, aged", "cart_items", event, 3, size, _cart(f"aged-add-{size}", size - 1, AGED))
 
 
-def _methods() -> Item:
+def _checkout(size: int) -> Operation:
+    """Return the checkout of a cart with a discount code; all orders have one key, so each is in a separate shop."""
+    shop = f"checkout-{size}"
+    event = altered(load("checkout/post"), authorizer={"shop": shop, "customer": "c"}, body={"shipping_method": 1})
+    code = DiscountSnapshot(DiscountCode("SPRING", percent=10), customer_uses=0, read_at=FRESH)
+    rows = [
+        _methods(shop),
+        _discount(shop),
+        *(product_to_item(shop, _product(number)) for number in range(size)),
+        cart_to_item(Owner(shop, "c"), replace(_cart_of(size), discount=code), FRESH),
+    ]
+    return Operation("checkout", "checkout", event, 3, size, rows)
+
+
+def _order_operations() -> Iterator[Operation]:
+    items = 5
+    list_ = {"customer": "orders"}
+    listed = [_order(number, "orders", items) for number in range(10)]
+    rows = [row for it in listed for row in _order_rows(it)]
+    event = altered(load("orders/list"), authorizer=list_)
+    yield Operation("orders list", "orders", event, 2, rows=rows)
+    event = altered(load("orders/get"), authorizer=list_, path={"key": listed[0].key})
+    yield Operation("order read", "orders", event, 1, rows=rows)
+    held = _order(10, "cancel", items)
+    event = altered(load("orders/cancel"), authorizer={"customer": "cancel"}, path={"key": held.key})
+    yield Operation("order cancel", "orders", event, 3, items, _order_rows(held))
+    paid = _order(11, "pay", items)
+    event = altered(load("shop_orders/patch"), path={"key": paid.key}, body={"status": "processing"})
+    yield Operation("order change", "shop_orders", event, 2, items, _order_rows(paid))
+    event = altered(load("shop_orders/list"), query={"from": "20251101", "to": "20251130", "limit": "10"})
+    yield Operation("orders of a shop", "shop_orders", event, 2, rows=rows)
+
+
+def _order(number: int, customer: str, items: int) -> Order:
+    sold = [_product(place) for place in range(items)]
+    return Order(
+        shop=SHOP,
+        key=f"ORD-{number:026}",
+        customer=customer,
+        created_at=FRESH + number,
+        updated_at=FRESH,
+        items=tuple(OrderItem(it.id, it.ref, it.name, it.image, 1, "", it.price, it.discount) for it in sold),
+        reserved_until=NOW + HOUR,
+        currency="EUR",
+        reserved={it.id: 1 for it in sold},
+    )
+
+
+def _order_rows(order: Order) -> list[Item]:
+    """Return an order with its entries in lists and its hold."""
+    return [write["Item"] for kind, write in new_order_writes(order, open_holds=1) if kind == "Put"]
+
+
+def _methods(shop: str = SHOP) -> Item:
     """Return a shop's shipping methods."""
     listed = [ShippingMethod(id_, f"Parcel {id_}", cost=490, free_from=5_000) for id_ in range(1, 4)]
-    return methods_to_item(SHOP, Kind.SHIPPING, listed, 1)
+    return methods_to_item(shop, Kind.SHIPPING, listed, 1)
+
+
+def _discount(shop: str) -> Item:
+    return discount_to_item(shop, DiscountRecord(DiscountCode("SPRING", percent=10, max_uses=1_000), "", FRESH))
 
 
 def _tokens(customer: str, count: int) -> list[Item]:
@@ -230,7 +299,12 @@ def _product(number: int) -> Product:
 
 
 def _cart(customer: str, size: int, read_at: int = FRESH) -> list[Item]:
-    """Return a cart, one in five items of which has notes; nothing if ``size`` is 0."""
+    """Return a cart in the table; nothing if ``size`` is 0."""
+    return [cart_to_item(Owner(SHOP, customer), _cart_of(size, read_at), FRESH)] if size else []
+
+
+def _cart_of(size: int, read_at: int = FRESH) -> Cart:
+    """Return a cart, one in five items of which has notes."""
     lines = {
         FIRST + number: CartItem(
             product_id=FIRST + number,
@@ -242,8 +316,7 @@ def _cart(customer: str, size: int, read_at: int = FRESH) -> list[Item]:
         )
         for number in range(size)
     }
-    cart = Cart(version=FRESH, created_at=FRESH, updated_at=FRESH, items=lines)
-    return [cart_to_item(Owner(SHOP, customer), cart, FRESH)] if size else []
+    return Cart(version=FRESH, created_at=FRESH, updated_at=FRESH, items=lines)
 
 
 def _session(id_: str, size: int, first: ItemKey | None = None) -> list[Item]:

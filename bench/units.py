@@ -55,8 +55,11 @@ def _by_size(call: Exchange, before: dict[tuple[str, str], Item]) -> tuple[int, 
             units = 2 * sum(_writing(kind, write, before) for kind, write in writes)
         case "Query":
             values = {name: value["S"] for name, value in call.parameters["ExpressionAttributeValues"].items()}
+            first, last = values.get(":first", ""), values.get(":last", "~")
             rows = [
-                row for (pk, sk), row in before.items() if pk == values[":pk"] and sk.startswith(values.get(":sk", ""))
+                row
+                for (pk, sk), row in before.items()
+                if pk == values[":pk"] and first <= sk <= last and sk.startswith(values.get(":prefix", ""))
             ]
             units = math.ceil(sum(map(size_of, rows)) / READ_UNIT)
         case "UpdateItem":
