@@ -307,14 +307,14 @@ def _warnings(item: CartItem, product: Product) -> list[CartWarning]:
     if not product.active:
         return [CartWarning("unavailable", product.id, f"{product.name} is no longer for sale")]
     warnings = []
-    changes = [
-        f"the {name} of {product.name} changed from {before} to {after}"
-        for name, before, after in zip(
-            ("unit price", "unit discount"), item.changed_from or item.last_shown, item.last_shown, strict=True
-        )
-        if before != after
-    ]
-    if changes:
+    if item.changed_from is not None:
+        changes = [
+            f"the {name} of {product.name} changed from {before} to {after}"
+            for name, before, after in zip(
+                ("unit price", "unit discount"), item.changed_from, item.last_shown, strict=True
+            )
+            if before != after
+        ]
         warnings.append(CartWarning("price_changed", product.id, "; ".join(changes)))
     if product.stock is not None and item.quantity > product.stock:
         message = f"only {product.stock} of {product.name} available, {item.quantity} in the cart"
