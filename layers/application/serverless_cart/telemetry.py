@@ -4,6 +4,7 @@ Each request writes one line in CloudWatch's embedded metric format: Powertools'
 as metadata. `Logger` writes faults and debug messages.
 """
 
+import os
 import threading
 import traceback
 from typing import Final
@@ -12,8 +13,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
-NAMESPACE: Final = "ServerlessCart"
-"""The namespace of every metric in CloudWatch."""
+NAMESPACE: Final = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "ServerlessCart")
+"""The namespace of every metric in CloudWatch: one for each stack, because its name is no dimension."""
 
 
 class Telemetry:
