@@ -22,7 +22,9 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 TABLE: Final = "table"
 _VARIABLES: Final = {
-    name: value["Ref"] for name, value in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].items()
+    name: value["Ref"]
+    for name, value in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].items()
+    if "Ref" in value
 }
 ENVIRONMENT: Final = {
     # The template's own variables, with the defaults of its parameters.

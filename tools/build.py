@@ -62,7 +62,7 @@ def template_for(target: Target, template: str) -> str:
         )
         if count != 3:
             raise BuildError(f"template.yaml has {default} of {name} in {count} places instead of 3.")
-    return re.sub(r"^(      (?:CodeUri|ContentUri): )", r"\1../", template, flags=re.MULTILINE)
+    return re.sub(r"^(      (?:CodeUri|ContentUri|TemplateURL): )", r"\1../", template, flags=re.MULTILINE)
 
 
 def write_template(target: Target, folder: Path) -> Path:

@@ -23,7 +23,7 @@ from tools.support.clients import unique
 
 DEFAULT: Final = Target("python3.13", "arm64")
 OTHER: Final = Target("python3.12", "x86_64")
-PARTS: Final = ("Makefile", "template.yaml", "functions", "layers", "tools")
+PARTS: Final = ("Makefile", "template.yaml", "stacks", "functions", "layers", "tools")
 """What a build reads of the repository."""
 
 

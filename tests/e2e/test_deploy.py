@@ -34,7 +34,23 @@ print(json.dumps({route.path: [route.function_name, route.authorizer_object.lamb
 def _deployed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Deploy other values of parameters."""
     log = tmp_path_factory.mktemp("deploy") / "deploy.log"
-    deploy.deploy(stack.endpoint_url, log, {"ItemQuantity": str(QUANTITY), "SnapStart": SNAPSHOTS})
+    deploy.deploy(stack.endpoint_url, log, {"ItemQuantity": str(QUANTITY), "SnapStart": SNAPSHOTS, **options(stack)})
+
+
+def options(stack: Stack) -> dict[str, str]:
+    """Return all options that the local cloud has, turned on."""
+    session = environment.session()
+    acm = session.client("acm", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+    kms = session.client("kms", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+    return {
+        "AccessLogs": "Enabled",
+        "AccessLogRole": "Create",
+        "Tracing": "Enabled",
+        "SearchConcurrency": "50",
+        "CertificateArn": acm.request_certificate(DomainName="*.shop.example")["CertificateArn"],
+        **{f"{api}Domain": f"{api.lower()}.shop.example" for api in ("Search", "Shop", "Management")},
+        "TableKeyArn": kms.create_key()["KeyMetadata"]["Arn"],
+    }
 
 
 @pytest.mark.usefixtures("_deployed")
@@ -48,6 +64,30 @@ def test_alias_has_the_only_version_and_its_parameters(lambdas: Lambdas, functio
     assert version["Environment"]["Variables"]["ITEM_QUANTITY"] == str(QUANTITY)
     assert version["SnapStart"]["ApplyOn"] == SNAPSHOTS
     lambdas.client.get_waiter("published_version_active").wait(FunctionName=name, Qualifier=version["Version"])
+
+
+@pytest.mark.usefixtures("_deployed")
+def test_options_apply(stack: Stack, lambdas: Lambdas) -> None:
+    session = environment.session()
+    gateway = session.client("apigateway", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+    database = session.client("dynamodb", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+    groups = lambdas.logs.describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
+
+    stages = [gateway.get_stages(restApiId=api["id"])["item"] for api in gateway.get_rest_apis()["items"]]
+    assert [stage["tracingEnabled"] for (stage,) in stages] == [True] * 3
+    names = gateway.get_domain_names()["items"]
+    assert {it["domainName"]: it["securityPolicy"] for it in names} == {
+        f"{api}.shop.example": "TLS_1_2" for api in ("search", "shop", "management")
+    }
+    assert [gateway.get_base_path_mappings(domainName=it["domainName"])["items"][0]["stage"] for it in names] == [
+        "live"
+    ] * 3
+    assert len(groups) == 3
+    assert "LogRole" in gateway.get_account()["cloudwatchRoleArn"]
+    assert lambdas.client.get_function(FunctionName=lambdas.name("Cart"))["Configuration"]["TracingConfig"] == {
+        "Mode": "Active"
+    }
+    assert database.describe_table(TableName=stack.table_name)["Table"]["SSEDescription"]["SSEType"] == "KMS"
 
 
 @pytest.mark.usefixtures("_deployed")

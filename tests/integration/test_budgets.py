@@ -1,6 +1,7 @@
 """What each operation costs on any machine: calls, units, bytes and modules (`make bench` measures times)."""
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -8,6 +9,7 @@ from threading import Thread
 import pytest
 
 from bench.operations import Operation, operations, shared_rows
+from bench.options import options
 from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.table import Table
 from tests.support.bundle import TABLE, Bundle
@@ -63,6 +65,14 @@ def test_item_takes_few_bytes_of_its_cart(bundle: Bundle) -> None:
     (row,) = [item for item in items if item["pk"]["S"].startswith(keys.carts(SHOP))]
     assert len(row["products"]["NS"]) == SIZE
     assert size_of(row) <= SIZE * LINE_BYTES
+
+
+def test_guide_has_the_cost_of_each_option() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \|", (ROOT / "docs" / "operate.md").read_text(), re.MULTILINE
+    )
+
+    assert rows == [(it.parameter, f"{it.month:.2f}", f"{it.million:.2f}") for it in options()]
 
 
 class EmptyDatabase(BaseHTTPRequestHandler):

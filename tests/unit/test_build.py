@@ -39,7 +39,7 @@ def test_target_changes_nothing_else() -> None:
     default = build.template_for(build.default_target(SOURCE), SOURCE)
     changed = build.template_for(OTHER, SOURCE).splitlines()
 
-    assert default == re.sub(r"Uri: (?=functions|layers)", "Uri: ../", SOURCE)
+    assert default == re.sub(r"(Uri|URL): (?=functions|layers|stacks)", r"\1: ../", SOURCE)
     assert sum(old != new for old, new in zip(default.splitlines(), changed, strict=True)) == 6
 
 

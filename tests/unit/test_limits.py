@@ -24,7 +24,11 @@ SETTINGS = {
 """By the template's parameter: the environment variable, the limit that it sets, and the limit's unit."""
 every_setting = pytest.mark.parametrize("parameter", SETTINGS)
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
-VARIABLES: dict[str, Any] = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+VARIABLES: dict[str, Any] = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | {
+    name: value
+    for resource in TEMPLATE["Resources"].values()
+    for name, value in resource.get("Properties", {}).get("Environment", {}).get("Variables", {}).items()
+}
 
 
 def loaded(**variables: str) -> Environment:

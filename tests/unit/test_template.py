@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.support.policies import listed, permits
 from tests.unit.test_tokens import ACCEPTED, REFUSED
 from tools.support.events import HASHID
 from tools.support.paths import ROOT
-from tools.support.template import TEMPLATE
+from tools.support.template import TEMPLATE, read_template
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:
@@ -54,7 +55,8 @@ def test_function_has_a_separate_role_and_log_group() -> None:
     logs = [properties["LoggingConfig"]["LogGroup"]["Ref"] for properties in FUNCTIONS.values()]
 
     assert sorted(roles) == sorted(f"{role}.Arn" for role in ROLES)
-    assert sorted(logs) == sorted(resources("AWS::Logs::LogGroup"))
+    of_apis = {f"{api.removesuffix('Api')}AccessLog" for api in APIS}
+    assert sorted(logs) == sorted(resources("AWS::Logs::LogGroup").keys() - of_apis)
     assert all(
         log["RetentionInDays"] == {"Ref": "LogRetentionDays"} for log in resources("AWS::Logs::LogGroup").values()
     )
@@ -223,14 +225,21 @@ EVERY = TEMPLATE["Globals"]["Function"]
 PARAMETERS = TEMPLATE["Parameters"]
 
 
+NOT_OF_A_VERSION = {"Events", "LoggingConfig", "ReservedConcurrentExecutions", "DeploymentPreference"}
+"""Properties of a function that Lambda keeps outside of its versions."""
+
+
 def references(part: Any) -> set[str]:
-    """Return the names in the ``Ref`` of a part of the template."""
+    """Return the names in the ``Ref`` of a part of the template, and of the conditions that it depends on."""
     if isinstance(part, list):
         return set().union(*map(references, part))
     if not isinstance(part, dict):
         return set()
     if "Ref" in part:
-        return {part["Ref"]}
+        return {part["Ref"]} - {"AWS::NoValue"}
+    if "Fn::If" in part:
+        condition, *values = part["Fn::If"]
+        return references(TEMPLATE["Conditions"][condition]) | references(values)
     return set().union(*map(references, part.values()))
 
 
@@ -238,7 +247,8 @@ def references(part: Any) -> set[str]:
 def test_changed_reference_publishes_a_version(name: str) -> None:
     """CloudFormation publishes a version if the description changes, and SAM if a layer changes."""
     properties = {**EVERY, **FUNCTIONS[name]}
-    configured = references({key: value for key, value in properties.items() if key not in {"Events", "LoggingConfig"}})
+    environment = [it.get("Environment", {}) for it in (EVERY, FUNCTIONS[name])]
+    configured = references([environment, [it for key, it in properties.items() if key not in NOT_OF_A_VERSION]])
     layers = resources("AWS::Serverless::LayerVersion")
     described = re.findall(r"\$\{(\w+)\}", properties["VersionDescription"]["Fn::Sub"])
 
@@ -259,9 +269,9 @@ def test_version_description_fits_256_characters() -> None:
         },
         **{name: str(it["MaxValue"]) for name, it in PARAMETERS.items() if "MaxValue" in it},
     }
-    text = FUNCTIONS["CartFunction"]["VersionDescription"]["Fn::Sub"]
-
-    assert len(re.sub(r"\$\{(\w+)\}", lambda found: longest[found[1]], text)) <= 256
+    for properties in FUNCTIONS.values():
+        text = properties["VersionDescription"]["Fn::Sub"]
+        assert len(re.sub(r"\$\{(\w+)\}", lambda found: longest[found[1]], text)) <= 256
 
 
 def test_snapshots_are_optional() -> None:
@@ -438,7 +448,7 @@ def test_table_is_retained_and_can_be_restored() -> None:
     assert TEMPLATE["Parameters"]["TableRetention"]["Default"] == "Retain"
     assert TABLE["DeletionProtectionEnabled"] == {"Fn::If": ["RetainTable", True, False]}
     assert TABLE["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert TABLE["SSESpecification"] == {"SSEEnabled": True}
+    assert TABLE["SSESpecification"]["SSEEnabled"] is True
 
 
 def test_table_has_ttl_and_stream_on_demand() -> None:
@@ -464,3 +474,120 @@ def test_packages_of_the_layer_have_hashes() -> None:
     for pin in pins:
         assert re.match(r"[a-z0-9._-]+==[0-9][^ ]* .*--hash=sha256:[0-9a-f]{64}", pin), pin
     assert "--require-hashes" in (ROOT / "layers" / "dependencies" / "Makefile").read_text()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Options
+# ----------------------------------------------------------------------------------------------------------------------
+
+INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+STACKS = resources("AWS::CloudFormation::Stack")
+
+
+def test_every_parameter_has_a_group_and_a_label() -> None:
+    grouped = [name for group in INTERFACE["ParameterGroups"] for name in group["Parameters"]]
+
+    assert sorted(grouped) == sorted(PARAMETERS)
+    assert sorted(INTERFACE["ParameterLabels"]) == sorted(PARAMETERS)
+    for group in INTERFACE["ParameterGroups"]:
+        labels = [INTERFACE["ParameterLabels"][name]["default"] for name in group["Parameters"]]
+        assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "off"),
+    [
+        *((name, "Disabled") for name in ("GradualDeployment", "AccessLogs", "Tracing", "WebAcl")),
+        *((name, 0) for name in PARAMETERS if name.endswith("Concurrency")),
+        *((name, "") for name in PARAMETERS if name.endswith(("Domain", "Arn"))),
+    ],
+)
+def test_options_are_off_by_default(name: str, off: object) -> None:
+    assert PARAMETERS[name]["Default"] == off
+
+
+def test_concurrency_is_reserved_by_api() -> None:
+    for name, properties in FUNCTIONS.items():
+        apis = {
+            event["Properties"]["RestApiId"]["Ref"].removesuffix("Api")
+            for event in properties.get("Events", {}).values()
+            if event["Type"] == "Api"
+        }
+        api = "Authorizer" if name == "AuthorizerFunction" else next(iter(apis), None)
+        reserved = properties.get("ReservedConcurrentExecutions")
+        expected = {"Fn::If": [f"Reserves{api}", {"Ref": f"{api}Concurrency"}, {"Ref": "AWS::NoValue"}]}
+        assert reserved == (expected if api else None)
+        assert len(apis) <= 1
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_access_log_names_no_customer_and_no_key(api: str) -> None:
+    condition, setting, off = APIS[api]["AccessLogSetting"]["Fn::If"]
+    format_ = json.loads(setting["Format"])
+
+    assert (condition, off) == ("LogsAccess", {"Ref": "AWS::NoValue"})
+    assert "$context.requestId" in format_.values()  # API Gateway requires it
+    assert not any(
+        re.search(r"path\b|query|header|body|authorizer\.(?!latency)|userAgent|extended", value)
+        for value in format_.values()
+        if value != "$context.resourcePath"
+    )
+    assert setting["DestinationArn"] == {"Fn::GetAtt": f"{api.removesuffix('Api')}AccessLog.Arn"}
+
+
+def test_gradual_deployment_rolls_back_on_errors() -> None:
+    preference = EVERY["DeploymentPreference"]
+    gradual = TEMPLATE["Mappings"]["Deployments"]
+
+    assert preference["Enabled"] == {"Fn::FindInMap": ["Deployments", {"Ref": "GradualDeployment"}, "Gradual"]}
+    assert list(gradual) == PARAMETERS["GradualDeployment"]["AllowedValues"]
+    assert [name for name, it in gradual.items() if it["Gradual"] == "false"] == ["Disabled"]
+    alarms = resources("AWS::CloudWatch::Alarm")
+    assert [it["Fn::If"][:2] for it in preference["Alarms"]] == [["DeploysGradually", {"Ref": it}] for it in alarms]
+    assert {it["TreatMissingData"] for it in alarms.values()} == {"notBreaching"}
+
+
+@pytest.mark.parametrize("name", ["TracePolicy", "TableKeyPolicy"])
+def test_optional_right_is_that_of_all_functions(name: str) -> None:
+    assert resources("AWS::IAM::Policy")[name]["Roles"] == [{"Ref": role} for role in ROLES]
+
+
+def test_table_key_opens_only_the_table() -> None:
+    (statement,) = resources("AWS::IAM::Policy")["TableKeyPolicy"]["PolicyDocument"]["Statement"]
+
+    assert statement["Resource"] == {"Ref": "TableKeyArn"}
+    assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_nested_stack_gets_all_of_its_parameters(name: str) -> None:
+    nested = read_template(ROOT / STACKS[name]["TemplateURL"])
+
+    assert STACKS[name].get("Parameters", {}).keys() == nested.get("Parameters", {}).keys()
+    assert TEMPLATE["Resources"][name]["Condition"] in TEMPLATE["Conditions"]
+
+
+def test_web_acl_spares_the_shops_servers() -> None:
+    """A server sends many requests from one address."""
+    rules = read_template(ROOT / "stacks" / "protection.yaml")["Resources"]["WebAcl"]["Properties"]["Rules"]
+    limit, *managed = rules
+
+    spared = limit["Statement"]["RateBasedStatement"]["ScopeDownStatement"]["NotStatement"]["Statement"]
+    starts = [it["ByteMatchStatement"] for it in spared["OrStatement"]["Statements"]]
+    stage = APIS["ManagementApi"]["StageName"]
+    assert [it["SearchString"] for it in starts] == [f"/{stage}/api/v2/", "/api/v2/"]
+    assert {it["PositionalConstraint"] for it in starts} == {"STARTS_WITH"}
+    assert [it["OverrideAction"]["Fn::If"][0] for it in managed] == ["OnlyCounts"] * 2
+
+
+def test_domains_have_tls_1_2() -> None:
+    nested = read_template(ROOT / "stacks" / "domains.yaml")["Resources"].values()
+    names = [it["Properties"] for it in nested if it["Type"] == "AWS::ApiGateway::DomainName"]
+
+    assert [it["SecurityPolicy"] for it in names] == ["TLS_1_2"] * 3
+
+
+def test_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert TEMPLATE["Outputs"]["Version"]["Value"] == project["version"]
