@@ -5,7 +5,6 @@ splits a table into several shards and DynamoDB Local does not.
 """
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,16 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-import botocore.session
 import pytest
-from botocore.config import Config
 
 from serverless_cart.clock import clock
 from serverless_cart.dynamodb import roll_up
 from serverless_cart.dynamodb.attributes import key_of
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.service.errors import Unavailable
-from tests.support.bundle import DatabaseProbe, Instead
+from tests.support.faults import Faults, client_with_faults, one_attempt
 from tests.support.search_traffic import EVENTS, Figures, Visitor, stored_figures
 from tests.support.stream_records import records_by_shard, turn_on_stream
 from tools.support.figures import record
@@ -36,47 +33,13 @@ pytestmark = pytest.mark.engine
 SOURCES: Final = [f"source-{number}" for number in range(4)]
 STATISTICS: Final = "statistics"
 CLIENTS: Final = 8
-FAULTS: Final = {
-    "throttled": Instead(400, {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}),
-    "failed": Instead(500, {}),
-    "lost answer": Instead(500, {}, applied=True),
-    "conflict": Instead(
-        400,
-        {
-            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-            "CancellationReasons": [{"Code": "TransactionConflict"}],
-        },
-    ),
-}
-
-
-@dataclass
-class Faults:
-    """Replaces one call in eight."""
-
-    seed: int
-    counts: Counter[str] = field(default_factory=Counter)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)  # noqa: S311 - to be repeated
-
-    def __call__(self, operation: str, _body: dict[str, Any]) -> Instead | None:
-        with self.lock:
-            if self.random.random() > 1 / 8:
-                return None
-            name = self.random.choice(list(FAULTS))
-            if operation != "TransactWriteItems" and name == "conflict":
-                return None
-            self.counts[name] += 1
-            return FAULTS[name]
 
 
 @pytest.fixture
 def client(dynamodb_local_url: str) -> Iterator["DynamoDBClient"]:
     """Connect to the engine, with a table for the statistics and several with streams."""
     client = boto3.Session("testing", "testing", region_name="eu-west-1").client(
-        "dynamodb", endpoint_url=dynamodb_local_url, config=config()
+        "dynamodb", endpoint_url=dynamodb_local_url, config=one_attempt()
     )
     for name in (STATISTICS, *SOURCES):
         create_table(client, name)
@@ -85,10 +48,6 @@ def client(dynamodb_local_url: str) -> Iterator["DynamoDBClient"]:
     yield client
     for name in (STATISTICS, *SOURCES):
         client.delete_table(TableName=name)
-
-
-def config() -> Config:
-    return Config(proxies={}, max_pool_connections=64, read_timeout=60, retries={"total_max_attempts": 1})
 
 
 @dataclass
@@ -178,27 +137,17 @@ def test_every_figure_equals_a_count_of_the_events(
         stream_records=sum(map(len, shards.values())),
         shards=len(shards),
         **counts,
-        faults=", ".join(f"{name} {count}" for name, count in sorted(faults.counts.items())),
+        faults=str(faults),
         figures_that_differ=0,
         figures=len(stored[0]) + len(stored[1]),
         seed=seed,
     )
 
 
-def client_with_faults(url: str, faults: Faults) -> "DynamoDBClient":
-    probe = DatabaseProbe(url, instead=faults)
-    session = botocore.session.get_session()
-    probe.watch(session.get_component("event_emitter"))
-    client: DynamoDBClient = boto3.Session(
-        "testing", "testing", region_name="eu-west-1", botocore_session=session
-    ).client("dynamodb", endpoint_url=url, config=config())
-    return client
-
-
 def read_streams(url: str, visitors: list[Visitor]) -> dict[str, list[dict[str, Any]]]:
     """Read all records by shard. A deletion gets the time of the visitor's clock, because the stream has another."""
     streams: Any = boto3.Session("testing", "testing", region_name="eu-west-1").client(
-        "dynamodbstreams", endpoint_url=url, config=config()
+        "dynamodbstreams", endpoint_url=url, config=one_attempt()
     )
     deletions = {key: iter(times) for visitor in visitors for key, times in visitor.deletions.items()}
     shards: dict[str, list[dict[str, Any]]] = {}
