@@ -100,7 +100,7 @@ class DatabaseProbe:
         events.register("after-call.dynamodb", self._on_result)
         events.register_first("before-send.dynamodb", cast("Callable[..., None]", self._on_send))
         if self.url:
-            engine = URLLib3Session()
+            engine = URLLib3Session(max_pool_connections=128)  # more than threads, or each call would connect
 
             def ask(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
                 return None if request.url == NOWHERE else engine.send(request)
