@@ -66,7 +66,7 @@ PRICE: Final = 1_000
 PERCENT: Final = 10
 """What a code takes off."""
 USES_OF_CUSTOMER: Final = 3
-FAULTS: Final = 1 / 24
+FAULTS: Final = 1 / 12
 """The share of calls that fail."""
 
 

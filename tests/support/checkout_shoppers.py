@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from serverless_cart.domain.errors import (
     InvalidTransition,
     OrderNotCancellable,
     OrderNotFound,
+    Refusal,
     TooManyUnpaidOrders,
 )
 from serverless_cart.domain.orders import Order, OrderChange, Status
@@ -47,6 +48,11 @@ FATES: Final = {
 """What becomes of orders, with weights."""
 REVIEWS: Final = 5
 """Reviews of a cart after which its customer gives up."""
+REFUSALS: Final[Mapping[type[Refusal], str]] = {
+    NeedsReview: "reviews of the cart",
+    CartEmpty: "empty carts",
+    TooManyUnpaidOrders: "too many unpaid orders",
+}
 TIME: Final = 25.0
 """Seconds for a request."""
 
@@ -65,7 +71,10 @@ class Services:
 
 
 class Shopper:
-    """A customer who repeats every request until it is answered; with the same idempotency key, if it has one."""
+    """A customer who repeats every request until it is answered, a change with the same idempotency key.
+
+    Every third checkout has no key, and is not repeated: after a 503 the customer looks for a new order.
+    """
 
     def __init__(self, services: Services, number: int, seed: int) -> None:
         self.owner = Owner(SHOP, f"customer-{number}")
@@ -94,7 +103,7 @@ class Shopper:
                         self._answered(
                             lambda: self._services.carts.apply_discount(self.owner, self.code, Preconditions())
                         )
-                for order_key in self._check_out():
+                for order_key in self._check_out() if self._chance.randrange(3) else self._check_out_once():
                     self._live(order_key)
 
     def _begin(self) -> None:
@@ -120,27 +129,47 @@ class Shopper:
             answer = self._place(key)
             answers.append(answer)
         if isinstance(answer, str) and self._chance.random() < 0.2:
-            self._place(key)
+            assert self._place(key) == answer
         return {answer for answer in answers if isinstance(answer, str)}
 
+    def _check_out_once(self) -> set[str]:
+        """Check out without an idempotency key. Return the key of the order."""
+        before = set().union(*self.orders.values())
+        try:
+            made = {self._send(None)}
+        except Unavailable:
+            self._count("answers 503, not repeated")
+            _, orders = self._answered(lambda: self._services.orders.of_customer(self.owner, None, 100, 0))
+            made = {order.key for order in orders} - before
+        except (NeedsReview, CartEmpty, TooManyUnpaidOrders):
+            made = set()
+        self.orders[self._key().digest] |= made
+        return made
+
     def _place(self, key: IdempotencyKey) -> Placed:
+        """Check out until there is an answer."""
+        try:
+            order_key = self._answered(lambda: self._send(key))
+        except NeedsReview as review:
+            return review.current
+        except (CartEmpty, TooManyUnpaidOrders):
+            return None
+        with self._lock:
+            self.orders[key.digest].add(order_key)
+        return order_key
+
+    def _send(self, key: IdempotencyKey | None) -> str:
+        """Send a checkout once, and return the order's key."""
         end = time.monotonic() + TIME
         self._count("checkouts")
         try:
-            placed = self._answered(
-                lambda: self._services.carts.check_out(
-                    self.owner, "EUR", CheckoutRequest(), Preconditions(key), lambda: end - time.monotonic()
-                )
+            placed = self._services.carts.check_out(
+                self.owner, "EUR", CheckoutRequest(), Preconditions(key), lambda: end - time.monotonic()
             )
-        except NeedsReview as review:
-            self._count("reviews of the cart")
-            return review.current
-        except (CartEmpty, TooManyUnpaidOrders) as refusal:
-            self._count("empty carts" if isinstance(refusal, CartEmpty) else "too many unpaid orders")
-            return None
+        except (NeedsReview, CartEmpty, TooManyUnpaidOrders) as refusal:
+            self._count(REFUSALS[type(refusal)])
+            raise
         self._count("replays" if placed.replayed else "orders")
-        with self._lock:
-            self.orders[key.digest].add(placed.order.key)
         return placed.order.key
 
     def _take_out(self, shown: PricedCart) -> None:
