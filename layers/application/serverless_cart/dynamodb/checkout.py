@@ -20,7 +20,7 @@ from serverless_cart.service.checkout_ports import Basket, CheckoutConflict, Che
 from serverless_cart.service.ports import Change
 
 SPREAD = 2
-"""The attempt before which `retries.wait_at_random` waits up to 40 ms: parallel checkouts then meet less often."""
+"""What is added to the attempt for `retries.wait_at_random`: the first wait is up to 40 ms."""
 
 
 class DynamoDBCheckoutStore(DynamoDBCartStore, CheckoutStore):
@@ -56,7 +56,7 @@ class DynamoDBCheckoutStore(DynamoDBCartStore, CheckoutStore):
             write.remove("reviewed_by")
         return self._send(owner, write, change.at)
 
-    def place(self, cart: Cart, order: Order, code: DiscountCode | None, change: Change) -> None:
+    def place(self, cart: Cart, order: Order, code: DiscountCode | None, change: Change, attempt: int = 0) -> None:
         """Write with one TransactWriteItems."""
         owner = Owner(order.shop, order.customer)
         records = records_after(cart, change, order.key)
@@ -76,7 +76,7 @@ class DynamoDBCheckoutStore(DynamoDBCartStore, CheckoutStore):
         try:
             self._table.transact(writes)
         except (TransactionRefused, TransactionContended):
-            retries.wait_at_random(SPREAD)
+            retries.wait_at_random(SPREAD + attempt)
             raise CheckoutConflict from None
 
 

@@ -60,6 +60,7 @@ class _Request:
     asked: CheckoutRequest
     preconditions: Preconditions
     order_key: str
+    attempt: int = 0
     unanswered: int = 0
     has_reported: bool = False
 
@@ -95,11 +96,10 @@ class CheckoutService(CartService):
         `CartEmpty`, `CartFull`, `NeedsReview` and `TooManyUnpaidOrders`, in this order.
         """
         request = _Request(owner, currency, asked, preconditions, new_key())
-        is_first = True
-        while is_first or time_left() > MIN_TIME:
-            is_first = False
+        while not request.attempt or time_left() > MIN_TIME:
             with suppress(CheckoutConflict, Conflict):
                 return self._attempt(request)
+            request.attempt += 1
         raise Unavailable
 
     def _attempt(self, request: _Request) -> Placed:
@@ -137,7 +137,8 @@ class CheckoutService(CartService):
             raise TooManyUnpaidOrders({"order": [message]})
         code = priced.cart.newest_discount(snapshots) if order.discount_key else None
         with _may_be_applied(request):
-            self._checkouts.place(cart, order, code.discount if code else None, Change(now, preconditions.key))
+            change = Change(now, preconditions.key)
+            self._checkouts.place(cart, order, code.discount if code else None, change, request.attempt)
         return Placed(order)
 
     def _ordered_by(self, owner: Owner, cart: Cart, preconditions: Preconditions, now: int) -> Order:

@@ -43,10 +43,11 @@ class CheckoutStore(CartStore, Protocol):
         """Store the newer snapshots and shown prices of a change, and its idempotency key as that of the review."""
         ...
 
-    def place(self, cart: Cart, order: Order, code: DiscountCode | None, change: Change) -> None:
+    def place(self, cart: Cart, order: Order, code: DiscountCode | None, change: Change, attempt: int = 0) -> None:
         """Make an order of a cart: take its stock, count a use of the discount code and empty the cart.
 
         One transaction, whole or not at all, on the condition that everything is as it was read. ``code`` is that of
-        the order. Raises `CheckoutConflict` after a random wait, and `Unavailable` if the order may have been made.
+        the order. Raises `CheckoutConflict` after a random wait, which is longer after each ``attempt``, and
+        `Unavailable` if the order may have been made.
         """
         ...
