@@ -23,10 +23,11 @@ from serverless_cart.dynamodb.sessions import SessionStore
 from serverless_cart.dynamodb.table import Table
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import TokenStore, shop_to_item, token_to_item
+from serverless_cart.service.checkout import CheckoutService
 from serverless_cart.service.merge import MergeService
 from tests.support import history
 from tests.support.builders import product
-from tests.support.history_clients import MergeProbe, ServiceClient, guest_digest, owner_of
+from tests.support.history_clients import CheckoutProbe, MergeProbe, ServiceClient, guest_digest, owner_of
 from tests.support.reference_cart import REFUSALS
 from tools.support.events import HASHID, SHOP
 from tools.support.template import create_table
@@ -66,16 +67,20 @@ UNASKED = {"invalid product", "invalid discount code", "validation error"}
 """The refusals of what the clients never send."""
 
 
-def test_parallel_changes_and_merges_are_applied_once(table: Table, seed: int, command: str) -> None:
+def test_parallel_changes_merges_and_checkouts_apply_once(table: Table, seed: int, command: str) -> None:
     limits = history.RULES.limits
     probe = MergeProbe(table, clock, limits)
-    send = ServiceClient(MergeService(probe, clock, limits), probe)
+    checkouts = CheckoutProbe(table, clock, limits)
+    send = ServiceClient(
+        MergeService(probe, clock, limits), probe, (CheckoutService(checkouts, clock, limits), checkouts)
+    )
     carts = range(history.CARTS + history.GUESTS)
     for guest in carts[history.CARTS :]:
         token = Token("customer", *owner_of(guest), clock() // 1000 + 3_600)
         table.write_many([{"PutRequest": {"Item": token_to_item(guest_digest(guest), token)}}])
 
-    events = history.play(history.operations(seed, COUNT, guests=history.GUESTS), lambda: send)
+    planned = history.operations(seed, COUNT, guests=history.GUESTS, checkouts=history.CHECKOUTS)
+    events = history.play(planned, lambda: send)
 
     remaining = {cart: send(history.Operation(cart, "read"), None) for cart in carts}
     outcomes = history.check(events, remaining)

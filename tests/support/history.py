@@ -4,7 +4,8 @@ Every acknowledged change has a version of its cart, and versions never repeat: 
 Applied in that order to the reference, each must lead to the recorded answer, and all to the cart that remains. The
 version of a change is newer than all that were answered before it was sent; and a request that changes nothing (a
 read, a replay, a refusal) must be right on a version of the time in which it was sent. A merge that moves something has
-the next version of two carts, so the orders of all carts must fit together.
+the next version of two carts, so the orders of all carts must fit together. A checkout empties the cart in one version,
+and its order has what the cart had in the version before.
 """
 
 import random
@@ -20,6 +21,7 @@ from typing import Any, Final, Literal
 from serverless_cart.domain import limits
 from serverless_cart.domain.cart import Cart
 from serverless_cart.domain.limits import CONTRACT_LIMITS, Limits
+from serverless_cart.domain.orders import Order
 from serverless_cart.service.cart import Preconditions
 from serverless_cart.service.ports import IdempotencyKey
 from tests.support.builders import item as item_of
@@ -34,13 +36,15 @@ GUESTS: Final = 2
 """Carts of guests, which follow those of customers in a history with merges."""
 MERGES: Final = 16
 """Weight of merges in such a history."""
+CHECKOUTS: Final = 16
+"""Weight of checkouts in a history that has them."""
 ITEMS: Final = 4
 """Distinct items of a cart in these histories: fewer than there are products."""
 STOCK: Final[Mapping[int, int | None]] = {1: None, 2: 6, 3: 3, 4: None, 5: 6, 6: 1, 7: None, 8: 9}
 """The stock of each product."""
-RULES: Final = Rules(Limits(cart_items=ITEMS))
+RULES: Final = Rules(Limits(cart_items=ITEMS, open_holds=10**6))
 
-Kind = Literal["add", "revise", "annotate", "remove", "select", "clear", "read", "merge"]
+Kind = Literal["add", "revise", "annotate", "remove", "select", "clear", "read", "merge", "checkout"]
 On = Literal["any", "seen", "stale"]
 ON: Final[Sequence[On]] = ("any", "seen", "stale")
 WEIGHTS: Final[Mapping[Kind, int]] = {
@@ -90,13 +94,19 @@ class Contents:
         """Return the contents of a cart."""
         return cls({id_: (item.quantity, item.notes) for id_, item in cart.items.items()}, cart.selections.address)
 
+    @classmethod
+    def of_order(cls, order: Order) -> "Contents":
+        """Return the contents of the cart that an order was made of."""
+        return cls({item.product_id: (item.quantity, item.notes) for item in order.items}, order.selections.address)
+
 
 @dataclass(frozen=True)
 class Answer:
     """A client's answer; ``outcome`` is ``done``, ``replay`` or the contract's error.
 
     A refusal has no contents, and a version only if it is 412. ``changed`` is true if a merge has written the cart;
-    ``guest_version`` is the new version of the guest's cart if something has moved.
+    ``guest_version`` is the new version of the guest's cart if something has moved. A checkout has the contents and the
+    key of its ``order``; a repeated one has no version.
     """
 
     outcome: str
@@ -104,6 +114,7 @@ class Answer:
     contents: Contents | None = None
     changed: bool = True
     guest_version: int | None = None
+    order: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,9 +137,15 @@ class HistoryError(AssertionError):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def operations(seed: int, count: int, clients: int = CLIENTS, guests: int = 0) -> list[list[Operation]]:
-    """Return each client's operations, ``count`` in total, the same for the same seed; merges only with guests."""
-    weights = {**WEIGHTS, "merge": MERGES} if guests else WEIGHTS
+def operations(
+    seed: int, count: int, clients: int = CLIENTS, guests: int = 0, checkouts: int = 0
+) -> list[list[Operation]]:
+    """Return each client's operations, ``count`` in total, the same for the same seed; merges only with guests.
+
+    ``checkouts`` is their weight.
+    """
+    more: dict[Kind, int] = {"merge": MERGES * bool(guests), "checkout": checkouts}
+    weights = {**WEIGHTS, **{kind: weight for kind, weight in more.items() if weight}}
     chance = random.Random(seed)  # noqa: S311 - it picks cases, not keys
     changes: dict[Kind, int] = {kind: weight for kind, weight in weights.items() if kind != "read"}
     keyed = {
@@ -151,7 +168,7 @@ def operations(seed: int, count: int, clients: int = CLIENTS, guests: int = 0) -
 
 def _operation(chance: random.Random, cart: int, weights: Mapping[Kind, int]) -> Operation:
     """Choose an operation without a key, on any version."""
-    kinds = [kind for kind in weights if kind != "merge" or cart < CARTS]
+    kinds = [kind for kind in weights if kind not in {"merge", "checkout"} or cart < CARTS]
     kind = chance.choices(kinds, [weights[kind] for kind in kinds])[0]
     id_, notes = chance.choice(list(STOCK)), f"note {chance.randrange(100)}"
     match kind:
@@ -206,10 +223,14 @@ def expected(cart: Cart, operation: Operation, version: int | None) -> str:
     return RULES.outcome(cart, request, sold, operation.preconditions(version), now=NOW)
 
 
-def after(cart: Cart, operation: Operation, version: int) -> Cart:
-    """Return the cart after a change that has this version."""
+def after(cart: Cart, operation: Operation, version: int, order: str = "") -> Cart:
+    """Return the cart after a change that has this version; a checkout has the key of its ``order``."""
     read = {operation.product: item_of(product(operation.product, stock=STOCK.get(operation.product)))}
-    return replace(RULES.after(cart, operation.request, NOW, operation.preconditions(None).key, read), version=version)
+    now = RULES.after(cart, operation.request, NOW, operation.preconditions(None).key, read)
+    records = dict(now.idempotency_records)
+    if operation.key:
+        records[operation.key] = records[operation.key]._replace(order_key=order)
+    return replace(now, version=version, idempotency_records=records)
 
 
 def merges(cart: Cart, guest: Cart, operation: Operation, version: int) -> list[tuple[Cart, Cart]]:
@@ -234,8 +255,11 @@ def check(history: Iterable[Event], remaining: Mapping[int, Answer]) -> Counter[
     history = list(history)
     changes = {cart: sorted(_changes(history, cart), key=lambda change: change[0]) for cart in remaining}
     carts = _in_one_order(changes)
+    orders = _orders(history)
     for event in history:
         _check_time(event, changes, carts)
+        if event.operation.kind == "checkout" and event.answer.contents != orders.get(event.answer.order):
+            raise HistoryError(f"{event} must have answered {orders.get(event.answer.order)}")
     for cart, answer in remaining.items():
         last = carts[cart][max(carts[cart])]
         if (answer.version, answer.contents) != (last.version, Contents.of(last)):
@@ -247,6 +271,17 @@ Change = tuple[int, Event]
 """A version of a cart, and what led to it."""
 Versions = Mapping[int, Mapping[int, Cart]]
 """Each cart at each of its versions."""
+
+
+def _orders(history: Iterable[Event]) -> dict[str, Contents | None]:
+    """Return the contents of each order by its key, and those of no order."""
+    orders: dict[str, Contents | None] = {"": None}
+    for event in history:
+        if event.operation.kind == "checkout" and _is_change(event):
+            if event.answer.order in orders:
+                raise HistoryError(f"{event} has the order of another checkout")
+            orders[event.answer.order] = event.answer.contents
+    return orders
 
 
 def _changes(history: Iterable[Event], cart: int) -> Iterator[Change]:
@@ -292,7 +327,7 @@ def _apply(event: Event, carts: Versions) -> dict[int, Cart]:
     if outcome != "done":
         raise HistoryError(f"{event} was done, and must be refused: {outcome}")
     if operation.kind != "merge":
-        now = {operation.cart: after(cart, operation, version)}
+        now = {operation.cart: after(cart, operation, version, event.answer.order)}
     elif event.answer.guest_version is None:
         now = {operation.cart: merges(cart, Cart(), operation, version)[0][0]}
     else:
@@ -302,8 +337,9 @@ def _apply(event: Event, carts: Versions) -> dict[int, Cart]:
         if both[1].items == guest.items:
             raise HistoryError(f"{event} has moved something, and must move nothing of {Contents.of(guest)}")
         now = {operation.cart: both[0], operation.guest: both[1]}
-    if event.answer.contents != Contents.of(now[operation.cart]):
-        raise HistoryError(f"{event} must have answered {Contents.of(now[operation.cart])}")
+    shown = Contents.of(cart if operation.kind == "checkout" else now[operation.cart])
+    if event.answer.contents != shown:
+        raise HistoryError(f"{event} must have answered {shown}")
     return now
 
 
@@ -378,6 +414,8 @@ def _is_right(event: Event, cart: Cart, guests: Sequence[Cart]) -> bool:
             return False
     elif outcome == "done" and RULES.changes(cart, operation.request):
         return False
+    if outcome == "replay" and operation.kind == "checkout":
+        return cart.idempotency_records[operation.key].order_key == event.answer.order
     contents = Contents.of(cart) if outcome in {"done", "replay"} else None
     return event.answer.contents == contents
 
@@ -404,6 +442,7 @@ def record_outcomes(
             "carts": len({event.operation.cart for event in history}),
             "seed": seed,
             "merges that moved something": sum(event.answer.guest_version is not None for event in history),
+            "orders": len({event.answer.order for event in history} - {""}),
             **{name: outcomes.get(outcome, 0) for outcome, name in names.items()},
             "other refusals": sum(count for outcome, count in outcomes.items() if outcome not in names),
             "violations": 0,

@@ -1,13 +1,19 @@
 """The client that sends a history's operations to the service, without HTTP and functions."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 from serverless_cart.domain.cart import Cart, Owner
+from serverless_cart.domain.checkout import CheckoutRequest
+from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.domain.errors import Refusal
 from serverless_cart.domain.guests import Merge, guest_customer
+from serverless_cart.domain.orders import Order
+from serverless_cart.dynamodb.checkout import DynamoDBCheckoutStore
 from serverless_cart.dynamodb.merge import DynamoDBMergeStore
-from serverless_cart.service.cart import CartChanged, CartService
+from serverless_cart.service.cart import CartChanged, CartService, Preconditions
+from serverless_cart.service.checkout import CheckoutService
 from serverless_cart.service.merge import MergeService
 from serverless_cart.service.ports import Change, Guest
 from tests.support.history import CARTS, Answer, Contents, Operation
@@ -37,16 +43,39 @@ class MergeProbe(DynamoDBMergeStore):
         return changed
 
 
-class ServiceClient:
-    """Calls the service as the functions do; merges need a `MergeProbe`."""
+class CheckoutProbe(DynamoDBCheckoutStore):
+    """Remembers the version of the cart that the last checkout of this thread has emptied.
 
-    def __init__(self, carts: CartService, probe: MergeProbe | None = None) -> None:
+    The orders take no stock, because a history has the same stock all the time.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.last = threading.local()
+
+    def place(self, cart: Cart, order: Order, code: DiscountCode | None, change: Change, attempt: int = 0) -> None:
+        super().place(cart, replace(order, reserved={}), code, change, attempt)
+        self.last.version = cart.version + 1
+
+
+class ServiceClient:
+    """Calls the service as the functions do; merges need a `MergeProbe`, checkouts a `CheckoutProbe`."""
+
+    def __init__(
+        self,
+        carts: CartService,
+        probe: MergeProbe | None = None,
+        checkouts: tuple[CheckoutService, CheckoutProbe] | None = None,
+    ) -> None:
         self._carts = carts
         self._probe = probe
+        self._checkouts = checkouts
 
     def __call__(self, operation: Operation, version: int | None) -> Answer:
         owner, preconditions = owner_of(operation.cart), operation.preconditions(version)
         try:
+            if operation.kind == "checkout":
+                return self._check_out(owner, preconditions)
             if operation.kind == "merge":
                 assert isinstance(self._carts, MergeService)
                 outcome = self._carts.merge(owner, guest_digest(operation.guest), preconditions)
@@ -60,3 +89,12 @@ class ServiceClient:
         if operation.kind == "merge" and self._probe and not outcome.replayed:
             return Answer(*shown, self._probe.last.changed, self._probe.last.guest_version)
         return Answer(*shown)
+
+    def _check_out(self, owner: Owner, preconditions: Preconditions) -> Answer:
+        assert self._checkouts
+        service, probe = self._checkouts
+        order, is_replay = service.check_out(owner, "EUR", CheckoutRequest(), preconditions, lambda: 20.0)
+        contents = Contents.of_order(order)
+        if is_replay:
+            return Answer("replay", None, contents, order=order.key)
+        return Answer("done", probe.last.version, contents, order=order.key)

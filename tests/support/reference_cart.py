@@ -24,6 +24,7 @@ from serverless_cart.domain.cart import (
 )
 from serverless_cart.domain.discounts import DiscountCode, DiscountSnapshot
 from serverless_cart.domain.errors import (
+    CartEmpty,
     CartFull,
     IdempotencyKeyReused,
     InsufficientStock,
@@ -49,6 +50,7 @@ REFUSALS: Final[Mapping[type[Refusal], str]] = {
     ItemNotFound: "item not found",
     MethodNotOffered: "validation error",
     CartChanged: "cart has changed",
+    CartEmpty: "cart is empty",
     InvalidProduct: "invalid product",
     InsufficientStock: "insufficient stock",
     CartFull: "cart is full",
@@ -67,7 +69,7 @@ class Clock:
 
 
 Methods = Mapping[MethodKind, Sequence[Method]]
-Kind = Literal["read", "add", "update", "remove", "select", "clear", "merge", "apply", "withdraw"]
+Kind = Literal["read", "add", "update", "remove", "select", "clear", "merge", "apply", "withdraw", "checkout"]
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class Request:
                 return carts.remove_discount(owner, preconditions)
             case "read":
                 return Outcome(carts.read(owner))
-            case "merge":
-                raise TypeError("a merge names a guest")
+            case "merge" | "checkout":
+                raise TypeError("a merge names a guest, and a checkout answers with an order")
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ class Rules:
             return "validation error"
         if versions is not None and cart.version not in versions:
             return "cart has changed"
+        if request.kind == "checkout" and not cart.items:
+            return "cart is empty"
         return self.lacks_room(cart, request, product) or "done"
 
     def offered(self, request: Request, methods: Methods) -> bool:
@@ -228,7 +232,7 @@ class Rules:
                 del items[request.product]
             case "select":
                 selections = selections._replace(**request.selections)
-            case "clear":
+            case "clear" | "checkout":
                 items = {}
         ordered = sorted(items.values(), key=lambda it: (it.added_at, it.product_id))
         records = dict(cart.idempotency_records)

@@ -11,7 +11,19 @@ from serverless_cart.domain.cart import Cart, Selections
 from serverless_cart.service.cart import CartService
 from tests.support import history
 from tests.support.builders import product
-from tests.support.history import CARTS, ITEMS, RULES, STOCK, Answer, Contents, HistoryError, Operation, check, play
+from tests.support.history import (
+    CARTS,
+    CHECKOUTS,
+    ITEMS,
+    RULES,
+    STOCK,
+    Answer,
+    Contents,
+    HistoryError,
+    Operation,
+    check,
+    play,
+)
 from tests.support.history_clients import ServiceClient
 from tests.support.reference_cart import REFUSALS, Clock, FakeStore, Rules
 
@@ -28,6 +40,7 @@ class Shop:
 
     def __init__(self, step: str = "", bug: Callable[..., Any] = lambda *_: None) -> None:
         self.carts = {cart: [Cart(), Cart()] for cart in range(CARTS)}
+        self.orders: dict[str, Contents] = {}
         self.step, self.bug, self.hits = step, bug, 0
 
     def __call__(self, operation: Operation, version: int | None) -> Answer:
@@ -39,8 +52,22 @@ class Shop:
             carts.append(self._result("store", now, cart, operation))
         if outcome in REFUSALS.values():
             return Answer(outcome, cart.version if outcome == "cart has changed" else None)
+        if operation.kind == "checkout":
+            return self._ordered(outcome, cart, now, operation)
         shown = self._result("answer", now, now, operation, carts)
         return Answer(outcome, shown.version, Contents.of(shown))
+
+    def _ordered(self, outcome: str, cart: Cart, now: Cart, operation: Operation) -> Answer:
+        if outcome == "done":
+            order = self._next_order()
+            self.orders[order] = self._result("order", Contents.of(cart), cart, operation)
+            return Answer(outcome, now.version, self.orders[order], order=order)
+        record = cart.idempotency_records.get(operation.key)
+        order = self._result("repeat", record.order_key if record else "", cart, operation, self.orders)
+        return Answer(outcome, None, self.orders.get(order), order=order)
+
+    def _next_order(self) -> str:
+        return f"order-{len(self.orders)}"
 
     def _result(self, step: str, right: Any, cart: Cart, *arguments: Any) -> Any:
         wrong = self.bug(right, cart, *arguments) if step == self.step and cart.version > 1_020 else None
@@ -50,7 +77,8 @@ class Shop:
     def _after(self, cart: Cart, operation: Operation) -> Cart:
         if RULES.lacks_item(cart, operation.request):
             operation = replace(operation, kind="add", quantity=1)
-        return history.after(cart, operation, (cart.version or 1_000) + 1)
+        order = self._next_order() if operation.kind == "checkout" else ""
+        return history.after(cart, operation, (cart.version or 1_000) + 1, order)
 
 
 def instead(outcome: str, of: str, *kinds: str) -> Callable[..., str | None]:
@@ -65,6 +93,10 @@ def instead(outcome: str, of: str, *kinds: str) -> Callable[..., str | None]:
 def after(kind: str, wrong: Callable[[Cart, Cart, Operation], Cart | None]) -> Callable[..., Cart | None]:
     """Return a bug in a change of this kind, by the cart after it and before it."""
     return lambda right, cart, operation, *_: wrong(right, cart, operation) if kind in {"", operation.kind} else None
+
+
+def halved(right: Cart, old: Cart, _: Operation) -> Cart | None:
+    return replace(right, items=dict([*old.items.items()][:1])) if old.items else None
 
 
 def doubled(right: Cart, operation: Operation) -> Cart:
@@ -113,17 +145,26 @@ BUGS: dict[str, tuple[str, Callable[..., Any], str]] = {
     ),
     "notes lost": ("change", after("annotate", lambda it, old, _: replace(it, items=old.items)), "must have answered"),
     "address lost": ("change", after("add", lambda it, *_: replace(it, selections=Selections())), "must have answered"),
-    "half cleared": (
-        "change",
-        after("clear", lambda it, old, _: replace(it, items=dict([*old.items.items()][:1])) if old.items else None),
+    "half cleared": ("change", after("clear", halved), "must have answered"),
+    "half ordered": ("change", after("checkout", halved), CONTENTS),
+    "order without an item": (
+        "order",
+        lambda right, *_: replace(right, lines=dict([*right.lines.items()][1:])),
         "must have answered",
     ),
+    "ordered twice": ("decide", instead("done", "replay", "checkout"), "must be refused: replay"),
+    "other order repeated": (
+        "repeat",
+        lambda right, _, __, orders: next(it for it in orders if it != right),
+        "is right on no version",
+    ),
+    "nothing ordered": ("decide", instead("done", "cart is empty"), "must be refused: cart is empty"),
 }  # fmt: skip
 
 
-def play_alone(client: Client) -> tuple[list[history.Event], Mapping[int, Answer]]:
+def play_alone(client: Client, checkouts: int = CHECKOUTS) -> tuple[list[history.Event], Mapping[int, Answer]]:
     """Play a history with one client, and read what remains."""
-    events = play(history.operations(SEED, COUNT, clients=1), lambda: client)
+    events = play(history.operations(SEED, COUNT, clients=1, checkouts=checkouts), lambda: client)
     return events, {cart: client(Operation(cart, "read"), None) for cart in range(CARTS)}
 
 
@@ -139,7 +180,7 @@ def test_service_is_accepted() -> None:
     store = FakeStore(Clock(), catalogue, rules=RULES)
     carts = CartService(store, Clock(), RULES.limits)
 
-    assert check(*play_alone(ServiceClient(carts))).keys() == OUTCOMES
+    assert check(*play_alone(ServiceClient(carts), checkouts=0)).keys() == OUTCOMES - {"cart is empty"}
 
 
 @pytest.mark.parametrize("name", BUGS)
