@@ -74,7 +74,7 @@ class DynamoDBCheckoutStore(DynamoDBCartStore, CheckoutStore):
                 uses.require_absent_or(keys.use_of(code.key), "<", number(code.max_uses_per_customer))
         writes += new_order_writes(order, self._limits.open_holds, uses)
         try:
-            self._table.transact(writes)
+            self._table.transact(writes, attempts=1)
         except (TransactionRefused, TransactionContended):
             retries.wait_at_random(SPREAD + attempt)
             raise CheckoutConflict from None
