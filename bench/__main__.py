@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bundle, chart, cold, growth, memory, report, roll_up, scale, sizes, units, warm, without
+from bench import bundle, chart, cold, growth, hot, memory, report, roll_up, scale, sizes, units, warm, without
 from bench.cost import cost, snapshots
 from bench.report import Row
 from local.errors import LocalCloudError
@@ -75,6 +75,15 @@ def without_each_speed_up() -> None:
 def hot_keys() -> None:
     """Print the request rate at which each kind of key is throttled first."""
     console.print(scale.table(scale.measure()))
+
+
+@app.command("hot")
+def hot_product() -> None:
+    """Measure the checkouts a second of one product. Exit non-zero if one is lost or made twice."""
+    measured = hot.measure()
+    console.print(hot.table(measured))
+    if not measured["met"]:
+        raise SystemExit(1)
 
 
 def _rows(rounds: int) -> list[Row]:

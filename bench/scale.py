@@ -96,6 +96,8 @@ def patterns() -> Iterator[Pattern]:
     yield Pattern("PRODUCT", "shop", "cart add, the hottest of 16 partitions", reads=one_product, share=by_partition)
     yield Pattern("PRODUCT", "shop", "cart add, the most popular product", reads=one_product, share=by_product)
     yield Pattern("PRODUCT", "product", "cart add of this one product", reads=one_product)
+    yield Pattern("PRODUCT", "product", "checkout of this one product: a transaction", writes=2)
+    yield Pattern("SHOPORDERS", "shop", "checkout: the order's entry in the list of the month", writes=2)
     yield Pattern("PRODUCT", "shop", "catalogue import, products evenly", writes=1, share=1 / keys.CATALOGUE_PARTITIONS)
     for items in CARTS:
         size = size_of(cart_to_item(Owner(SHOP, "customer"), cart(range(items)), NOW))

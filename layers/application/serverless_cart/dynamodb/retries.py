@@ -32,7 +32,12 @@ def wait_at_random(attempt: int) -> None:
     """
     if attempt:
         # From the system: copies of a snapshot (SnapStart) share the state of Python's own random numbers.
-        time.sleep(random.SystemRandom().uniform(0, min(0.01 * 2**attempt, LONGEST_WAIT)))
+        time.sleep(random.SystemRandom().uniform(0, longest_wait(attempt)))
+
+
+def longest_wait(attempt: int) -> float:
+    """Return the longest wait before an attempt, in seconds."""
+    return min(0.01 * 2**attempt, LONGEST_WAIT) if attempt else 0.0
 
 
 def _check_not_applied(
