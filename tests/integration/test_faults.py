@@ -8,6 +8,7 @@ made once.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import combinations as subsets
 from itertools import product as combinations
 from typing import Any, Final
 
@@ -775,6 +776,43 @@ def test_slowest_successful_request_ends_before_timeout(
     assert sum(waits) <= 4 * longest_backoff
     assert seconds + 4 * longest_backoff < FUNCTION_TIMEOUT
     measured.append(seconds + sum(waits))
+
+
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("lost", ["applied", "not applied"])
+@pytest.mark.parametrize("slow", [slow for count in range(5) for slow in subsets([1, 2, 4, 5], count)], ids=str)
+def test_slow_checkout_ends_before_timeout(
+    shop: Bundle, measured: list[float], slow: tuple[int, ...], lost: str
+) -> None:
+    """Slow calls answer at the end of their last attempt; no transaction has an answer."""
+    to_order(shop)
+    shop.seconds_left = FUNCTION_TIMEOUT
+    attempts: dict[int, int] = {}
+
+    def begin(operation: str) -> None:
+        call, is_lost = len(shop.database.calls), operation == "TransactWriteItems"
+        attempts[call] = attempts.get(call, 0) + 1
+        if is_lost or call in slow:
+            shop.seconds_left -= READ_TIMEOUT
+            if attempts[call] < ATTEMPTS:
+                shop.seconds_left -= 2.0 ** (attempts[call] - 1)  # the longest wait
+                raise ReadTimeoutError(endpoint_url=URL)
+        if is_lost and lost == "not applied":
+            raise ReadTimeoutError(endpoint_url=URL)
+
+    def lose_answer(operation: str) -> None:
+        if operation == "TransactWriteItems":
+            raise ReadTimeoutError(endpoint_url=URL)
+
+    shop.database.before, shop.database.after = begin, lose_answer
+
+    answer = customer.check_out(shop)
+
+    measured.append(FUNCTION_TIMEOUT - shop.seconds_left)
+    assert shop.seconds_left > 0
+    shop.database.reset()
+    assert len(shop.rows("ORDER#")) == (lost == "applied")
+    assert answer.status == (200 if lost == "applied" else 503)
 
 
 class Unprocessed:

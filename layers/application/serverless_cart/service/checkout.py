@@ -30,8 +30,11 @@ from serverless_cart.service.checkout_ports import Basket, CheckoutConflict, Che
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.ports import Change, Conflict
 
-MIN_TIME: Final = 8.0
-"""Seconds that must be left for another attempt."""
+CALL_TIME: Final = 6.5
+"""Seconds that must be left for another call of the database: three attempts of one second, up to three seconds of
+waits between them, and the answer. The time is checked before each call, not for all three calls of a checkout: after
+three slow calls, 18 seconds, a fourth one still finds the order of a transaction without an answer.
+"""
 
 
 class NeedsReview(Refusal):
@@ -59,9 +62,15 @@ class _Request:
     currency: str
     asked: CheckoutRequest
     preconditions: Preconditions
+    time_left: Callable[[], float]
     order_key: str
     unanswered: int = 0
     has_reported: bool = False
+
+    def check_time(self) -> None:
+        """Raise `Unavailable` if another call could last longer than the function may."""
+        if self.time_left() <= CALL_TIME:
+            raise Unavailable
 
     def accepts(self, cart: Cart) -> bool:
         """Return whether the customer has seen what was reported before.
@@ -90,25 +99,24 @@ class CheckoutService(CartService):
     ) -> Placed:
         """Make an order, for POST /api/shop/checkout/cart: three database calls.
 
-        After a conflict with another request it begins again, while ``time_left`` (seconds) suffices. All attempts
-        have one order key, so an attempt without an answer is found again. Raises `MethodNotOffered`, `CartChanged`,
-        `CartEmpty`, `CartFull`, `NeedsReview` and `TooManyUnpaidOrders`, in this order.
+        After a conflict with another request it begins again, while ``time_left`` (seconds) suffices for each call. All
+        attempts have one order key, so an attempt without an answer is found again. Raises `MethodNotOffered`,
+        `CartChanged`, `CartEmpty`, `CartFull`, `NeedsReview` and `TooManyUnpaidOrders`, in this order.
         """
-        request = _Request(owner, currency, asked, preconditions, new_key())
-        is_first = True
-        while is_first or time_left() > MIN_TIME:
-            is_first = False
+        request = _Request(owner, currency, asked, preconditions, time_left, new_key())
+        while True:
             with suppress(CheckoutConflict, Conflict):
                 return self._attempt(request)
-        raise Unavailable
 
     def _attempt(self, request: _Request) -> Placed:
         owner, asked, preconditions = request.owner, request.asked, request.preconditions
+        request.check_time()
         basket = self._checkouts.read_basket(owner, request.order_key if request.unanswered else None)
         if basket.order:
             return Placed(basket.order)
         cart, now = basket.cart, self._clock()
         if preconditions.is_replay(cart, now):
+            request.check_time()
             return Placed(self._ordered_by(owner, cart, preconditions, now), replayed=True)
         if faults := not_offered(asked.selections._asdict(), basket.methods):
             raise MethodNotOffered(faults)
@@ -116,6 +124,7 @@ class CheckoutService(CartService):
             raise CartChanged(self._priced(owner, cart, NO_SNAPSHOTS))
         if not cart.items:
             raise CartEmpty
+        request.check_time()
         snapshots = self._read_terms(basket, asked.chosen(cart), owner)
         priced = price(owner, asked.chosen(cart), snapshots)
         _check_possible(priced, basket)
@@ -182,6 +191,7 @@ class CheckoutService(CartService):
 @contextmanager
 def _may_be_applied(request: _Request) -> Iterator[None]:
     """Begin again after a write without an answer, a few times: the next attempt finds what was applied."""
+    request.check_time()
     try:
         yield
     except Unavailable as failure:
