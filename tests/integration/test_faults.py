@@ -5,10 +5,11 @@ the function's timeout; the table has the whole change or none of it; and a repe
 made once.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import combinations as subsets
+from itertools import combinations as choices
 from itertools import product as combinations
 from typing import Any, Final
 
@@ -778,41 +779,69 @@ def test_slowest_successful_request_ends_before_timeout(
     measured.append(seconds + sum(waits))
 
 
+class Slow:
+    """Lets calls, by their places, last as long as a call can: they answer at the end of their last attempt.
+
+    Every call of the ``lost`` operation is slow too, and is never answered.
+    """
+
+    def __init__(self, bundle: Bundle, places: Sequence[int], lost: str = "", *, applied: bool = False) -> None:
+        self._bundle, self._places, self._lost, self._applied = bundle, places, lost, applied
+        self._attempts: Counter[int] = Counter()
+        bundle.seconds_left = FUNCTION_TIMEOUT
+        bundle.database.calls.clear()
+        bundle.database.before, bundle.database.after = self.before, self.after
+
+    def before(self, operation: str) -> None:
+        place = len(self._bundle.database.calls) - 1
+        self._attempts[place] += 1
+        if place not in self._places and operation != self._lost:
+            return
+        self._bundle.seconds_left -= READ_TIMEOUT
+        if self._attempts[place] < ATTEMPTS:
+            self._bundle.seconds_left -= 2.0 ** (self._attempts[place] - 1)  # the longest wait
+            raise ReadTimeoutError(endpoint_url=URL)
+        if operation == self._lost and not self._applied:
+            raise ReadTimeoutError(endpoint_url=URL)
+
+    def after(self, operation: str) -> None:
+        if operation == self._lost:
+            raise ReadTimeoutError(endpoint_url=URL)
+
+
 @pytest.mark.usefixtures("waits")
-@pytest.mark.parametrize("lost", ["applied", "not applied"])
-@pytest.mark.parametrize("slow", [slow for count in range(5) for slow in subsets([1, 2, 4, 5], count)], ids=str)
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("slow", [some for count in (2, 3, 4) for some in choices([0, 1, 3, 4], count)], ids=str)
 def test_slow_checkout_ends_before_timeout(
-    shop: Bundle, measured: list[float], slow: tuple[int, ...], lost: str
+    shop: Bundle, measured: list[float], slow: tuple[int, ...], *, applied: bool
 ) -> None:
-    """Slow calls answer at the end of their last attempt; no transaction has an answer."""
     to_order(shop)
-    shop.seconds_left = FUNCTION_TIMEOUT
-    attempts: dict[int, int] = {}
-
-    def begin(operation: str) -> None:
-        call, is_lost = len(shop.database.calls), operation == "TransactWriteItems"
-        attempts[call] = attempts.get(call, 0) + 1
-        if is_lost or call in slow:
-            shop.seconds_left -= READ_TIMEOUT
-            if attempts[call] < ATTEMPTS:
-                shop.seconds_left -= 2.0 ** (attempts[call] - 1)  # the longest wait
-                raise ReadTimeoutError(endpoint_url=URL)
-        if is_lost and lost == "not applied":
-            raise ReadTimeoutError(endpoint_url=URL)
-
-    def lose_answer(operation: str) -> None:
-        if operation == "TransactWriteItems":
-            raise ReadTimeoutError(endpoint_url=URL)
-
-    shop.database.before, shop.database.after = begin, lose_answer
+    Slow(shop, slow, "TransactWriteItems", applied=applied)
 
     answer = customer.check_out(shop)
 
     measured.append(FUNCTION_TIMEOUT - shop.seconds_left)
     assert shop.seconds_left > 0
-    shop.database.reset()
-    assert len(shop.rows("ORDER#")) == (lost == "applied")
-    assert answer.status == (200 if lost == "applied" else 503)
+    assert answer.status == (200 if applied else 503)
+    assert len(shop.rows("ORDER#")) == applied
+
+
+@pytest.mark.usefixtures("waits", "order_keys")
+@pytest.mark.parametrize("slow", [range(count) for count in range(7)], ids=len)
+def test_slow_cancel_ends_before_timeout(shop: Bundle, measured: list[float], slow: range) -> None:
+    """Another request changes the order at the same time, so that the cancel begins again."""
+    ordered(shop)
+    Slow(shop, slow)
+    reasons = {"message": "x", "CancellationReasons": [{"Code": "TransactionConflict"}]}
+    conflict = Instead(400, {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", **reasons})
+    shop.database.instead = lambda *_: conflict if shop.database.calls == RETURNS else None
+
+    answer = ORDERS["cancel"].send(shop)
+
+    measured.append(FUNCTION_TIMEOUT - shop.seconds_left)
+    assert shop.seconds_left > 0
+    assert answer.status == (200 if shop.database.calls == RETURNS * 2 else 503)
+    assert len(slow) > 2 or answer.status == 200
 
 
 class Unprocessed:

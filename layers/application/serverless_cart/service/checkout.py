@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from serverless_cart.domain.cart import NO_SNAPSHOTS, Cart, Owner, PricedCart, Snapshots, Wanted, price
 from serverless_cart.domain.checkout import BLOCKING, CheckoutRequest, NewOrder, charges_otherwise, make_order
@@ -27,14 +27,9 @@ from serverless_cart.service.cart import (
     newer,
 )
 from serverless_cart.service.checkout_ports import Basket, CheckoutConflict, CheckoutStore
+from serverless_cart.service.deadline import check_time
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.ports import Change, Conflict
-
-CALL_TIME: Final = 6.5
-"""Seconds that must be left for another call of the database: three attempts of one second, up to three seconds of
-waits between them, and the answer. The time is checked before each call, not for all three calls of a checkout: after
-three slow calls, 18 seconds, a fourth one still finds the order of a transaction without an answer.
-"""
 
 
 class NeedsReview(Refusal):
@@ -66,11 +61,6 @@ class _Request:
     order_key: str
     unanswered: int = 0
     has_reported: bool = False
-
-    def check_time(self) -> None:
-        """Raise `Unavailable` if another call could last longer than the function may."""
-        if self.time_left() <= CALL_TIME:
-            raise Unavailable
 
     def accepts(self, cart: Cart) -> bool:
         """Return whether the customer has seen what was reported before.
@@ -110,13 +100,13 @@ class CheckoutService(CartService):
 
     def _attempt(self, request: _Request) -> Placed:
         owner, asked, preconditions = request.owner, request.asked, request.preconditions
-        request.check_time()
+        check_time(request.time_left)
         basket = self._checkouts.read_basket(owner, request.order_key if request.unanswered else None)
         if basket.order:
             return Placed(basket.order)
         cart, now = basket.cart, self._clock()
         if preconditions.is_replay(cart, now):
-            request.check_time()
+            check_time(request.time_left)
             return Placed(self._ordered_by(owner, cart, preconditions, now), replayed=True)
         if faults := not_offered(asked.selections._asdict(), basket.methods):
             raise MethodNotOffered(faults)
@@ -124,7 +114,7 @@ class CheckoutService(CartService):
             raise CartChanged(self._priced(owner, cart, NO_SNAPSHOTS))
         if not cart.items:
             raise CartEmpty
-        request.check_time()
+        check_time(request.time_left)
         snapshots = self._read_terms(basket, asked.chosen(cart), owner)
         priced = price(owner, asked.chosen(cart), snapshots)
         _check_possible(priced, basket)
@@ -191,7 +181,7 @@ class CheckoutService(CartService):
 @contextmanager
 def _may_be_applied(request: _Request) -> Iterator[None]:
     """Begin again after a write without an answer, a few times: the next attempt finds what was applied."""
-    request.check_time()
+    check_time(request.time_left)
     try:
         yield
     except Unavailable as failure:
