@@ -1,4 +1,4 @@
-"""Checkout and orders over HTTP: from a cart to a refund, and every refusal (contract: Checkout, Order).
+"""Checkout and orders over HTTP: from a cart to a refund, and every refusal (contract: Checkout).
 
 tests/integration has every value and every race: test_checkout.py and test_orders.py; test_isolation.py every
 credential, test_unavailable.py the faults of the database.
