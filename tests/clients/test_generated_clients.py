@@ -44,6 +44,9 @@ def test_typescript_types_are_exact_and_work(tmp_path: Path, arguments: list[str
         [200, "gift"],
         [400, "invalid product", ["product"]],
         [0, 404, "item not found"],
+        [409, [], ["warnings", "total"]],
+        ["hold", True, 1],
+        ["cancelled", 409, "order cannot be cancelled"],
     ]
 
 
@@ -58,6 +61,12 @@ def test_python_models_are_exact_and_work(tmp_path: Path, arguments: list[str]) 
         ["Cart", None, 0],
         ["ItemNotFound", "item not found"],
         ["Unauthenticated", "authentication required"],
+        ["CartNeedsReview", "cart needs review", []],
+        ["PlacedOrder", None],
+        ["Order", None, "hold", 1],
+        ["OrderList", None, 1],
+        ["Order", None, "cancelled"],
+        ["OrderNotCancellable", "order cannot be cancelled"],
         ["Registered", None],
         ["AdditionLacksFields", 'Following fields are missing: ["id", "index", "title"]'],
         "list[str]",

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from serverless_cart_client import AuthenticatedClient, models
 from serverless_cart_client.api.cart import add_to_cart, read_item, remove_item, revise_item
+from serverless_cart_client.api.orders import cancel_order, check_out, list_orders, read_order
 from serverless_cart_client.api.session_events import add_to_session_cart
 
 shop_url, token, product, search_url, api_key, hashid = sys.argv[1:]
@@ -33,6 +34,13 @@ refused: Any = add_to_cart.sync(client=shop, body=models.AddCartItem(product=999
 removed: Any = remove_item.sync(item, client=shop)
 gone = read_item.sync(item, client=shop)
 stranger = read_item.sync(item, client=client(shop_url, "0" * 43))
+add_to_cart.sync(client=shop, body=models.AddCartItem(product=int(product)))
+review: Any = check_out.sync(client=shop, body=models.CheckOut(total=1))
+placed: Any = check_out.sync(client=shop, body=models.CheckOut())
+read: Any = read_order.sync(placed.order_key, client=shop)
+listed: Any = list_orders.sync(client=shop)
+cancelled: Any = cancel_order.sync(placed.order_key, client=shop)
+again: Any = cancel_order.sync(placed.order_key, client=shop)
 event = models.AddSessionItem(id="1", index="product", title="Mug")
 registered = add_to_session_cart.sync(hashid, "visitor", client=search, body=event)
 lacking = add_to_session_cart.sync(hashid, "visitor", client=search)
@@ -43,6 +51,12 @@ seen = [
     [*named(removed), removed.count],
     named(gone),
     named(stranger),
+    [*named(review), review.details.warnings],
+    named(placed),
+    [*named(read), read.status, read.items[0].quantity],
+    [*named(listed), listed.count],
+    [*named(cancelled), cancelled.status],
+    named(again),
     named(registered),
     named(lacking),
     str(get_type_hints(models.InsufficientStockDetails)["quantity"]),

@@ -18,6 +18,11 @@ same<ErrorOf<"readItem", 404>["error"], "item not found" | "not found">(true);
 same<ErrorOf<"reviseItem", 412>["error"], "cart has changed">(true);
 same<ErrorOf<"reviseItem", 422>["error"], "idempotency key reused">(true);
 same<ErrorOf<"addToSessionCart", 403>["error"], "forbidden" | "banned ip" | "origin not allowed">(true);
+same<ErrorOf<"checkOut", 400>["error"], "validation error" | "cart is empty" | "cart is full">(true);
+same<ErrorOf<"checkOut", 409>["error"], "cart needs review" | "too many unpaid orders">(true);
+same<ErrorOf<"cancelOrder", 409>["error"], "order cannot be cancelled">(true);
+same<Schemas["Order"]["status"],
+  "hold" | "processing" | "shipped" | "completed" | "cancelled" | "failed" | "refunded">(true);
 same<ErrorOf<"readCart", 429>["error"], "too many requests">(true);
 same<ErrorOf<"emptySessionCart", 429>["error"], "Too many requests">(true);
 same<Schemas["UpdateCartItem"], { quantity?: number; notes?: string }>(true);
@@ -47,6 +52,19 @@ async function main(): Promise<unknown[]> {
   const removed = await client.DELETE("/api/shop/cart/items/{id}", { params: { path } });
   const gone = await client.GET("/api/shop/cart/items/{id}", { params: { path } });
   seen.push([removed.data?.count, gone.response.status, gone.error?.error]);
+  await client.POST("/api/shop/cart/items", { body: { product: Number(product) } });
+  const review = await client.POST("/api/shop/checkout/cart", { body: { total: 1 } });
+  if (review.error?.error === "cart needs review") {
+    seen.push([review.response.status, review.error.details.warnings, Object.keys(review.error.details)]);
+  }
+  const placed = await client.POST("/api/shop/checkout/cart", { body: {} });
+  const order = { params: { path: { key: placed.data?.order_key ?? "" } } };
+  const read = await client.GET("/api/shop/customers/me/orders/{key}", order);
+  const listed = await client.GET("/api/shop/customers/me/orders", { params: { query: { status: "hold" } } });
+  seen.push([read.data?.status, read.data?.items[0].product.id === Number(product), listed.data?.count]);
+  const cancelled = await client.POST("/api/shop/customers/me/orders/{key}/cancel", order);
+  const again = await client.POST("/api/shop/customers/me/orders/{key}/cancel", order);
+  seen.push([cancelled.data?.status, again.response.status, again.error?.error]);
   return seen;
 }
 

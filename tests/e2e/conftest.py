@@ -11,13 +11,19 @@ from botocore.config import Config
 from local import environment
 from local.stack import Stack
 from serverless_cart.auth import Token
+from serverless_cart.clock import clock
 from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.orders import Order
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
+from serverless_cart.dynamodb.orders import new_order_writes
+from serverless_cart.dynamodb.table import Table
+from tests.support.builders import order
 from tests.support.lambdas import Lambdas
 from tests.support.shopper import REGISTERED, Changed, Guarded, Shopper
 from tools.support.clients import NOTE, Customer, Http, Manager, Visitor, sensitive, unique
 from tools.support.database import Database
+from tools.support.events import MINUTE
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +177,17 @@ def changed(database: Database, search_http: Http, shop_http: Http) -> Changed:
         new_customer=new,
         other_customer=other,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def overdue(database: Database) -> Order:
+    """Write an order whose hold ended a minute ago, at the start of the run, so that test_checkout.py need not wait."""
+    shop = database.open_shop(Shop(unique("overdue"))).name
+    mug = database.sell(shop, stock=3)
+    ended = {"created_at": clock() - 31 * MINUTE, "reserved_until": clock() - MINUTE}
+    made = order(shop=shop, customer=unique("customer"), reserved={mug.id: 2}, **ended)
+    Table(database.name, database.client).transact(new_order_writes(made, open_holds=1))
+    return made
 
 
 @pytest.fixture

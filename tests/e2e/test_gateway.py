@@ -12,8 +12,8 @@ from local import environment
 from local.stack import Stack
 from serverless_cart.domain.product import Product
 from tests.support.lambdas import Lambdas
-from tests.support.shopper import NOT_FOUND, REGISTERED, ROUTES, SLASHES, TOO_LARGE, Shopper
-from tools.support.clients import CART, ITEMS, TITLE, Customer, Http, Reply, Visitor
+from tests.support.shopper import NOT_FOUND, ORDER_ROUTES, REGISTERED, ROUTES, SLASHES, TOO_LARGE, Shopper
+from tools.support.clients import CART, CHECKOUT, ITEMS, TITLE, Customer, Http, Reply, Visitor
 from tools.support.database import Database
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ SHOP_PATHS = {
     "/api/shop/guests": {"POST"},
     "/api/shop/shipping/methods": {"GET"},
     "/api/shop/payment/methods": {"GET"},
+    "/api/shop/checkout/cart": {"POST"},
+    "/api/shop/customers/me/orders": {"GET"},
+    "/api/shop/customers/me/orders/ORD-7": {"GET"},
+    "/api/shop/customers/me/orders/ORD-7/cancel": {"POST"},
 }
 """The methods of each path of the Shop API."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"}
@@ -120,7 +124,7 @@ def test_request_over_a_mebibyte_is_too_large(untouched: Visitor, unchanged: Sho
     body = b'{"id": "42", "index": "product", "title": "x", "product": 7, "quantity": 1, "address": 7, "more": "%s"}'
     for method in ("PUT", "PATCH", "DELETE"):
         assert untouched.send(method, data=padded(body, size)) == TOO_LARGE
-    for method, path in (ROUTES[route] for route in ("add", "select", "update")):
+    for method, path in (*(ROUTES[route] for route in ("add", "select", "update")), ORDER_ROUTES["check out"]):
         reply = unchanged.customer.send(method, path.format(item=unchanged.item), data=padded(body, size))
         assert reply == TOO_LARGE
 
@@ -132,6 +136,7 @@ def test_request_of_a_mebibyte_is_accepted(visitor: Visitor, customer: Customer,
     assert customer.post(data=padded(body, MEBIBYTE)).status == 200
     body = b'{"address": 7, "more": "%s"}'
     assert customer.send("PATCH", CART, data=padded(body, MEBIBYTE)).status == 200
+    assert customer.post(path=CHECKOUT, data=padded(body, MEBIBYTE)).status == 200
 
 
 def padded(body: bytes, size: int) -> bytes:

@@ -15,6 +15,7 @@ from schemathesis.engine import events
 from schemathesis.engine.recorder import Interaction, ScenarioRecorder
 
 from local.stack import Stack
+from serverless_cart.domain.product import Product
 from serverless_cart.domain.public_ids import item_id
 from serverless_cart.web.search_cart import AddSessionItem
 from serverless_cart.web.search_events import LogClick
@@ -184,8 +185,17 @@ def test_search_api_answers_as_described(stack: Stack, visitor: Visitor, form: s
     assert outcome.answers[200] > outcome.answers.total() / 3
 
 
+@pytest.fixture
+def orders(customer: Customer, lamp: Product) -> list[str]:
+    """Make a few orders of a customer; return their keys."""
+    for _ in range(3):
+        assert customer.add(lamp.id).status == 200
+        assert customer.check_out().status == 200
+    return [order["key"] for order in customer.orders().body["results"]]
+
+
 def test_shop_api_answers_as_described(
-    stack: Stack, visitor: Visitor, customer: Customer, seed: int, *, full: bool
+    *, stack: Stack, visitor: Visitor, customer: Customer, orders: list[str], seed: int, full: bool
 ) -> None:
     products = [product.id for product in stack.products]
     document = document_of("/api/shop/")
@@ -198,16 +208,18 @@ def test_shop_api_answers_as_described(
         {
             "base-url": stack.shop_url,
             "headers": {"Authorization": f"Token {customer.token}"},
-            # No product, no item, another version, a key of another request: valid for a schema.
-            "checks": {"positive_data_acceptance": {"expected-statuses": [200, 304, 400, 404, 412, 422]}},
+            # No product, no item, another total or version, a key of another request: valid for a schema.
+            "checks": {"positive_data_acceptance": {"expected-statuses": [200, 304, 400, 404, 409, 412, 422]}},
             "dictionaries": {
                 "products": {"values": products},
                 "items": {"values": [item_id(customer.owner, product) for product in products]},
                 "notes": {"values": [NOTE]},
+                "orders": {"values": orders},
             },
             "parameters": {
                 "body.product": {"dictionary": "products", "probability": 0.8},
                 "path.id": {"dictionary": "items", "probability": 0.8},
+                "path.key": {"dictionary": "orders", "probability": 0.8},
                 "body.notes": {"dictionary": "notes", "probability": 0.2},
             },
         },
@@ -215,11 +227,11 @@ def test_shop_api_answers_as_described(
         full=full,
     )
     assert outcome.faults == [], "\n".join(outcome.faults)
-    assert {200, 400, 401, 404, 412} <= set(outcome.answers) <= {200, 304, 400, 401, 404, 412, 422}
+    assert {200, 400, 401, 404, 409, 412} <= set(outcome.answers) <= {200, 304, 400, 401, 404, 409, 412, 422}
     assert outcome.answers[200] > outcome.answers.total() / 5
 
 
-def test_management_api_answers_as_described(stack: Stack, seed: int, *, full: bool) -> None:
+def test_management_api_answers_as_described(stack: Stack, orders: list[str], seed: int, *, full: bool) -> None:
     document = document_of("/api/v2/")
     del document["components"]["parameters"]["Customer"]["example"]  # a customer of other tests, to sign out
     outcome = outcomes["management"] = send(
@@ -228,16 +240,19 @@ def test_management_api_answers_as_described(stack: Stack, seed: int, *, full: b
             "base-url": stack.management_url,
             "headers": {"Authorization": f"Token {stack.management_key}"},
             # A customer's id with a space at its end, or with a slash, which the local cloud decodes first; a hashid
-            # of no engine of the shop.
-            "checks": {"positive_data_acceptance": {"expected-statuses": [200, 201, 400, 403, 404]}},
-            "dictionaries": {"customers": {"values": ["generated-1", "Zo%C3%AB"]}},
-            "parameters": {"path.customer": {"dictionary": "customers", "probability": 0.7}},
+            # of no engine of the shop; an order that cannot have the status any more.
+            "checks": {"positive_data_acceptance": {"expected-statuses": [200, 201, 400, 403, 404, 409]}},
+            "dictionaries": {"customers": {"values": ["generated-1", "Zo%C3%AB"]}, "orders": {"values": orders}},
+            "parameters": {
+                "path.customer": {"dictionary": "customers", "probability": 0.7},
+                "path.key": {"dictionary": "orders", "probability": 0.8},
+            },
         },
         seed=seed,
         full=full,
     )
     assert outcome.faults == [], "\n".join(outcome.faults)
-    assert {200, 201, 400, 401, 403} <= set(outcome.answers) <= {200, 201, 400, 401, 403, 404}
+    assert {200, 201, 400, 401, 403, 409} <= set(outcome.answers) <= {200, 201, 400, 401, 403, 404, 409}
 
 
 def test_enough_requests_and_every_difference(seed: int, command: str, *, full: bool) -> None:

@@ -8,27 +8,38 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import product as combinations
 from typing import Any, Final
 
 import pytest
 
 from serverless_cart.auth import Token, digest
+from serverless_cart.clock import clock
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.discounts import UNKNOWN, DiscountCode
 from serverless_cart.domain.guests import guest_customer
+from serverless_cart.domain.orders import Order
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.domain.shop import Shop
 from serverless_cart.domain.statistics import Counts, Event
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.discounts import DiscountRecord, discount_to_item
+from serverless_cart.dynamodb.order_item import order_to_item
+from serverless_cart.dynamodb.orders import new_order_writes
+from serverless_cart.dynamodb.table import Table
+from tests.support.builders import order
 from tests.support.shopper import (
     ACCESS_DENIED,
     FORBIDDEN,
     ITEM_NOT_FOUND,
+    MANAGED_NOT_FOUND,
+    MANAGEMENT_ORDER_ROUTES,
     MANAGEMENT_ROUTES,
     NOT_AUTHENTICATED,
+    ORDER_NOT_FOUND,
+    ORDER_ROUTES,
     REGISTERED,
     ROUTES,
     SLASHES,
@@ -40,6 +51,7 @@ from tools.support.clients import (
     GUESTS,
     MERGE,
     METHODS,
+    SHOP_ORDERS,
     Customer,
     Http,
     Manager,
@@ -49,6 +61,7 @@ from tools.support.clients import (
     unique,
 )
 from tools.support.database import Database
+from tools.support.events import DAY
 
 PAST: Final = 1_700_000_000
 """Seconds since 1970, long ago."""
@@ -77,13 +90,14 @@ STRANGERS: Final = [
 
 @dataclass(frozen=True)
 class Place:
-    """The data of one tenant: a search session, or a customer's cart with one item of this product."""
+    """The data of one tenant: a search session, or a customer's cart with one item of this product, and an order."""
 
     of: Visitor | Customer | Manager
     marks: frozenset[str]
     """Texts of only this tenant, which no answer to another may have."""
     product: int = 0
     item: int = 0
+    order: Order | None = None
 
 
 @dataclass(frozen=True)
@@ -103,15 +117,18 @@ class World:
         if isinstance(place.of, Manager):
             return None
         if isinstance(place.of, Customer):
-            return self.database.cart(place.of.owner)
+            assert place.order
+            return self.database.cart(place.of.owner), self.database.order(place.order)
         of = place.of
         return self.database.session(of.hashid, of.session), self.database.events(of.hashid, of.session)
 
-    def restore_token(self, name: str | None) -> None:
-        """Issue a customer's token again, which signing out has revoked."""
-        customer = self.places[name or ""].of
-        assert isinstance(customer, Customer)
-        self.database.reissue(customer.token, Token("customer", customer.owner.shop, customer.owner.customer))
+    def restore(self, name: str | None) -> None:
+        """Issue a customer's token again, which signing out has revoked, and let the order wait for its payment."""
+        place = self.places[name or ""]
+        assert isinstance(place.of, Customer)
+        assert place.order
+        self.database.reissue(place.of.token, Token("customer", place.of.owner.shop, place.of.owner.customer))
+        self.database.put([order_to_item(place.order)])
 
     def holds_others_data(self, text: str, caller: str | None) -> bool:
         """Return whether a text has data of another tenant than the caller."""
@@ -145,8 +162,11 @@ def cart_of(database: Database, http: Http, shop: Shop, product: int, *, guest: 
     lamp = Product(product, ref, name, f"https://img.example/{image}", 1_000, 7, None, active=True)
     database.put([product_to_item(shop.name, lamp)])
     (item,) = customer.add(product, quantity=2, notes=sensitive(note)).body["items"]
-    marks = frozenset({owner.customer, token, note, ref, name, image, str(item["id"])})
-    return Place(customer, marks, product, item["id"])
+    texts = {"customer": owner.customer, "notes": sensitive(unique("ring twice"))}
+    made = order(shop=shop.name, created_at=clock(), reserved_until=clock() + DAY, **texts)
+    Table(database.name, database.client).transact(new_order_writes(made, open_holds=1))
+    marks = frozenset({owner.customer, token, note, ref, name, image, str(item["id"]), made.key, made.notes})
+    return Place(customer, marks, product, item["id"], made)
 
 
 @pytest.fixture(scope="module")
@@ -229,8 +249,7 @@ class Cell:
     def refusal(self, caller: str | None) -> Reply | None:
         """Return the refusal of a tenant or a stranger; None if the request is permitted."""
         if self.api == "management":
-            permitted = caller in MANAGERS and (self.owner not in VISITORS or self.owner in MANAGERS[caller])
-            return None if permitted else ACCESS_DENIED if caller else NOT_AUTHENTICATED
+            return self._refusal_of_management(caller)
         if self.api == "search":
             return None if caller == self.owner else FORBIDDEN
         if self.path.startswith(GUESTS):
@@ -239,7 +258,25 @@ class Cell:
             return UNAUTHENTICATED
         if self.path.startswith((MERGE, DISCOUNT)) and self.method in {"POST", "PUT"}:
             return NO_GUEST if self.method == "POST" else NO_CODE
-        return None if self.owner in (None, caller) else ITEM_NOT_FOUND
+        others = ORDER_NOT_FOUND if "/orders/" in self.path else ITEM_NOT_FOUND
+        return None if self.owner in (None, caller) else others
+
+    def _refusal_of_management(self, caller: str | None) -> Reply | None:
+        if caller not in MANAGERS:
+            return ACCESS_DENIED if caller else NOT_AUTHENTICATED
+        if self.owner is None or self.owner in MANAGERS[caller]:
+            return None
+        return ACCESS_DENIED if self.owner in VISITORS else MANAGED_NOT_FOUND if "/orders/" in self.path else None
+
+
+def order_cells(world: World) -> Iterator[Cell]:
+    """Return checkout, and every route of orders for the order of every customer."""
+    for api, routes in (("shop", ORDER_ROUTES.values()), ("management", MANAGEMENT_ORDER_ROUTES)):
+        for (method, path), slash in combinations(routes, SLASHES):
+            query = f"?from={datetime.now(UTC):%Y%m%d}&to=20991231&limit=1000" if path == SHOP_ORDERS else ""
+            for owner in CUSTOMERS if "{order}" in path else [None]:
+                made = world.places[owner].order if owner else None
+                yield Cell(api, method, path.format(order=made and made.key) + slash + query, owner)
 
 
 def report_cells(world: World) -> Iterator[Cell]:
@@ -271,6 +308,7 @@ def cells(world: World) -> Iterator[Cell]:
         customer = world.places[owner].of
         assert isinstance(customer, Customer)
         yield Cell("management", method, path.format(customer=customer.owner.customer) + slash, owner)
+    yield from order_cells(world)
     yield from report_cells(world)
 
 
@@ -294,6 +332,7 @@ def faults(world: World, caller: str | None, header: str | None) -> list[str]:
         if cart:
             world.database.put([cart])  # which the previous cell may have changed
         body = {"id": "42", "index": "product", "title": "x", "product": own.product if own else 101, "quantity": 1}
+        body["status"] = "cancelled"
         body["code"] = CODES[GUESTS_OF.get(caller or "", "first")]
         body["token"] = world.places[f"a guest of the {GUESTS_OF.get(caller or '', 'first')} shop"].of.token
         victim = world.places[cell.owner].of if cell.owner else None
@@ -302,8 +341,8 @@ def faults(world: World, caller: str | None, header: str | None) -> list[str]:
         headers = {} if header is None else {"Authorization": header}
         reply = world.http[cell.api].send(cell.method, cell.path, headers=headers, json=body)
         refusal = cell.refusal(caller)
-        if cell.api == "management" and cell.method == "DELETE" and not refusal:
-            world.restore_token(cell.owner)
+        if cell.owner in CUSTOMERS and not refusal:
+            world.restore(cell.owner)
         leaks = world.holds_others_data(f"{dict(reply.headers)} {reply.body!r}", caller)
         as_expected = reply == refusal if refusal else reply.status in {200, 201}
         counts.update({

@@ -71,6 +71,9 @@ def test_no_log_has_a_key_customer_or_text(
     (item,) = customer.add(lamp.id, notes=NOTE).body["items"]
     assert customer.update_item(item["id"], notes=NOTE).status == 200
     assert customer.read().body["items"][0]["notes"] == NOTE
+    order = customer.check_out(notes=NOTE).body["order_key"]
+    assert manager.change_order(order, status="processing").status == 200
+    assert customer.cancel(order).status == 409
     lines = lambdas.log(function)
     assert {TITLE, NOTE, visitor.session, customer.token, customer.owner.customer} <= SENSITIVE
     assert any('"message"' in line for line in lines)

@@ -19,14 +19,21 @@ from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb import keys
 from tests.e2e.test_gateway import MALFORMED, MEBIBYTE, gateway, padded, throttled
 from tests.support.lambdas import Lambdas
-from tests.support.shopper import ACCESS_DENIED, MANAGEMENT_ROUTES, NOT_AUTHENTICATED, SLASHES, Guarded, moment
+from tests.support.shopper import (
+    ACCESS_DENIED,
+    MANAGED_NOT_FOUND,
+    MANAGEMENT_ROUTES,
+    NOT_AUTHENTICATED,
+    SLASHES,
+    Guarded,
+    moment,
+)
 from tools.support.clients import CART, TOKENS, Customer, Http, Manager, Reply, sensitive, unique
 from tools.support.database import Database
 
 assert gateway  # a fixture
 
 every_route = pytest.mark.parametrize(("method", "path"), MANAGEMENT_ROUTES)
-NOT_FOUND = Reply(404, {"error": {"code": "not_found", "message": "Not found"}})
 TOO_LARGE = Reply(413, {"error": {"code": "request_too_large", "message": "Request too large"}})
 THROTTLED = Reply(429, {"error": {"code": "too_many_requests", "message": "Too many requests"}})
 
@@ -147,8 +154,8 @@ def test_blocked_network_is_denied_and_origin_ignored(
     ],
 )
 def test_unknown_route_or_method_is_404(manager: Manager, name: str, method: str, path: str) -> None:
-    assert manager.send(method, path, name) == NOT_FOUND
-    assert manager.http.send(method, path.format(customer=name)) == NOT_FOUND
+    assert manager.send(method, path, name) == MANAGED_NOT_FOUND
+    assert manager.http.send(method, path.format(customer=name)) == MANAGED_NOT_FOUND
 
 
 def test_large_request_is_413(manager: Manager, name: str) -> None:

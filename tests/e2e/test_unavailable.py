@@ -4,9 +4,10 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -16,7 +17,7 @@ from local.stack import Stack
 from serverless_cart.auth import Token
 from serverless_cart.domain.product import Product
 from tests.support.lambdas import Lambdas
-from tests.support.shopper import FAULT, REGISTERED, ROUTES, UNAVAILABLE, Shopper
+from tests.support.shopper import FAULT, NO_ORDER, ORDER_ROUTES, REGISTERED, ROUTES, UNAVAILABLE, Shopper
 from tools.support.clients import TITLE, Customer, Manager, Reply, Visitor
 from tools.support.database import Database
 
@@ -32,6 +33,10 @@ MESSAGE = "not authorized to perform dynamodb:UpdateItem on arn:aws:dynamodb:eu-
 
 LOSES: dict[str, bool] = {"resets": False, "resets when done": True, "does not answer when done": True}
 """How the answer of one write is lost, and whether the write was made; all other requests are answered."""
+
+
+WRITES = (".UpdateItem", ".TransactWriteItems")
+"""The ends of the targets of the writes whose answers are lost."""
 
 
 class BrokenDatabase(ThreadingHTTPServer):
@@ -80,7 +85,7 @@ class _Answer(BaseHTTPRequestHandler):
 
     def _lose_one(self, body_sent: bytes) -> None:
         """Pass the request on, except the write that is lost."""
-        lost = self.headers["X-Amz-Target"].endswith(".UpdateItem") and self.server.remaining > 0
+        lost = self.headers["X-Amz-Target"].endswith(WRITES) and self.server.remaining > 0
         self.server.remaining -= lost
         if LOSES[self.server.manner] or not lost:
             connection = HTTPConnection(self.server.working)
@@ -143,7 +148,10 @@ def test_authorizer_without_database_denies_no_one(
 def broken(lambdas: Lambdas, broken_database: BrokenDatabase) -> Iterator[BrokenDatabase]:
     """Let the functions use the broken database."""
     with ExitStack() as functions:
-        for function in ("StatsCart", "Cart", "CartItems", "CustomerTokens", "CustomerCart", "Statistics"):
+        for function in (
+            *("StatsCart", "Cart", "CartItems", "Checkout", "Orders"),
+            *("CustomerTokens", "CustomerCart", "Statistics", "ShopOrders"),
+        ):
             functions.enter_context(lambdas.with_database_at(broken_database.url, function))
         yield broken_database
 
@@ -168,7 +176,11 @@ def test_search_request_is_503(
 
 
 @pytest.mark.parametrize(
-    ("manner", "route"), [*(("throttles", route) for route in ROUTES), ("fails", "add"), ("does not answer", "add")]
+    ("manner", "route"),
+    [
+        *(("throttles", route) for route in (*ROUTES, *ORDER_ROUTES)),
+        *(("fails", "add"), ("does not answer", "add"), ("fails", "check out"), ("does not answer", "check out")),
+    ],
 )
 def test_shop_request_is_503(
     *, customer: Customer, database: Database, broken: BrokenDatabase, lamp: Product, manner: str, route: str
@@ -180,9 +192,16 @@ def test_shop_request_is_503(
 
 @pytest.mark.parametrize("manner", ["throttles", "fails", "does not answer"])
 def test_management_request_is_503(manager: Manager, broken: BrokenDatabase, manner: str) -> None:
-    for send in (manager.sign_in, manager.sign_out, manager.cart, lambda _: manager.report("inits")):
+    requests: list[Callable[[], Reply]] = [
+        *(partial(send, "anna") for send in (manager.sign_in, manager.sign_out, manager.cart)),
+        partial(manager.report, "inits"),
+        partial(manager.orders, **{"from": "20251121", "to": "20251121"}),
+        partial(manager.order, NO_ORDER),
+        partial(manager.change_order, NO_ORDER, status="shipped"),
+    ]
+    for send in requests:
         broken.begin(manner)
-        reply = send("anna")
+        reply = send()
         assert reply == Reply(503, {"error": {"code": "unavailable", "message": "Temporarily unavailable"}})
         assert int(reply.headers["Retry-After"]) >= 1
         assert 1 <= broken.requests <= 3
@@ -209,6 +228,18 @@ def test_keyed_add_without_its_answer_is_made_once(
     assert (again.body, again.headers["Idempotency-Replayed"]) == (reply.body, "true")
 
 
+@pytest.mark.parametrize("manner", LOSES)
+def test_checkout_without_its_answer_makes_one_order(
+    customer: Customer, broken: BrokenDatabase, lamp: Product, manner: str
+) -> None:
+    customer.add(lamp.id, quantity=2)
+    broken.begin(manner)
+    reply, again = (customer.check_out(headers={"Idempotency-Key": "k"}) for _ in range(2))
+    assert broken.remaining == 0
+    assert (reply.status, again.status, again.body) == (200, 200, reply.body)
+    assert [it["key"] for it in customer.orders().body["results"]] == [reply.body["order_key"]]
+
+
 def test_other_error_is_500(
     *, visitor: Visitor, customer: Customer, manager: Manager, broken: BrokenDatabase, lamp: Product
 ) -> None:
@@ -216,5 +247,5 @@ def test_other_error_is_500(
     for send in (manager.sign_in, manager.sign_out, manager.cart):
         assert send("anna") == Reply(500, {"error": {"code": "internal_error", "message": "Internal server error"}})
     assert visitor.put("42") == FAULT
-    for route in ("read", "add", "update"):
+    for route in ("read", "add", "update", "check out", "cancel order"):
         assert Shopper(customer, lamp, 1).ask(route) == FAULT

@@ -5,8 +5,11 @@ the function's timeout; the table has the whole change or none of it; and a repe
 made once.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import combinations as choices
 from itertools import product as combinations
 from typing import Any, Final
 
@@ -17,20 +20,22 @@ from botocore.retries.quota import RetryQuota
 from serverless_cart.auth import Token, digest
 from serverless_cart.domain.discounts import DiscountCode
 from serverless_cart.domain.guests import guest_customer
-from serverless_cart.domain.methods import Kind, ShippingMethod
-from serverless_cart.dynamodb import token_registry
+from serverless_cart.domain.methods import Kind, PaymentMethod, ShippingMethod
+from serverless_cart.domain.orders import new_key
+from serverless_cart.dynamodb import keys, token_registry
 from serverless_cart.dynamodb.client import CONNECT_TIMEOUT
 from serverless_cart.dynamodb.discounts import DiscountRecord, discount_to_item
 from serverless_cart.dynamodb.methods import methods_to_item
 from serverless_cart.dynamodb.table import ATTEMPTS, Table
 from serverless_cart.dynamodb.token_registry import TokenRegistry
 from serverless_cart.dynamodb.tokens import token_to_item
+from serverless_cart.service import checkout, holds
 from serverless_cart.service.errors import Unavailable
 from tests.support import cart_requests as customer
 from tests.support.builders import product
 from tests.support.bundle import TABLE, Answer, Bundle, Instead, Item
 from tests.support.cart_requests import CHANGES
-from tools.support.events import DAY, SHOP, altered, load
+from tools.support.events import DAY, MINUTE, SHOP, altered, load
 from tools.support.figures import record
 from tools.support.template import TEMPLATE
 
@@ -42,6 +47,8 @@ FUNCTION_TIMEOUT: Final = TEMPLATE["Globals"]["Function"]["Timeout"]
 LASTING: Final = 1_000
 """More attempts than any request makes."""
 WRITES: Final = ("UpdateItem", "PutItem", "DeleteItem")
+FIRST_ORDER: Final = new_key()
+"""The key of the first order in the table."""
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -143,9 +150,10 @@ class Case:
     """A request, the rows before it, and the calls that it makes without a fault."""
 
     send: Callable[..., Answer]
-    prepare: Callable[[Bundle], None]
+    prepare: Callable[[Bundle], object]
     calls: list[str]
     is_change: bool = True
+    status: int = 200
 
 
 def aged(bundle: Bundle) -> None:
@@ -239,6 +247,61 @@ MERGE: Final = Case(
     with_guest,
     ["BatchGetItem", "BatchGetItem", "TransactWriteItems"],
 )
+CHECKOUT: Final = ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
+
+
+def to_order(bundle: Bundle) -> None:
+    """Fill the cart with a discount code and methods, and let the customer see its prices."""
+    offered(bundle)
+    bundle.put(methods_to_item(SHOP, Kind.PAYMENT, [PaymentMethod(9, "Card", next_step="https://pay.example/")], 1))
+    customer.select(bundle, payment_method=9)
+
+
+def to_review(bundle: Bundle) -> None:
+    """Change a price that the customer has seen, and the shipping cost."""
+    to_order(bundle)
+    bundle.sell(product(7, price=1, discount=0))
+    bundle.put(methods_to_item(SHOP, Kind.SHIPPING, [ShippingMethod(3, "Parcel", cost=590)], 2))
+
+
+def ordered(bundle: Bundle) -> None:
+    """Order the cart, with a key, and begin another one."""
+    to_order(bundle)
+    customer.check_out(bundle, customer.once())
+    customer.add(bundle)
+
+
+CHECKOUTS: Final = {
+    "with an item": Case(customer.check_out, customer.add, CHECKOUT),
+    "with everything": Case(customer.check_out, to_order, CHECKOUT),
+    "review": Case(customer.check_out, to_review, ["BatchGetItem", "BatchGetItem", "UpdateItem"], status=409),
+}
+REPLAY: Final = Case(customer.check_out, ordered, ["BatchGetItem", "GetItem"], is_change=False)
+
+
+def of_order(function: str, name: str, body: Any = None) -> Callable[[Bundle], Answer]:
+    """Return a request about the only order."""
+
+    def send(bundle: Bundle) -> Answer:
+        month = {"from": "20251101", "to": "20251130"}
+        changes: dict[str, Any] = {"query": month} if name == "list" else {"path": {"key": FIRST_ORDER}}
+        return bundle.send(function, altered(load(f"{function}/{name}"), body=body, **changes))
+
+    return send
+
+
+RETURNS: Final = ["GetItem", "BatchGetItem", "TransactWriteItems"]
+ORDERS: Final = {
+    "read": Case(of_order("orders", "get"), ordered, ["GetItem"], is_change=False),
+    "list": Case(of_order("orders", "list"), ordered, ["Query", "BatchGetItem"], is_change=False),
+    "cancel": Case(of_order("orders", "cancel"), ordered, RETURNS),
+    "shop's list": Case(of_order("shop_orders", "list"), ordered, ["Query", "BatchGetItem"], is_change=False),
+    "shop's order": Case(of_order("shop_orders", "get"), ordered, ["GetItem"], is_change=False),
+    "paid": Case(
+        of_order("shop_orders", "patch", {"status": "processing"}), ordered, ["GetItem", "TransactWriteItems"]
+    ),
+    "cancelled": Case(of_order("shop_orders", "patch", {"status": "cancelled"}), ordered, RETURNS),
+}
 METHODS: Final = Case(
     lambda bundle: bundle.send("methods", load("methods/shipping")), offered, ["GetItem"], is_change=False
 )
@@ -344,16 +407,16 @@ OF_EACH_KIND: Final = ("throttled", "unprocessed", "reset", "slow, applied")
 
 Injection = tuple[str, Fault, int, int]
 """A fault by its name, the place of the call, and the attempts that fail."""
-Injections = Callable[[list[str]], list[Injection]]
+Injections = Callable[..., list[Injection]]
 
 
 @pytest.fixture
 def injections(*, full: bool) -> Injections:
     """Return a function that lists all faults of a request with these calls."""
     faults = [(name, fault) for name, fault in FAULTS.items() if full or name in OF_EACH_KIND]
-    return lambda calls: [
+    return lambda calls, durations=DURATIONS: [
         (name, fault, place, attempts)
-        for (name, fault), place, attempts in combinations(faults, range(len(calls)), DURATIONS)
+        for (name, fault), place, attempts in combinations(faults, range(len(calls)), durations)
         if name != "unprocessed" or calls[place] in UNPROCESSED
     ]
 
@@ -389,7 +452,7 @@ class Trial:
         case.prepare(shop)
         self.before = self.rows()
         self.sound = self.send()
-        assert (self.sound.status < 300, shop.database.calls) == (True, case.calls)
+        assert (self.sound.status in {case.status, 201}, shop.database.calls) == (True, case.calls)
         self.after = self.rows()
         assert (self.before != self.after) is case.is_change
 
@@ -399,10 +462,12 @@ class Trial:
     def rows(self) -> dict[tuple[str, str], Item]:
         return self._rows.read()
 
-    def meet(self, injections: Injections, waits: list[float], measured: list[float]) -> Iterator[Struck]:
+    def meet(
+        self, injections: Injections, waits: list[float], measured: list[float], durations: Sequence[int] = DURATIONS
+    ) -> Iterator[Struck]:
         """Send it again for each injection; its seconds are recorded after the caller has checked it."""
         calls = self._case.calls
-        for kind, fault, place, attempts in injections(calls):
+        for kind, fault, place, attempts in injections(calls, durations):
             name = f"{kind}, {attempts} times, at call {place}"
             self._rows.restore(self.before)
             waits.clear()
@@ -471,6 +536,119 @@ def test_merge_is_applied_once_or_not_at_all(
         again = trial.send()
         assert (again.status, again.body["items"]) == (200, trial.sound.body["items"]), struck.name
         assert trial.rows() == trial.after, struck.name
+
+
+@pytest.fixture
+def order_keys(shop: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the first order in the table always the same key, so that a second one is a difference."""
+    monkeypatch.setattr(checkout, "new_key", lambda: new_key() if shop.rows("ORDER#") else FIRST_ORDER)
+
+
+def is_repeated_on_moto(shop: Bundle, struck: Struck) -> bool:
+    """Return whether moto applies a transaction again: it ignores the token by which DynamoDB recognizes it."""
+    return struck.operation == "TransactWriteItems" and struck.fault.applied and not shop.database.url
+
+
+@pytest.mark.usefixtures("order_keys")
+@pytest.mark.parametrize("key", ["", "k"])
+@pytest.mark.parametrize("name", CHECKOUTS)
+def test_checkout_makes_its_order_once_or_not_at_all(
+    *, shop: Bundle, injections: Injections, waits: list[float], measured: list[float], name: str, key: str
+) -> None:
+    case = CHECKOUTS[name]
+    trial = Trial(shop, case, customer.once(key) if key else None)
+
+    for struck in trial.meet(injections, waits, measured, (*DURATIONS, ATTEMPTS)):
+        if struck.attempts < ATTEMPTS and is_repeated_on_moto(shop, struck):
+            continue
+        rows, applied = trial.rows(), struck.fault.applied and struck.last
+        if struck.attempts < ATTEMPTS or (struck.attempts == ATTEMPTS and struck.last):
+            assert (struck.answer.status, struck.answer.body) == (case.status, trial.sound.body), struck.name
+            assert "Idempotency-Replayed" not in struck.answer.headers
+            applied = True
+        else:
+            assert unavailable(struck.answer), struck.name
+        assert rows == (trial.after if applied else trial.before), struck.name
+        again = trial.send()
+        if key or not applied:
+            assert (again.status, again.body) == (case.status, trial.sound.body), struck.name
+            assert ("Idempotency-Replayed" in again.headers) == (applied and case.status == 200), struck.name
+            assert trial.rows() == trial.after, struck.name
+        elif case.status == 200:
+            assert (again.status, again.body) == (400, {"error": "cart is empty"}), struck.name
+            assert trial.rows() == trial.after, struck.name
+
+
+@pytest.mark.usefixtures("order_keys")
+def test_replayed_checkout_is_the_order_or_unavailable(
+    shop: Bundle, injections: Injections, waits: list[float], measured: list[float]
+) -> None:
+    trial = Trial(shop, REPLAY, customer.once())
+
+    for struck in trial.meet(injections, waits, measured):
+        if struck.attempts < ATTEMPTS:
+            assert customer.is_replay(struck.answer), struck.name
+            assert struck.answer.body == {"order_key": FIRST_ORDER, "next_step": "https://pay.example/"}
+        else:
+            assert unavailable(struck.answer), struck.name
+        assert trial.rows() == trial.after, struck.name
+
+
+@pytest.mark.usefixtures("order_keys")
+@pytest.mark.parametrize("name", ORDERS)
+def test_order_changes_once_or_not_at_all(
+    shop: Bundle, injections: Injections, waits: list[float], measured: list[float], name: str
+) -> None:
+    trial = Trial(shop, ORDERS[name])
+
+    for struck in trial.meet(injections, waits, measured):
+        if struck.attempts < ATTEMPTS:
+            if is_repeated_on_moto(shop, struck):
+                continue
+            assert (struck.answer.status, struck.answer.body) == (200, trial.sound.body), struck.name
+            assert trial.rows() == trial.after, struck.name
+            continue
+        assert struck.answer.status == 503, struck.name
+        assert int(struck.answer.headers["Retry-After"]) > 0
+        applied = struck.fault.applied and struck.last
+        assert trial.rows() == (trial.after if applied else trial.before), struck.name
+        again = trial.send()
+        expected = (409, {"error": "order cannot be cancelled"}) if name == "cancel" and applied else None
+        assert (again.status, again.body) == (expected or (200, trial.sound.body)), struck.name
+        assert trial.rows() == trial.after, struck.name
+
+
+@pytest.mark.usefixtures("order_keys")
+def test_holds_end_once_or_in_the_next_run(
+    shop: Bundle, injections: Injections, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "WORKERS", 1)
+    monkeypatch.setattr(keys, "HOLD_PARTITIONS", 2)
+    shop.seconds_left = TEMPLATE["Resources"]["ReleaseHoldsFunction"]["Properties"]["Timeout"]
+    ordered(shop)
+    shop.clock.forward(31 * MINUTE)
+    rows = Rows(shop)
+    before = rows.read()
+    release = load("release_holds/schedule")
+    shop.database.reset()
+    assert shop.invoke("release_holds", release) == {"ended": 1, "errors": 0}
+    after, calls = rows.read(), list(shop.database.calls)
+    assert sorted(calls) == ["BatchGetItem", "BatchGetItem", "Query", "Query", "TransactWriteItems"]
+
+    for kind, fault, place, attempts in injections(calls):
+        rows.restore(before)
+        waits.clear()
+        shop.database.reset()
+        injector = Injector(shop, fault, place, attempts)
+        with suppress(Unavailable):
+            shop.invoke("release_holds", release)
+        assert injector.seconds + sum(waits) < shop.seconds_left
+        shop.database.reset()
+        name = f"{kind}, {attempts} times, at call {place}"
+        assert rows.read() in (before, after), name
+        assert (rows.read() == after) >= (attempts < ATTEMPTS), name
+        shop.invoke("release_holds", release)
+        assert rows.read() == after, name
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -599,6 +777,71 @@ def test_slowest_successful_request_ends_before_timeout(
     assert sum(waits) <= 4 * longest_backoff
     assert seconds + 4 * longest_backoff < FUNCTION_TIMEOUT
     measured.append(seconds + sum(waits))
+
+
+class Slow:
+    """Lets calls, by their places, last as long as a call can: they answer at the end of their last attempt.
+
+    Every call of the ``lost`` operation is slow too, and is never answered.
+    """
+
+    def __init__(self, bundle: Bundle, places: Sequence[int], lost: str = "", *, applied: bool = False) -> None:
+        self._bundle, self._places, self._lost, self._applied = bundle, places, lost, applied
+        self._attempts: Counter[int] = Counter()
+        bundle.seconds_left = FUNCTION_TIMEOUT
+        bundle.database.calls.clear()
+        bundle.database.before, bundle.database.after = self.before, self.after
+
+    def before(self, operation: str) -> None:
+        place = len(self._bundle.database.calls) - 1
+        self._attempts[place] += 1
+        if place not in self._places and operation != self._lost:
+            return
+        self._bundle.seconds_left -= READ_TIMEOUT
+        if self._attempts[place] < ATTEMPTS:
+            self._bundle.seconds_left -= 2.0 ** (self._attempts[place] - 1)  # the longest wait
+            raise ReadTimeoutError(endpoint_url=URL)
+        if operation == self._lost and not self._applied:
+            raise ReadTimeoutError(endpoint_url=URL)
+
+    def after(self, operation: str) -> None:
+        if operation == self._lost:
+            raise ReadTimeoutError(endpoint_url=URL)
+
+
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("slow", [some for count in (2, 3, 4) for some in choices([0, 1, 3, 4], count)], ids=str)
+def test_slow_checkout_ends_before_timeout(
+    shop: Bundle, measured: list[float], slow: tuple[int, ...], *, applied: bool
+) -> None:
+    to_order(shop)
+    Slow(shop, slow, "TransactWriteItems", applied=applied)
+
+    answer = customer.check_out(shop)
+
+    measured.append(FUNCTION_TIMEOUT - shop.seconds_left)
+    assert shop.seconds_left > 0
+    assert answer.status == (200 if applied else 503)
+    assert len(shop.rows("ORDER#")) == applied
+
+
+@pytest.mark.usefixtures("waits", "order_keys")
+@pytest.mark.parametrize("slow", [range(count) for count in range(7)], ids=len)
+def test_slow_cancel_ends_before_timeout(shop: Bundle, measured: list[float], slow: range) -> None:
+    """Another request changes the order at the same time, so that the cancel begins again."""
+    ordered(shop)
+    Slow(shop, slow)
+    reasons = {"message": "x", "CancellationReasons": [{"Code": "TransactionConflict"}]}
+    conflict = Instead(400, {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", **reasons})
+    shop.database.instead = lambda *_: conflict if shop.database.calls == RETURNS else None
+
+    answer = ORDERS["cancel"].send(shop)
+
+    measured.append(FUNCTION_TIMEOUT - shop.seconds_left)
+    assert shop.seconds_left > 0
+    assert answer.status == (200 if shop.database.calls == RETURNS * 2 else 503)
+    assert len(slow) > 2 or answer.status == 200
 
 
 class Unprocessed:

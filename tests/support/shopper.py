@@ -7,7 +7,21 @@ from typing import Any, Final
 
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.shop import Shop
-from tools.support.clients import CART, CUSTOMER_CART, ITEMS, TOKENS, Customer, Reply, Visitor
+from tools.support.clients import (
+    CANCEL,
+    CART,
+    CHECKOUT,
+    CUSTOMER_CART,
+    ITEMS,
+    ORDER,
+    ORDERS,
+    SHOP_ORDER,
+    SHOP_ORDERS,
+    TOKENS,
+    Customer,
+    Reply,
+    Visitor,
+)
 
 ROUTES: Final = {
     "read": ("GET", CART),
@@ -18,9 +32,20 @@ ROUTES: Final = {
     "update": ("PATCH", f"{ITEMS}/{{item}}"),
     "remove": ("DELETE", f"{ITEMS}/{{item}}"),
 }
-"""The routes of the Shop API by name: method and path."""
+"""The routes of the cart by name: method and path."""
+ORDER_ROUTES: Final = {
+    "check out": ("POST", CHECKOUT),
+    "list orders": ("GET", ORDERS),
+    "read order": ("GET", ORDER),
+    "cancel order": ("POST", CANCEL),
+}
+"""The routes of checkout and orders by name: method and path."""
 MANAGEMENT_ROUTES: Final = [("POST", TOKENS), ("DELETE", TOKENS), ("GET", CUSTOMER_CART)]
-"""The routes of the Management API: method and path."""
+"""The routes of the Management API about customers: method and path."""
+MANAGEMENT_ORDER_ROUTES: Final = [("GET", SHOP_ORDERS), ("GET", SHOP_ORDER), ("PATCH", SHOP_ORDER)]
+"""The routes of the Management API about orders: method and path."""
+NO_ORDER: Final = "ORD-0123456789ABCDEFGHJKMNPQRS"
+"""A key that no order has."""
 CHANGES: Final = [name for name in ROUTES if not name.startswith("read")]
 SLASHES: Final = ["", "/"]
 """The ends of a route's path."""
@@ -36,15 +61,22 @@ FOREIGN_ORIGIN: Final = Reply(403, {"error": "origin not allowed"})
 FORBIDDEN: Final = Reply(403, {"error": "forbidden"})
 UNAUTHENTICATED: Final = Reply(401, {"error": "authentication required"})
 ITEM_NOT_FOUND: Final = Reply(404, {"error": "item not found"})
+ORDER_NOT_FOUND: Final = Reply(404, {"error": "order not found"})
+CART_EMPTY: Final = Reply(400, {"error": "cart is empty"})
+NOT_CANCELLABLE: Final = Reply(409, {"error": "order cannot be cancelled"})
 CHANGED: Final = Reply(412, {"error": "cart has changed"})
 NOT_AUTHENTICATED: Final = Reply(401, {"error": {"code": "not_authenticated", "message": "Authentication required"}})
 ACCESS_DENIED: Final = Reply(403, {"error": {"code": "access_denied", "message": "Access denied"}})
+MANAGED_NOT_FOUND: Final = Reply(404, {"error": {"code": "not_found", "message": "Not found"}})
 REUSED: Final = Reply(422, {"error": "idempotency key reused"})
 
 
 @dataclass(frozen=True)
 class Shopper:
-    """A customer with two lamps in the cart, and for each route of the Shop API a good request about them."""
+    """A customer with two lamps in the cart, and for each route of the Shop API a good request about them.
+
+    The customer has no order: requests about one have a key that no order has.
+    """
 
     customer: Customer
     lamp: Product
@@ -60,19 +92,20 @@ class Shopper:
         **options: Any,
     ) -> Reply:
         """Send the good request of a route, or one that differs in item, trailing slash, body or headers."""
-        method, path = ROUTES[route]
-        path = path.format(item=self.item if item is None else item)
-        body = (self.body(route) or None) if json is None else json
+        method, path = (ROUTES | ORDER_ROUTES)[route]
+        path = path.format(item=self.item if item is None else item, order=NO_ORDER)
+        body = self.body(route) if json is None else json
         return self.customer.send(method, path + slash, json=body, **options)
 
-    def body(self, route: str) -> dict[str, object]:
+    def body(self, route: str) -> dict[str, object] | None:
         """Return the body of a route's good request, if it takes one."""
         bodies: dict[str, dict[str, object]] = {
             "add": {"product": self.lamp.id},
             "select": {"address": 7},
             "update": {"quantity": 5},
+            "check out": {"address": 7},
         }
-        return bodies.get(route, {})
+        return bodies.get(route)
 
 
 @dataclass(frozen=True)

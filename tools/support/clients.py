@@ -84,6 +84,10 @@ MERGE: Final = "/api/shop/cart/merge"
 GUESTS: Final = "/api/shop/guests"
 DISCOUNT: Final = "/api/shop/cart/discount"
 METHODS: Final = ("/api/shop/shipping/methods", "/api/shop/payment/methods")
+CHECKOUT: Final = "/api/shop/checkout/cart"
+ORDERS: Final = "/api/shop/customers/me/orders"
+ORDER: Final = f"{ORDERS}/{{order}}"
+CANCEL: Final = f"{ORDER}/cancel"
 
 
 class Http:
@@ -234,9 +238,31 @@ class Customer:
         """Move a guest's items into the cart, by the guest's token."""
         return self.send("POST", MERGE, json={"token": guest}, headers=headers)
 
+    def apply_discount(self, code: object) -> Reply:
+        """Apply a discount code to the cart."""
+        return self.send("PUT", DISCOUNT, json={"code": code})
+
+    def check_out(self, *, headers: Mapping[str, str] | None = None, **body: object) -> Reply:
+        """Order the cart."""
+        return self.send("POST", CHECKOUT, json=body, headers=headers)
+
+    def orders(self, **query: object) -> Reply:
+        """List the orders."""
+        return self.send("GET", ORDERS, params=query)
+
+    def order(self, key: object) -> Reply:
+        """Read an order, by its key."""
+        return self.send("GET", ORDER.format(order=key))
+
+    def cancel(self, key: object) -> Reply:
+        """Cancel an order, by its key."""
+        return self.send("POST", CANCEL.format(order=key))
+
 
 TOKENS: Final = "/api/v2/customers/{customer}/tokens"
 CUSTOMER_CART: Final = "/api/v2/customers/{customer}/cart"
+SHOP_ORDERS: Final = "/api/v2/orders"
+SHOP_ORDER: Final = f"{SHOP_ORDERS}/{{order}}"
 
 
 @dataclass(frozen=True)
@@ -266,6 +292,18 @@ class Manager:
     def cart(self, customer: str) -> Reply:
         """Read a customer's cart."""
         return self.send("GET", CUSTOMER_CART, customer)
+
+    def orders(self, **query: object) -> Reply:
+        """List the shop's orders."""
+        return self.send("GET", SHOP_ORDERS, "", params=query)
+
+    def order(self, key: str) -> Reply:
+        """Read an order, by its key."""
+        return self.send("GET", SHOP_ORDER.format(order=key), "")
+
+    def change_order(self, key: str, **body: object) -> Reply:
+        """Change the status or the amount paid of an order."""
+        return self.send("PATCH", SHOP_ORDER.format(order=key), "", json=body)
 
     def report(self, name: str, **options: Any) -> Reply:
         """Read the statistics of 2025-11-21; the name may bring a slash and more parameters."""

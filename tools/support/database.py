@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from serverless_cart import auth
 from serverless_cart.auth import Token
 from serverless_cart.domain.cart import Owner
+from serverless_cart.domain.orders import Order
 from serverless_cart.domain.product import Product
 from serverless_cart.domain.session import ItemKey, Session
 from serverless_cart.domain.shop import Shop
@@ -186,6 +187,16 @@ class Database:
     def cart(self, owner: Owner) -> Item | None:
         """Return all that is written for a customer, as it is stored."""
         return self._get(keys.cart(owner))
+
+    def stock(self, shop: str, product_id: int) -> int:
+        """Return the stored stock of a product."""
+        stored = self._get(keys.product(shop, product_id))
+        assert stored is not None
+        return int(stored["stock"]["N"])
+
+    def order(self, order: Order) -> Item | None:
+        """Return an order, as it is stored now."""
+        return self._get(keys.order(order.shop, order.key))
 
     def has_cart(self, owner: Owner) -> bool:
         """Return whether anything is stored for a customer."""

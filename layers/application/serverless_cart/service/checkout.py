@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from serverless_cart.domain.cart import NO_SNAPSHOTS, Cart, Owner, PricedCart, Snapshots, Wanted, price
 from serverless_cart.domain.checkout import BLOCKING, CheckoutRequest, NewOrder, charges_otherwise, make_order
@@ -27,11 +27,9 @@ from serverless_cart.service.cart import (
     newer,
 )
 from serverless_cart.service.checkout_ports import Basket, CheckoutConflict, CheckoutStore
+from serverless_cart.service.deadline import check_time
 from serverless_cart.service.errors import Unavailable
 from serverless_cart.service.ports import Change, Conflict
-
-MIN_TIME: Final = 8.0
-"""Seconds that must be left for another attempt."""
 
 
 class NeedsReview(Refusal):
@@ -59,6 +57,7 @@ class _Request:
     currency: str
     asked: CheckoutRequest
     preconditions: Preconditions
+    time_left: Callable[[], float]
     order_key: str
     attempt: int = 0
     unanswered: int = 0
@@ -91,24 +90,25 @@ class CheckoutService(CartService):
     ) -> Placed:
         """Make an order, for POST /api/shop/checkout/cart: three database calls.
 
-        After a conflict with another request it begins again, while ``time_left`` (seconds) suffices. All attempts
-        have one order key, so an attempt without an answer is found again. Raises `MethodNotOffered`, `CartChanged`,
-        `CartEmpty`, `CartFull`, `NeedsReview` and `TooManyUnpaidOrders`, in this order.
+        After a conflict with another request it begins again, while ``time_left`` (seconds) suffices for each call. All
+        attempts have one order key, so an attempt without an answer is found again. Raises `MethodNotOffered`,
+        `CartChanged`, `CartEmpty`, `CartFull`, `NeedsReview` and `TooManyUnpaidOrders`, in this order.
         """
-        request = _Request(owner, currency, asked, preconditions, new_key())
-        while not request.attempt or time_left() > MIN_TIME:
+        request = _Request(owner, currency, asked, preconditions, time_left, new_key())
+        while True:
             with suppress(CheckoutConflict, Conflict):
                 return self._attempt(request)
             request.attempt += 1
-        raise Unavailable
 
     def _attempt(self, request: _Request) -> Placed:
         owner, asked, preconditions = request.owner, request.asked, request.preconditions
+        check_time(request.time_left)
         basket = self._checkouts.read_basket(owner, request.order_key if request.unanswered else None)
         if basket.order:
             return Placed(basket.order)
         cart, now = basket.cart, self._clock()
         if preconditions.is_replay(cart, now):
+            check_time(request.time_left)
             return Placed(self._ordered_by(owner, cart, preconditions, now), replayed=True)
         if faults := not_offered(asked.selections._asdict(), basket.methods):
             raise MethodNotOffered(faults)
@@ -116,6 +116,7 @@ class CheckoutService(CartService):
             raise CartChanged(self._priced(owner, cart, NO_SNAPSHOTS))
         if not cart.items:
             raise CartEmpty
+        check_time(request.time_left)
         snapshots = self._read_terms(basket, asked.chosen(cart), owner)
         priced = price(owner, asked.chosen(cart), snapshots)
         _check_possible(priced, basket)
@@ -183,6 +184,7 @@ class CheckoutService(CartService):
 @contextmanager
 def _may_be_applied(request: _Request) -> Iterator[None]:
     """Begin again after a write without an answer, a few times: the next attempt finds what was applied."""
+    check_time(request.time_left)
     try:
         yield
     except Unavailable as failure:

@@ -1,16 +1,12 @@
 """The operations on orders (contract: Order)."""
 
 from collections.abc import Callable
-from typing import Final
 
 from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.errors import OrderNotCancellable, OrderNotFound
 from serverless_cart.domain.orders import Order, OrderChange, Status, is_key
-from serverless_cart.service.errors import Unavailable
+from serverless_cart.service.deadline import check_time
 from serverless_cart.service.order_ports import Change, OrderConflict, OrderPage, OrderQuery, OrderStore
-
-MIN_TIME: Final = 5.0
-"""Seconds that must be left for another attempt."""
 
 
 class OrderService:
@@ -65,18 +61,21 @@ class OrderService:
     def _change(self, shop: str, key: str, changed: Callable[[Order], Order], time_left: Callable[[], float]) -> Order:
         """Change an order; again after a conflict with another request, while there is time."""
         attempt = 0
-        while not attempt or time_left() > MIN_TIME:
+        while True:
+            check_time(time_left)
             before = self.find(shop, key)
             change = Change(before, changed(before))
             if change.after is before:
                 return before
+            check_time(time_left)
+            can_return = self._store.can_return([change])
+            check_time(time_left)
             try:
-                self._store.change(change, self._store.can_return([change]), attempt)
+                self._store.change(change, can_return, attempt)
             except OrderConflict:
                 attempt += 1
             else:
                 return change.after
-        raise Unavailable
 
 
 def _of_customer(order: Order, owner: Owner) -> Order:
