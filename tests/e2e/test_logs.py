@@ -9,7 +9,7 @@ import pytest
 from local.stack import Stack
 from serverless_cart import auth
 from serverless_cart.domain.product import Product
-from serverless_cart.web import management_api, refusals, search_api, shop_api
+from serverless_cart.web import checkout, management_api, refusals, search_api
 from tests.support.lambdas import FUNCTIONS, Lambdas
 from tools.support import figures
 from tools.support.clients import (
@@ -28,7 +28,7 @@ from tools.support.database import Database
 
 pytestmark = pytest.mark.last(3)  # it searches everything that the other tests left behind
 
-TABLES = (search_api.ERRORS, shop_api.ERRORS, management_api.ERRORS)
+TABLES = (search_api.ERRORS, checkout.ERRORS, management_api.ERRORS)
 REASONS = {error for table in TABLES for _, error in table.values()} | {
     refusals.UNAVAILABLE,
     management_api.API.unavailable,
