@@ -3,9 +3,10 @@ PYTHON ?= python3
 PORT ?= 4566
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
+TEMPLATES = $(wildcard template.yaml stacks/*.yaml deployment/*.yaml examples/*/template.yaml)
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 CLIENTS = pydoof-4.2.0 pydoof-4.3.0 openapi-python-client
-LOCKED = layers/dependencies/requirements requirements/dev requirements/sam requirements/emulator requirements/mutants \
+LOCKED = layers/dependencies/requirements requirements/checkov requirements/dev requirements/sam requirements/emulator requirements/mutants \
 	$(CLIENTS:%=tests/clients/libraries/%)
 
 # Bytecode stays out of functions/, whose folders are deployed as they are.
@@ -74,16 +75,18 @@ mutants: prepare .local/venvs/mutants/stamp ## List small changes of the code th
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes --requirement $<
 	@touch $@
 
-lint: prepare ## Check style, security, types, the template and the packages
+lint: prepare ## Check style, security, types, the templates and the packages
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy .
 	@.venv/bin/python -m tools.audit
 	@echo "sam validate --lint"
-	@for template in template.yaml stacks/*.yaml examples/*/template.yaml; do \
+	@for template in $(TEMPLATES); do \
 		AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 \
 			.local/venvs/sam/bin/sam validate --lint --template "$$template" || exit 1; \
 	done
+	@$(PYTHON) tools/prepare.py .local/venvs/checkov
+	.local/venvs/checkov/bin/checkov --config-file .checkov.yaml $(TEMPLATES:%=--file %)
 
 docs: prepare ## Build an HTML page of docs/openapi.yaml and print its path
 	@.venv/bin/python -m tools.build_page

@@ -39,6 +39,7 @@ def options() -> list[Option]:
     alarms = len(resources_of_type("AWS::CloudWatch::Alarm"))
     return [
         Option("AccessLogs", 0.0, access_log_bytes() * PRICES["logs"]["gigabyte"] * MILLION / 2**30),
+        Option("Monitoring", monitoring_month(), 0.0),
         Option("Tracing", 0.0, PRICES["xray"]["trace"] * MILLION),
         Option("WebAcl", waf["web_acl_month"] + len(rules) * waf["rule_month"], waf["request"] * MILLION),
         Option("GradualDeployment", alarms * PRICES["cloudwatch"]["alarm_month"], 0.0),
@@ -59,6 +60,18 @@ def snapshot_month() -> float:
     gigabytes: float = TEMPLATE["Globals"]["Function"]["MemorySize"] / 1024
     kept: float = PRICES["snapstart"]["kept_gigabyte_second"]
     return gigabytes * MONTH * kept
+
+
+def monitoring_month() -> float:
+    """Return what stacks/monitoring.yaml costs in a month, without the queries that someone runs."""
+    prices = {
+        "AWS::CloudWatch::Alarm": PRICES["cloudwatch"]["alarm_month"],
+        "AWS::CloudWatch::CompositeAlarm": PRICES["cloudwatch"]["composite_alarm_month"],
+        "AWS::CloudWatch::Dashboard": PRICES["cloudwatch"]["dashboard_month"],
+        "AWS::KMS::Key": PRICES["kms"]["key_month"],
+    }
+    resources = read_template(ROOT / "stacks" / "monitoring.yaml")["Resources"].values()
+    return float(sum(prices.get(resource["Type"], 0.0) for resource in resources))
 
 
 def main() -> None:

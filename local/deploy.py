@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import yaml
 from botocore.exceptions import ClientError
 
 from local import environment, settings
@@ -19,6 +20,8 @@ from local.errors import LocalCloudError
 from local.stack import Deployment
 from tools.build import Target, write_template
 
+LEFT_OUT: Final = frozenset({"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"})
+"""Types of resources in nested stacks that the emulator does not know, and so are not deployed to it."""
 REASON_LINES: Final = 12
 """The most lines of SAM's output that are shown if it fails."""
 
@@ -32,6 +35,12 @@ def build(endpoint_url: str, log: Path) -> None:
         shutil.rmtree(settings.CACHE, ignore_errors=True)
         built_for.write_text(str(target))
     run_sam("build", ["--template-file", str(template)], endpoint_url, log)
+    for nested in settings.BUILD.glob("*/template.yaml"):
+        content = yaml.safe_load(nested.read_text())
+        content["Resources"] = {
+            name: resource for name, resource in content["Resources"].items() if resource["Type"] not in LEFT_OUT
+        }
+        nested.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deployment:

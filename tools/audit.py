@@ -1,6 +1,6 @@
 """Look up the known vulnerabilities of every pinned package, and report them in a few lines (part of `make lint`).
 
-The five files are audited separately, because they pin different versions of some packages. If the advisory database
+The files are audited separately, because they pin different versions of some packages. If the advisory database
 cannot be reached, behind a mirror of the package index for example, this is reported and is no failure.
 """
 
@@ -16,6 +16,7 @@ from tools.support.paths import ROOT
 
 FILES: Final = (
     "layers/dependencies/requirements.txt",  # first: what is deployed
+    "requirements/checkov.txt",
     "requirements/dev.txt",
     "requirements/emulator.txt",
     "requirements/mutants.txt",

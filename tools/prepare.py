@@ -36,7 +36,9 @@ CLIENTS = {
     for name in ("pydoof-4.2.0", "pydoof-4.3.0", "openapi-python-client")
 }
 """Only `make test-clients` needs these."""
-REQUIREMENTS = VENVS | CLIENTS
+CHECKOV = {".local/venvs/checkov": "requirements/checkov.txt"}
+"""Only `make lint` needs this; it pins another boto3 than the rest."""
+REQUIREMENTS = VENVS | CLIENTS | CHECKOV
 REASON_LINES = 12
 """Last lines of a failed command's output that are shown."""
 

@@ -19,6 +19,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     is_probe = event["source"] == "cartctl.doctor"
     ended = holds.release(lambda: 0.0 if is_probe else context.get_remaining_time_in_millis() / 1000)
     telemetry.count("EndedHolds", ended.holds)
+    if not is_probe:  # without a run there is no data, which raises the alarm
+        telemetry.hold_delay(ended.delay / 1000)
     for error in ended.errors:
         telemetry.faulted(error, "hold not ended")
     telemetry.finish("ended", holds=ended.holds, errors=len(ended.errors), complete=ended.is_complete)

@@ -26,7 +26,7 @@ from serverless_cart.dynamodb.table import ConditionFailed
 from serverless_cart.service.errors import Unavailable
 
 time.sleep = lambda _seconds: None
-table = connect("table", 1.0, lambda _operation, _milliseconds: None)
+table = connect("table", 1.0, lambda _operation, _milliseconds: None, lambda: None)
 sent = []
 refused = lambda code, **more: (400, {"__type": "com.amazonaws.dynamodb.v20120810#" + code, **more})
 throttled = refused("ThrottlingException")

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from serverless_cart.auth import digest
-from tests.support.builders import OWNER, SESSION
-from tests.support.bundle import Bundle
-from tools.support.events import VARIANTS, altered, load
+from serverless_cart.dynamodb.orders import new_order_writes
+from tests.support.builders import OWNER, SESSION, order
+from tests.support.bundle import TABLE, Bundle
+from tools.support.events import NOW, VARIANTS, altered, load
 from tools.support.paths import EVENTS
 
 FIXTURES = sorted({*VARIANTS, *(f"{file.parent.name}/{file.stem}" for file in EVENTS.glob("*/*.json"))})
@@ -72,6 +73,37 @@ def test_latency_of_each_database_call_is_measured(shop: Bundle) -> None:
         assert measured["service"] == service
         assert len(measured["value"]) == 2
         assert all(0 < milliseconds < 10_000 for milliseconds in measured["value"])
+
+
+def test_write_that_another_request_refuses_is_a_conflict(shop: Bundle) -> None:
+    add = load("cart_items/post")
+    other = altered(load("cart/patch"), body={"address": 4})
+    tag = shop.send("cart_items", add).headers["ETag"]
+
+    def change(operation: str) -> None:
+        if operation == "UpdateItem":
+            shop.database.before = None
+            shop.send("cart", other)
+
+    shop.database.before = change
+    shop.send("cart_items", altered(add, headers={"If-Match": tag}))
+
+    (counted,) = metrics(shop, "Conflicts")
+    assert (counted["value"], counted["service"]) == ([1.0], "cart_items")
+
+
+def test_delay_of_holds_is_measured_in_every_run(shop: Bundle) -> None:
+    made = order(created_at=NOW)
+    writes: list[Any] = [{kind: {"TableName": TABLE, **it}} for kind, it in new_order_writes(made, 10)]
+    shop.client.transact_write_items(TransactItems=writes)
+    assert made.reserved_until
+    shop.seconds_left = 55.0
+    shop.clock.now = made.reserved_until + 150_000
+
+    for event in (load("release_holds/schedule"), load("release_holds/schedule"), {"source": "cartctl.doctor"}):
+        shop.invoke("release_holds", event)
+
+    assert [line["value"] for line in metrics(shop, "HoldDelay")] == [[150.0], [0.0]], "and not by the doctor"
 
 
 @pytest.mark.parametrize(

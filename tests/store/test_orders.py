@@ -16,7 +16,7 @@ from serverless_cart.dynamodb.order_item import order_from_item, order_to_item
 from serverless_cart.dynamodb.orders import new_order_writes
 from serverless_cart.dynamodb.table import Table, TransactionRefused
 from serverless_cart.service import holds
-from serverless_cart.service.holds import Ended, HoldService
+from serverless_cart.service.holds import HoldService
 from serverless_cart.service.order_ports import OrderQuery
 from tests.support.builders import OWNER, order, product, sold
 from tests.support.engines import Put, Rows
@@ -242,16 +242,24 @@ def test_overdue_holds_end(shop: OrderShop) -> None:
     paid = shop.make(status="processing", reserved={123: 1})
     waiting = shop.make(reserved_until=LATER + 1, reserved={123: 1})
     shop.now = NOW + 30 * MINUTE - 1
-    assert shop.release() == Ended(0, [], is_complete=True)
+    assert shop.release()[:3] == (0, [], True)
     shop.now = LATER
 
-    assert shop.release() == Ended(3, [], is_complete=True)
+    assert shop.release()[:3] == (3, [], True)
 
     assert {shop.service.find(SHOP, it.key).status for it in overdue} == {"failed"}
     assert [shop.service.find(SHOP, it.key) for it in (paid, waiting)] == [paid, waiting]
     assert shop.stock() == 8
     assert len(shop.holds()) == 1
-    assert shop.release() == Ended(0, [], is_complete=True)
+    assert shop.release()[:3] == (0, [], True)
+
+
+def test_delay_is_that_of_the_oldest_hold(shop: OrderShop) -> None:
+    for minutes in (1, 7, 3):
+        shop.make(reserved_until=LATER - minutes * MINUTE, customer=f"c{minutes}")
+    shop.now = LATER
+
+    assert [shop.release().delay for _ in range(2)] == [7 * MINUTE, 0]
 
 
 def test_several_pages_of_holds_end(shop: OrderShop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +269,7 @@ def test_several_pages_of_holds_end(shop: OrderShop, monkeypatch: pytest.MonkeyP
         shop.make(reserved={123: 1}, customer=f"c{place}")
     shop.now = LATER
 
-    assert shop.release() == Ended(11, [], is_complete=True)
+    assert shop.release()[:3] == (11, [], True)
     assert (shop.stock(), shop.holds()) == (16, [])
 
 
@@ -274,7 +282,7 @@ def test_run_without_time_leaves_holds_to_the_next(shop: OrderShop) -> None:
     ended = HoldService(shop.store, lambda: LATER).release(lambda: next(times, 0.0))
 
     assert (ended.holds < 4, ended.errors, ended.is_complete) == (True, [], False)
-    assert shop.release() == Ended(4 - ended.holds, [], is_complete=True)
+    assert shop.release()[:3] == (4 - ended.holds, [], True)
     assert shop.stock() == 9
 
 
@@ -290,4 +298,4 @@ def test_hold_that_cannot_end_stops_no_other(shop: OrderShop, monkeypatch: pytes
 
     assert (ended.holds, [type(error) for error in ended.errors]) == (1, [ValueError])
     assert sorted(shop.service.find(SHOP, it.key).status for it in made) == ["failed", "hold"]
-    assert shop.release() == Ended(1, [], is_complete=True)
+    assert shop.release()[:3] == (1, [], True)

@@ -22,7 +22,13 @@ from botocore.session import get_session
 from serverless_cart.dynamodb.client import connect
 from serverless_cart.dynamodb.expression import Expression
 from serverless_cart.dynamodb.keys import Key
-from serverless_cart.dynamodb.table import ATTEMPTS, ConditionFailed, Table
+from serverless_cart.dynamodb.table import (
+    ATTEMPTS,
+    ConditionFailed,
+    Table,
+    TransactionContended,
+    TransactionRefused,
+)
 from serverless_cart.service.errors import Ambiguous, Unavailable
 
 URL = "http://database.invalid"
@@ -41,6 +47,7 @@ class Wire:
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     observed: list[tuple[str, float]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    conflicts: int = 0
 
     def __call__(self, request: Any, **_: object) -> AWSResponse:
         operation = request.headers["X-Amz-Target"].decode().partition(".")[2]
@@ -97,7 +104,14 @@ def table(_environment: None, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Ta
     session = get_session()
     session.register("before-send.dynamodb", cast("Callable[..., None]", wire))  # the stubs know of no answer
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
-    return connect("table", 2, lambda operation, milliseconds: wire.observed.append((operation, milliseconds)))
+
+    def observe(operation: str, milliseconds: float) -> None:
+        wire.observed.append((operation, milliseconds))
+
+    def report_conflict() -> None:
+        wire.conflicts += 1
+
+    return connect("table", 2, observe, report_conflict)
 
 
 def expression() -> Expression:
@@ -265,7 +279,26 @@ def test_write_that_meets_a_transaction_is_sent_again(
         with pytest.raises(Unavailable):
             WRITES[operation](table)
     assert wire.attempts == [operation] * attempts
+    assert wire.conflicts == conflicts
     assert wire.waits
+
+
+@pytest.mark.parametrize(
+    ("code", "conflicts", "error"),
+    [
+        ("TransactionConflict", ATTEMPTS, TransactionContended),
+        ("ConditionalCheckFailed", 1, TransactionRefused),
+        ("ThrottlingError", 0, TransactionContended),
+    ],
+)
+def test_cancelled_transaction_is_a_conflict(
+    table: Table, wire: Wire, code: str, conflicts: int, error: type[Exception]
+) -> None:
+    wire.answers = [failure(400, "TransactionCanceledException", CancellationReasons=[{"Code": code}])] * ATTEMPTS
+
+    with pytest.raises(error):
+        table.transact([("Put", {"Item": row(KEY)})])
+    assert wire.conflicts == conflicts
 
 
 def test_unprocessed_keys_are_read_again(table: Table, wire: Wire) -> None:

@@ -179,9 +179,17 @@ def test_fault_is_logged_by_type_and_place(run: Run, service: str) -> None:
     assert fault["correlation_id"] == line["correlation_id"] == GET["requestContext"]["requestId"]
     assert fault["function_request_id"] == line["function_request_id"]
     assert (line["Faults"], line["status"], line["reason"]) == ([1.0], 500, "internal server error")
-    assert dimensions(line) == [["service"]]
+    assert (dimensions(line), line["outcome"]) == ([["service"], ["outcome"]], "fault")
     assert "_aws" not in fault
     assert "secret" not in json.dumps([fault, line])
+
+
+def test_two_faults_share_a_dimension(run: Run) -> None:
+    def step(telemetry: Telemetry) -> None:
+        telemetry.faulted(ValueError(), "first")
+        raise ValueError
+
+    assert dimensions(run(step)[-1]) == dimensions(run(step)[-1]) == [["service"], ["outcome"]]
 
 
 def test_fault_of_aws_is_logged_by_its_code(run: Run) -> None:

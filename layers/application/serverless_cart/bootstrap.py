@@ -132,4 +132,5 @@ def token_registry(environment: Environment, telemetry: "Telemetry") -> "TokenRe
 
 
 def _table(environment: Environment, telemetry: "Telemetry") -> "Table":
-    return connect(environment.table_name, environment.database_timeout_seconds, telemetry.observe_call)
+    timeout = environment.database_timeout_seconds
+    return connect(environment.table_name, timeout, telemetry.observe_call, telemetry.report_conflict)

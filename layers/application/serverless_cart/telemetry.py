@@ -15,15 +15,19 @@ from botocore.exceptions import ClientError
 
 NAMESPACE: Final = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "ServerlessCart")
 """The namespace of every metric in CloudWatch: one for each stack, because its name is no dimension."""
+FAULT: Final = {"outcome": "fault"}
+"""The dimension of `Faults` that all functions share."""
 
 
 class Telemetry:
     """The logs and metrics of one function.
 
-    Metrics, by service: ``Requests``, ``RegisteredEvents``, ``AddedItems``, ``EndedHolds``, ``Faults`` and ``Refusals``
-    (count) and ``DatabaseLatency`` (milliseconds per call with retries); the authorizer has ``Authorizations`` and
-    ``Denials``, and the roll-up ``StreamRecords``, ``UnprocessedRecords`` and ``RecordsSetAside``.
-    The metrics of a refused request are also published by its reason.
+    Metrics, by service: ``Requests``, ``RegisteredEvents``, ``AddedItems``, ``Checkouts``, ``EndedHolds``, ``Faults``,
+    ``Refusals`` and ``Conflicts`` (count), ``DatabaseLatency`` (milliseconds per call with retries) and ``HoldDelay``
+    (seconds); the authorizer has ``Authorizations`` and ``Denials``, and the roll-up ``StreamRecords``,
+    ``UnprocessedRecords`` and ``RecordsSetAside``.
+    The metrics of a refused request are also published by its reason, and those with a fault by ``outcome``, ``fault``,
+    without the service: the sum of all functions, for one alarm.
     """
 
     def __init__(self, service: str) -> None:
@@ -33,12 +37,14 @@ class Telemetry:
         self.metrics = Metrics(service=service, namespace=NAMESPACE)
         self._calls = 0
         self._calling = threading.Lock()
+        self._has_fault = False
         self._ids: dict[str, str] = {}
 
     def begin(self, function_request_id: str, correlation_id: str | None = None) -> None:
         """Begin a request. ``correlation_id`` is its id at API Gateway, which the authorizer does not receive."""
         # `inject_lambda_context` would do this and add five more keys, but takes longer (docs/decisions.md).
         self._calls = 0
+        self._has_fault = False
         self._ids = {"function_request_id": function_request_id}
         if correlation_id is not None:
             self._ids["correlation_id"] = correlation_id
@@ -49,6 +55,15 @@ class Telemetry:
         with self._calling:
             self._calls += 1
             self.metrics.add_metric("DatabaseLatency", MetricUnit.Milliseconds, milliseconds)
+
+    def report_conflict(self) -> None:
+        """Count a write that was refused because of another request. Several threads may do so."""
+        with self._calling:
+            self.count("Conflicts")
+
+    def hold_delay(self, seconds: float) -> None:
+        """Record by how much the oldest hold of a run was overdue."""
+        self.metrics.add_metric("HoldDelay", MetricUnit.Seconds, seconds)
 
     def count(self, name: str, value: int = 1) -> None:
         """Add to the metric of this name."""
@@ -62,6 +77,9 @@ class Telemetry:
     def faulted(self, error: BaseException, reason: str) -> None:
         """Log a fault by its type and stack frames, without its message, which may quote the request."""
         self.count("Faults")
+        if not self._has_fault:
+            self.metrics.add_dimensions(**FAULT)
+        self._has_fault = True
         self.metrics.add_metadata("reason", reason)
         frames = [
             f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)

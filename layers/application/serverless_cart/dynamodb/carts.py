@@ -267,6 +267,7 @@ class DynamoDBCartStore(CartStore):
         try:
             return cart_from_item(self._table.update(keys.cart(owner), write), now)
         except ConditionFailed as failed:
+            self._table.report_conflict()
             raise Conflict(cart_from_item(failed.item, now)) from None
 
     def _replace_expired(self, owner: Owner, new: Cart, change: Change) -> Cart:
@@ -276,6 +277,7 @@ class DynamoDBCartStore(CartStore):
         try:
             self._table.put(cart_to_item(owner, new, change.at, self._limits.cart_lifetime), write)
         except ConditionFailed as failed:
+            self._table.report_conflict()
             raise Conflict(cart_from_item(failed.item, change.at)) from None
         return new
 

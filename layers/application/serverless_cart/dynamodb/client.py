@@ -15,8 +15,10 @@ CONNECT_TIMEOUT: Final = 1.0
 """Seconds."""
 
 
-def connect(table_name: str, timeout: float, observe: Callable[[str, float], None]) -> Table:
-    """Connect to a table; ``timeout`` is the longest wait for one answer in seconds, ``observe`` as in `Table`."""
+def connect(
+    table_name: str, timeout: float, observe: Callable[[str, float], None], report_conflict: Callable[[], None]
+) -> Table:
+    """Connect to a table; ``timeout`` is the longest wait for one answer in seconds, the others are as in `Table`."""
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=timeout,
@@ -30,4 +32,4 @@ def connect(table_name: str, timeout: float, observe: Callable[[str, float], Non
     # request. The first connection would load the codec, to encode the host's name.
     client.generate_presigned_url("get_item", Params={"TableName": table_name, "Key": key_attributes(Key("-", "-"))})
     codecs.lookup("idna")
-    return Table(table_name, client, observe)
+    return Table(table_name, client, observe, report_conflict=report_conflict)

@@ -47,6 +47,7 @@ class SessionStore:
                 try:
                     self._table.update(key, self._replacement(addition, now))
                 except ConditionFailed:
+                    self._table.report_conflict()
                     continue
             return
         raise Unavailable
@@ -64,6 +65,7 @@ class SessionStore:
                 try:
                     self._table.delete(key, _deletion(removal, now))
                 except ConditionFailed:
+                    self._table.report_conflict()
                     continue
             return
         raise Unavailable

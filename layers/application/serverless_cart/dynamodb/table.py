@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -40,6 +40,8 @@ _UNAVAILABLE: Final = frozenset({
 })  # fmt: skip
 _PASSING: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
 """Temporary reasons for the cancellation of a transaction."""
+_CONFLICTS: Final = frozenset({"TransactionConflict", "ConditionalCheckFailed"})
+"""Reasons that are other requests: the conditions of a transaction say that its items are as they were read."""
 
 
 Write = tuple[str, Mapping[str, Any]]
@@ -85,15 +87,19 @@ class Table:
         client: "DynamoDBClient",
         observe: Callable[[str, float], None] = lambda _operation, _milliseconds: None,
         attempts: int = ATTEMPTS,
+        report_conflict: Callable[[], None] = lambda: None,
     ) -> None:
         """``observe`` is called with each call's operation and its duration in milliseconds, retries included.
 
+        ``report_conflict`` is called for each write that is refused because another request changes or has changed the
+        same item. A store calls it too, if a condition that failed means that.
         ``attempts`` is how often the items of a batch are sent at most, the first time included.
         """
         self._name = name
         self._client = client
         self._observe = observe
         self._attempts = attempts
+        self.report_conflict = report_conflict
         retries.install(client)
         plain_json.install(client)
 
@@ -145,8 +151,11 @@ class Table:
         """Write one item under a condition; again if a transaction was changing the item at that moment."""
         for attempt in range(self._attempts):
             _back_off(attempt)
-            with suppress(_TransactionConflict), self._call(operation):
-                return send(TableName=self._name, ReturnValuesOnConditionCheckFailure="ALL_OLD", **parameters)
+            try:
+                with self._call(operation):
+                    return send(TableName=self._name, ReturnValuesOnConditionCheckFailure="ALL_OLD", **parameters)
+            except _TransactionConflict:
+                self.report_conflict()
         raise Unavailable
 
     def keys_of(self, partition: str, prefix: str = "") -> Iterator[list[Key]]:
@@ -245,6 +254,8 @@ class Table:
                     self._client.transact_write_items(TransactItems=items)
             except self._client.exceptions.TransactionCanceledException as cancelled:
                 reasons = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", ())]
+                if _CONFLICTS & set(reasons):
+                    self.report_conflict()
                 if failed := [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]:
                     raise TransactionRefused(failed) from None
                 if not _PASSING & set(reasons):

@@ -15,11 +15,15 @@ MIN_TIME: Final = 10.0
 
 
 class Ended(NamedTuple):
-    """What one run did: the number of holds that it ended, the errors, and whether overdue holds may be left."""
+    """What one run did: the number of holds that it ended, the errors, and whether overdue holds may be left.
+
+    ``delay`` is how long ago the oldest hold that it read had ended, in milliseconds; 0 if it read none.
+    """
 
     holds: int
     errors: list[Exception]
     is_complete: bool
+    delay: int
 
 
 class HoldService:
@@ -36,23 +40,25 @@ class HoldService:
 
         ``time_left`` returns the function's remaining seconds. Raises `Unavailable` if the holds cannot be read.
         """
-        lists = self._store.overdue(self._clock())
-        holds = 0
+        now = self._clock()
+        lists = self._store.overdue(now)
+        holds = delay = 0
         errors: list[Exception] = []
 
-        def release_page(orders: Iterator[list[Order]]) -> tuple[int, list[Exception]] | None:
-            return next((self._release_some(some, time_left) for some in orders), None)
+        def release_page(orders: Iterator[list[Order]]) -> Ended | None:
+            return next((self._release_some(some, now, time_left) for some in orders), None)
 
         with ThreadPoolExecutor(WORKERS) as pool:
             while lists and time_left() > MIN_TIME:  # a page of each list in turn, so that no list waits for another
                 pages = list(pool.map(release_page, lists))
                 lists = [it for it, page in zip(lists, pages, strict=True) if page is not None]
                 for page in filter(None, pages):
-                    holds += page[0]
-                    errors += page[1]
-        return Ended(holds, errors, is_complete=not lists)
+                    holds += page.holds
+                    errors += page.errors
+                    delay = max(delay, page.delay)
+        return Ended(holds, errors, is_complete=not lists, delay=delay)
 
-    def _release_some(self, orders: list[Order], time_left: Callable[[], float]) -> tuple[int, list[Exception]]:
+    def _release_some(self, orders: list[Order], now: int, time_left: Callable[[], float]) -> Ended:
         changes = [Change(order, order.changed(OrderChange("failed"), self._clock())) for order in orders]
         can_return = self._store.can_return(changes)
         ended = 0
@@ -66,7 +72,8 @@ class HoldService:
                 errors.append(error)
             else:
                 ended += 1
-        return ended, errors
+        delay = max((now - order.reserved_until for order in orders if order.reserved_until is not None), default=0)
+        return Ended(ended, errors, ended == len(orders), delay)
 
     def _end(self, change: Change, can_return: frozenset[object], time_left: Callable[[], float]) -> None:
         try:
