@@ -18,8 +18,8 @@ import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from cartctl import connection
-from cartctl.checks import REDEPLOY
 from cartctl.connection import on_aws
+from cartctl.findings import REDEPLOY
 from cartctl.probes import PROBES
 from serverless_cart.clock import clock
 from serverless_cart.domain.shop import Shop
