@@ -14,7 +14,7 @@ from serverless_cart.service.errors import Unavailable
 CHECK_ERRORS: Final = (ClientError, BotoCoreError, CartctlError, Unavailable, requests.RequestException)
 """The errors that a check may raise."""
 REDEPLOY: Final = "Deploy again: make build && sam deploy."
-FIX_AND_RETRY: Final = "Fix this, then run cartctl doctor again."
+FIX_AND_RETRY: Final = "Fix this, then run the same command again."
 
 _ACTIONS: Final = {
     "DescribeStacks": "cloudformation:DescribeStacks",
@@ -52,14 +52,14 @@ def not_checked(check: str, error: Exception) -> Finding:
         case ClientError() if error.response["Error"]["Code"] in DENIED:
             action = _ACTIONS.get(error.operation_name, f"dynamodb:{error.operation_name}")
             seen = f"You are not allowed to call {action}. AWS says: {error.response['Error'].get('Message', '')}"
-            advice = f"Ask for permission to call {action}: the reading policy in docs/operate.md has it."
+            advice = f"Ask for permission to call {action}: the policies in docs/operate.md have it."
         case ClientError() if error.response["Error"]["Code"] in _NO_TABLE:
             seen = f"{error.operation_name}: the table does not exist."
             advice = 'Restore the table from its backup: docs/operate.md, "The table is lost".'
         case ClientError() | BotoCoreError():
             seen, advice = explain(error), FIX_AND_RETRY
         case Unavailable():
-            seen, advice = "DynamoDB throttles or does not answer.", "Run cartctl doctor again."
+            seen, advice = "DynamoDB throttles or does not answer.", "Run the same command again."
         case requests.RequestException():
             seen = f"No answer from {error.request.url if error.request else 'the API'} ({type(error).__name__})."
             advice = f"Check this machine's network, DNS and proxy. If they work: {REDEPLOY}"

@@ -156,6 +156,7 @@ class Operated:
         customer = self.customer.owner.customer
         arguments: dict[str, Callable[[], list[str]]] = {
             "doctor": list,
+            "smoke": lambda: [self._shop_for_tests(), "--product", "7"],
             "shop list": list,
             "shop create": lambda: [unique("created")],
             "shop set": lambda: [self.shop, "--currency", secrets.choice(["EUR", "USD"]), "--yes", "--new-engine"],
@@ -212,6 +213,11 @@ class Operated:
         self.run("shop", "create", name)
         self.run("key", "issue", name)
         self.run("catalogue", "import", name, self._catalogue())
+        return name
+
+    def _shop_for_tests(self) -> str:
+        name = self._shop_to_delete()
+        self.run("catalogue", "set", name, "7", "--stock", "5")
         return name
 
     def _codes(self) -> str:

@@ -356,7 +356,7 @@ CALLS = {
 }
 DENIED = (
     "You are not allowed to call {0}. AWS says: User: arn:aws:iam:: -> "
-    "permission to call {0}: the reading policy in docs/operate.md has it."
+    "permission to call {0}: the policies in docs/operate.md have it."
 )
 NO_ALIAS = refused("Invoke", "ResourceNotFoundException", "Function not found")
 

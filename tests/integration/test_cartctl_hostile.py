@@ -109,6 +109,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
 
     lines: dict[str, Callable[[], list[str]]] = {
         "doctor": list,
+        "smoke": lambda: [SHOP, "--product", "123"],
         "shop list": list,
         "shop create": lambda: ["new", "--currency", "EUR"],
         "shop show": lambda: [SHOP],
@@ -152,7 +153,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
 
 SILENT = {
     *("shop create", "shop delete", "key issue", "customer guest", "customer erase"),
-    *("method add", "method remove", "discount create"),
+    *("method add", "method remove", "discount create", "smoke"),
 }
 """Commands that print nothing from outside."""
 LINES = {
