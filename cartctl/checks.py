@@ -9,11 +9,13 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from importlib import metadata
 from typing import Any, Final, NamedTuple
 
 import requests
 from botocore.exceptions import ClientError
 
+from cartctl import background_checks
 from cartctl.connection import Deployment
 from cartctl.findings import CHECK_ERRORS, REDEPLOY, Finding, State, not_checked
 from cartctl.http import SHOWN_LENGTH, TIMEOUT, session
@@ -78,6 +80,16 @@ def stack(deployment: Deployment) -> Iterator[Finding]:
         yield Finding("stack", State.OK, seen)
     else:
         yield Finding("stack", State.FAILURE, seen, f"Find what failed, fix it and deploy again: {events}")
+
+
+def version(deployment: Deployment) -> Iterator[Finding]:
+    """Check that the stack was deployed from the version of this cartctl, because both use the same keys and rules."""
+    own = metadata.version("serverless-cart")
+    if deployment.version == own:
+        yield Finding("version", State.OK, f"The stack and this cartctl are {own}")
+    else:
+        seen = f"The stack is {deployment.version or 'older than 0.1.0'}, and this cartctl {own}"
+        yield Finding("version", State.WARNING, seen, f"Check out one version. {REDEPLOY} Then: make cartctl")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -327,7 +339,7 @@ def functions(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _functions(deployment: Deployment) -> Iterator[Finding]:
-    names = _function_names(deployment)
+    names = {it.name: it.physical for it in deployment.resources if it.kind == "AWS::Lambda::Function"}
     problems = [
         *(_invoke(deployment, function, names[function]) for function in PROBES if function in names),
         *(
@@ -340,20 +352,6 @@ def _functions(deployment: Deployment) -> Iterator[Finding]:
     yield from found
     if not found:
         yield Finding("functions", State.OK, f"All {len(PROBES)} start, and refuse an event without a valid key")
-
-
-def _function_names(deployment: Deployment) -> dict[str, str]:
-    """Return the names of the stack's functions, by their names in the template."""
-    client = deployment.session.client(
-        "cloudformation", endpoint_url=deployment.endpoint_url, config=deployment.client_config
-    )
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=deployment.stack)
-    return {
-        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for page in pages
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::Lambda::Function"
-    }
 
 
 def _invoke(deployment: Deployment, function: str, name: str) -> Finding | None:
@@ -391,6 +389,7 @@ def _unknown_function(function: str) -> Finding:
 CHECKS: Final[Mapping[str, Callable[[Deployment], Iterator[Finding]]]] = {
     "credentials": credentials,
     "stack": stack,
+    "version": version,
     "table": table,
     "TTL": time_to_live,
     "backups": backups,
@@ -399,6 +398,11 @@ CHECKS: Final[Mapping[str, Callable[[Deployment], Iterator[Finding]]]] = {
     "Management API": management_api,
     "authorizer": authorizer,
     "functions": functions,
+    "event source": background_checks.event_source,
+    "failure queue": background_checks.failure_queue,
+    "schedule": background_checks.schedule,
+    "API settings": background_checks.api_settings,
+    "alarms": background_checks.alarms,
     "clock": clock_skew,
     "shops": shops,
 }

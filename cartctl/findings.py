@@ -17,8 +17,13 @@ REDEPLOY: Final = "Deploy again: make build && sam deploy."
 FIX_AND_RETRY: Final = "Fix this, then run the same command again."
 
 _ACTIONS: Final = {
+    "DescribeAlarms": "cloudwatch:DescribeAlarms",
+    "DescribeRule": "events:DescribeRule",
     "DescribeStacks": "cloudformation:DescribeStacks",
     "GetCallerIdentity": "sts:GetCallerIdentity",
+    "GetEventSourceMapping": "lambda:GetEventSourceMapping",
+    "GetQueueAttributes": "sqs:GetQueueAttributes",
+    "GetStage": "apigateway:GET",
     "Invoke": "lambda:InvokeFunction",
     "ListStackResources": "cloudformation:ListStackResources",
 }
@@ -53,7 +58,7 @@ def not_checked(check: str, error: Exception) -> Finding:
             action = _ACTIONS.get(error.operation_name, f"dynamodb:{error.operation_name}")
             seen = f"You are not allowed to call {action}. AWS says: {error.response['Error'].get('Message', '')}"
             advice = f"Ask for permission to call {action}: the policies in docs/operate.md have it."
-        case ClientError() if error.response["Error"]["Code"] in _NO_TABLE:
+        case ClientError() if error.response["Error"]["Code"] in _NO_TABLE and error.operation_name not in _ACTIONS:
             seen = f"{error.operation_name}: the table does not exist."
             advice = 'Restore the table from its backup: docs/operate.md, "The table is lost".'
         case ClientError() | BotoCoreError():

@@ -17,7 +17,7 @@ from tests.support.operator import deployment_of
 from tools.support.clients import unique
 from tools.support.database import Database
 
-STEPS = [*smoke.STEPS, "clean-up"]
+STEPS = ["token", *smoke.STEPS, "clean-up"]
 
 
 class Smoke:
