@@ -80,7 +80,7 @@ lint: prepare ## Check style, security, types, the template and the packages
 	.venv/bin/mypy .
 	@.venv/bin/python -m tools.audit
 	@echo "sam validate --lint"
-	@for template in template.yaml examples/*/template.yaml; do \
+	@for template in template.yaml deployment/*.yaml examples/*/template.yaml; do \
 		AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 \
 			.local/venvs/sam/bin/sam validate --lint --template "$$template" || exit 1; \
 	done
