@@ -13,7 +13,20 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from cartctl.commands import cart, catalogue, customer, discount, doctor, key, method, order, session, shop, stats
+from cartctl.commands import (
+    cart,
+    catalogue,
+    customer,
+    discount,
+    doctor,
+    key,
+    method,
+    order,
+    session,
+    shop,
+    smoke,
+    stats,
+)
 from cartctl.connection import Deployment
 from cartctl.errors import CartctlError, ExitCode
 from cartctl.shell import App, Invocation
@@ -42,6 +55,7 @@ app.add_typer(stats.app, name="stats")
 app.add_typer(method.app, name="method")
 app.add_typer(discount.app, name="discount")
 app.command()(doctor.doctor)
+app.command()(smoke.smoke)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - an option's

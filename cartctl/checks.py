@@ -8,63 +8,26 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
+from importlib import metadata
 from typing import Any, Final, NamedTuple
 
 import requests
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from cartctl import background_checks
 from cartctl.connection import Deployment
-from cartctl.errors import CartctlError
+from cartctl.findings import CHECK_ERRORS, REDEPLOY, Finding, State, not_checked
+from cartctl.http import SHOWN_LENGTH, TIMEOUT, session
 from cartctl.probes import ALIAS, NOT_AUTHENTICATED, PROBES
-from cartctl.shell import DENIED, explain
+from cartctl.shell import DENIED
 from serverless_cart.clock import clock
 from serverless_cart.dynamodb.shops import ShopStore
-from serverless_cart.service.errors import Unavailable
 
-CHECK_ERRORS: Final = (ClientError, BotoCoreError, CartctlError, Unavailable, requests.RequestException)
-"""The errors that a check may raise."""
 SKEW_WARNING: Final = 5.0
 """Seconds by which this machine's clock may be wrong without a warning."""
 SKEW_FAILURE: Final = 300.0
 """Seconds from which AWS rejects the signatures of this machine."""
-REDEPLOY: Final = "Deploy again: make build && sam deploy."
-FIX_AND_RETRY: Final = "Fix this, then run cartctl doctor again."
-
-_ACTIONS: Final = {
-    "DescribeStacks": "cloudformation:DescribeStacks",
-    "GetCallerIdentity": "sts:GetCallerIdentity",
-    "Invoke": "lambda:InvokeFunction",
-    "ListStackResources": "cloudformation:ListStackResources",
-}
-"""IAM's names of operations that are not DynamoDB's."""
-_NO_TABLE: Final = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
-_TIMEOUT: Final = (5, 30)
-"""Seconds to connect, and to wait for an answer (the gateway's own limit is 29)."""
-_SHOWN_LENGTH: Final = 80
-"""The most characters of an unexpected answer that are shown."""
-
-
-class State(StrEnum):
-    """The result of a check."""
-
-    OK = "ok"
-    WARNING = "warning"
-    """It works, but needs attention."""
-    FAILURE = "failure"
-    """It does not work, differs from the template, or could not be checked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found; ``advice`` says what to do, and is empty if the state is `State.OK`."""
-
-    check: str
-    state: State
-    seen: str
-    advice: str = ""
 
 
 class Api(NamedTuple):
@@ -85,28 +48,6 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
             yield from check(deployment)
         except CHECK_ERRORS as error:
             yield not_checked(name, error)
-
-
-def not_checked(check: str, error: Exception) -> Finding:
-    """Return the failure of a check that could not be run."""
-    match error:
-        case ClientError() if error.response["Error"]["Code"] in DENIED:
-            action = _ACTIONS.get(error.operation_name, f"dynamodb:{error.operation_name}")
-            seen = f"You are not allowed to call {action}. AWS says: {error.response['Error'].get('Message', '')}"
-            advice = f"Ask for permission to call {action}: the reading policy in docs/operate.md has it."
-        case ClientError() if error.response["Error"]["Code"] in _NO_TABLE:
-            seen = f"{error.operation_name}: the table does not exist."
-            advice = 'Restore the table from its backup: docs/operate.md, "The table is lost".'
-        case ClientError() | BotoCoreError():
-            seen, advice = explain(error), FIX_AND_RETRY
-        case Unavailable():
-            seen, advice = "DynamoDB throttles or does not answer.", "Run cartctl doctor again."
-        case requests.RequestException():
-            seen = f"No answer from {error.request.url if error.request else 'the API'} ({type(error).__name__})."
-            advice = f"Check this machine's network, DNS and proxy. If they work: {REDEPLOY}"
-        case _:
-            seen, advice = str(error), FIX_AND_RETRY
-    return Finding(check, State.FAILURE, " ".join(seen.split()), advice)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -139,6 +80,16 @@ def stack(deployment: Deployment) -> Iterator[Finding]:
         yield Finding("stack", State.OK, seen)
     else:
         yield Finding("stack", State.FAILURE, seen, f"Find what failed, fix it and deploy again: {events}")
+
+
+def version(deployment: Deployment) -> Iterator[Finding]:
+    """Check that the stack was deployed from the version of this cartctl, because both use the same keys and rules."""
+    own = metadata.version("serverless-cart")
+    if deployment.version == own:
+        yield Finding("version", State.OK, f"The stack and this cartctl are {own}")
+    else:
+        seen = f"The stack is {deployment.version or 'older than 0.1.0'}, and this cartctl {own}"
+        yield Finding("version", State.WARNING, seen, f"Check out one version. {REDEPLOY} Then: make cartctl")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -348,10 +299,10 @@ def _difference(answer: requests.Response, api: Api) -> str:
     try:
         body = answer.json()
     except requests.JSONDecodeError:
-        body = answer.text[:_SHOWN_LENGTH]
+        body = answer.text[:SHOWN_LENGTH]
     if (answer.status_code, body) == (api.status, api.body):
         return ""
-    return f"{answer.status_code} {str(body)[:_SHOWN_LENGTH]} instead of {api.status} {api.body}"
+    return f"{answer.status_code} {str(body)[:SHOWN_LENGTH]} instead of {api.status} {api.body}"
 
 
 def _unexpected(check: str, seen: str, answer: requests.Response, advice: str) -> Finding:
@@ -363,13 +314,9 @@ def _unexpected(check: str, seen: str, answer: requests.Response, advice: str) -
 
 def _ask(deployment: Deployment, api: Api, authorization: str | None) -> requests.Response:
     """Send an API its request with this header only."""
-    with requests.Session() as http:
-        http.trust_env = deployment.endpoint_url is None  # no proxy to this machine itself
-        http.auth = lambda request: request  # requests would else replace the header by one from ~/.netrc
+    with session(deployment) as http:
         headers = {} if authorization is None else {"Authorization": authorization}
-        return http.request(
-            api.method, f"{api.url}{api.path}", headers=headers, timeout=_TIMEOUT, allow_redirects=False
-        )
+        return http.request(api.method, f"{api.url}{api.path}", headers=headers, timeout=TIMEOUT, allow_redirects=False)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -392,7 +339,7 @@ def functions(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _functions(deployment: Deployment) -> Iterator[Finding]:
-    names = _function_names(deployment)
+    names = {it.name: it.physical for it in deployment.resources if it.kind == "AWS::Lambda::Function"}
     problems = [
         *(_invoke(deployment, function, names[function]) for function in PROBES if function in names),
         *(
@@ -405,20 +352,6 @@ def _functions(deployment: Deployment) -> Iterator[Finding]:
     yield from found
     if not found:
         yield Finding("functions", State.OK, f"All {len(PROBES)} start, and refuse an event without a valid key")
-
-
-def _function_names(deployment: Deployment) -> dict[str, str]:
-    """Return the names of the stack's functions, by their names in the template."""
-    client = deployment.session.client(
-        "cloudformation", endpoint_url=deployment.endpoint_url, config=deployment.client_config
-    )
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=deployment.stack)
-    return {
-        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for page in pages
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::Lambda::Function"
-    }
 
 
 def _invoke(deployment: Deployment, function: str, name: str) -> Finding | None:
@@ -439,7 +372,7 @@ def _invoke(deployment: Deployment, function: str, name: str) -> Finding | None:
     try:
         refusal = probe.refusal(content)
     except (KeyError, TypeError, ValueError):
-        refusal = str(content)[:_SHOWN_LENGTH]
+        refusal = str(content)[:SHOWN_LENGTH]
     if refusal != probe.expected:
         seen = f"{function} answers {refusal} instead of {probe.expected}"
         return Finding("functions", State.FAILURE, seen, f"Its log may have the reason: {log}")
@@ -456,6 +389,7 @@ def _unknown_function(function: str) -> Finding:
 CHECKS: Final[Mapping[str, Callable[[Deployment], Iterator[Finding]]]] = {
     "credentials": credentials,
     "stack": stack,
+    "version": version,
     "table": table,
     "TTL": time_to_live,
     "backups": backups,
@@ -464,6 +398,11 @@ CHECKS: Final[Mapping[str, Callable[[Deployment], Iterator[Finding]]]] = {
     "Management API": management_api,
     "authorizer": authorizer,
     "functions": functions,
+    "event source": background_checks.event_source,
+    "failure queue": background_checks.failure_queue,
+    "schedule": background_checks.schedule,
+    "API settings": background_checks.api_settings,
+    "alarms": background_checks.alarms,
     "clock": clock_skew,
     "shops": shops,
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boto3
 import botocore.session
@@ -34,11 +34,20 @@ ATTEMPTS: Final = 10
 """Attempts of a request, and of the unprocessed items of a batch: a table that scales up throttles for a while."""
 
 
+class Resource(NamedTuple):
+    """A resource of a stack: its type, its name in the template, and its name in AWS."""
+
+    kind: str
+    name: str
+    physical: str
+
+
 @dataclass(frozen=True)
 class Deployment:
     """A deployed stack. ``parameters`` are those of template.yaml; only the local cloud has an ``endpoint_url``.
 
-    ``management_url``, ``stream_arn`` and ``failure_queue_url`` are empty if the stack is too old to have them.
+    ``management_url``, ``stream_arn``, ``failure_queue_url`` and ``version`` are empty if the stack is too old to have
+    them.
     """
 
     session: boto3.Session
@@ -51,6 +60,7 @@ class Deployment:
     management_url: str = ""
     stream_arn: str = ""
     failure_queue_url: str = ""
+    version: str = ""
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -65,6 +75,20 @@ class Deployment:
     def client(self, service: str) -> Any:  # noqa: ANN401 - a client of any service
         """Return a client of another service of the stack."""
         return self.session.client(service, endpoint_url=self.endpoint_url, config=self.client_config)  # type: ignore[call-overload]
+
+    @cached_property
+    def resources(self) -> list[Resource]:
+        """The resources of the stack."""
+        return self.resources_of(self.stack)
+
+    def resources_of(self, stack: str) -> list[Resource]:
+        """Return the resources of a stack, which may be nested in this one."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+        return [
+            Resource(it["ResourceType"], it["LogicalResourceId"], it.get("PhysicalResourceId", ""))
+            for page in pages
+            for it in page["StackResourceSummaries"]
+        ]
 
     @property
     def client_config(self) -> Config:
@@ -126,6 +150,7 @@ def on_aws(stack: str, profile: str | None, region: str | None) -> Deployment:
         management_url=outputs.get("ManagementUrl", ""),
         stream_arn=outputs.get("StreamArn", ""),
         failure_queue_url=outputs.get("StatisticsFailureQueueUrl", ""),
+        version=outputs.get("Version", ""),
     )
 
 
@@ -165,6 +190,7 @@ def on_this_machine(description: Path | None = None) -> Deployment:
         management_url=stack.get("management_url", ""),
         stream_arn=outputs.get("StreamArn", ""),
         failure_queue_url=outputs.get("StatisticsFailureQueueUrl", ""),
+        version=outputs.get("Version", ""),
     )
 
 

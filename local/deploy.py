@@ -63,10 +63,10 @@ def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deplo
     return deployed(endpoint_url)
 
 
-def deployed(endpoint_url: str) -> Deployment:
-    """Return the outputs of the deployed stack."""
+def deployed(endpoint_url: str, stack_name: str = settings.STACK_NAME) -> Deployment:
+    """Return the outputs of a deployed stack."""
     client = environment.session().client("cloudformation", endpoint_url=endpoint_url, config=environment.CLIENT)
-    (stack,) = client.describe_stacks(StackName=settings.STACK_NAME)["Stacks"]
+    (stack,) = client.describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     return Deployment(
         search_url=_here(outputs["SearchUrl"], endpoint_url),

@@ -1,14 +1,15 @@
 """``cartctl doctor``: checks of the deployment, with advice for each problem."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
 import typer
 
 from cartctl import checks
-from cartctl.checks import Finding, State
 from cartctl.errors import ExitCode
+from cartctl.findings import CHECK_ERRORS, Finding, State, not_checked
 from cartctl.shell import Invocation, invocation
 from cartctl.terminal import Screen
 
@@ -25,7 +26,11 @@ def doctor(context: typer.Context) -> None:
         cartctl doctor --json --region eu-west-1
     """
     run = invocation(context)
-    findings = _findings(run)
+    report(run, _findings(run))
+
+
+def report(run: Invocation, findings: Sequence[Finding]) -> None:
+    """Print findings. Raises `typer.Exit` with code 5 if one is a failure."""
     run.out.show([asdict(finding) for finding in findings], lambda console: _print(console, findings))
     if any(finding.state is State.FAILURE for finding in findings):
         raise typer.Exit(ExitCode.FINDINGS)
@@ -34,12 +39,12 @@ def doctor(context: typer.Context) -> None:
 def _findings(run: Invocation) -> list[Finding]:
     try:
         deployment = run.deployment
-    except checks.CHECK_ERRORS as error:
-        return [checks.not_checked("stack", error)]
+    except CHECK_ERRORS as error:
+        return [not_checked("stack", error)]
     return list(checks.examine(deployment))
 
 
-def _print(console: Screen, findings: list[Finding]) -> None:
+def _print(console: Screen, findings: Sequence[Finding]) -> None:
     width = max(len(finding.check) for finding in findings)
     for finding in findings:
         state, check = (f"{finding.state:<8}", COLOURS[finding.state]), (f"{finding.check:<{width}}", "bold")

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from cartctl import checks
-from cartctl.checks import State
+from cartctl.findings import State
 from local import deploy, environment, settings
 from local.errors import LocalCloudError
 from local.stack import Stack

@@ -1,5 +1,6 @@
 """cartctl doctor: its findings on a healthy deployment and on each kind of broken one."""
 
+import copy
 import io
 import json
 import re
@@ -7,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,8 +21,8 @@ import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from cartctl import connection
-from cartctl.checks import REDEPLOY
 from cartctl.connection import on_aws
+from cartctl.findings import REDEPLOY
 from cartctl.probes import PROBES
 from serverless_cart.clock import clock
 from serverless_cart.domain.shop import Shop
@@ -35,10 +38,15 @@ pytestmark = pytest.mark.moto  # it needs CloudFormation
 
 STACK = "serverless-cart"
 APIS = "http://apis.invalid"
+QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/queue"
+VERSION = metadata.version("serverless-cart")
+UUID = "00000000-0000-4000-8000-000000000000"
+MONITORED = {"Monitoring": "Enabled", "AccessLogs": "Disabled"}
 WELL_FORMED = re.compile(r"Token [0-9a-f]{40}")
 CHECKS = [
-    *("credentials", "stack", "table", "deletion protection", "encryption", "stream", "TTL", "backups"),
-    *("Search API", "Shop API", "Management API", "authorizer", "functions", "clock", "shops"),
+    *("credentials", "stack", "version", "table", "deletion protection", "encryption", "stream", "TTL", "backups"),
+    *("Search API", "Shop API", "Management API", "authorizer", "functions"),
+    *("event source", "failure queue", "schedule", "API settings", "alarms", "clock", "shops"),
 ]
 
 
@@ -91,13 +99,6 @@ class Functions:
         self.error: ClientError | None = None
         self._bundle = bundle
 
-    def list(self, parsed: dict[str, Any]) -> None:
-        """List the functions as resources of the stack."""
-        kind = {"ResourceType": "AWS::Lambda::Function"}
-        parsed["StackResourceSummaries"] += [
-            {"LogicalResourceId": name, "PhysicalResourceId": f"{STACK}-{name}", **kind} for name in self.names
-        ]
-
     def invoke(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         """Answer as Lambda does."""
         if self.error:
@@ -111,10 +112,69 @@ class Functions:
         return SimpleNamespace(status_code=200), {**answer, "Payload": payload}
 
 
+LIST = "cloudformation.ListStackResources"
+SOURCE, QUEUE, RULE = "lambda.GetEventSourceMapping", "sqs.GetQueueAttributes", "eventbridge.DescribeRule"
+API, ALARMS = "api-gateway.GetStage", "cloudwatch.DescribeAlarms"
+NESTED = "arn:aws:cloudformation:eu-west-1:123456789012:stack/nested/1"
+
+
+def alarm(name: str, **more: Any) -> dict[str, Any]:
+    return {"AlarmName": name, "ActionsEnabled": True, "AlarmActions": ["topic"], "StateValue": "OK"} | more
+
+
+class Background:
+    """What the doctor sees of the stack's other resources; a test may replace an answer by another, or an error."""
+
+    def __init__(self, functions: Functions) -> None:
+        self.kinds = {
+            "AWS::Lambda::EventSourceMapping": [UUID],
+            "AWS::Events::Rule": ["the-rule"],
+            "AWS::ApiGateway::RestApi": ["search", "shop", "management"],
+            "AWS::CloudFormation::Stack": [NESTED],
+        }
+        self.nested = {
+            "AWS::CloudWatch::Alarm": ["faults", "child", "child-by-arn"],
+            "AWS::CloudWatch::CompositeAlarm": ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:both"],
+        }
+        children = [alarm(name, AlarmActions=[]) for name in ("child", "child-by-arn")]
+        rule = 'ALARM("child") OR ALARM("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:child-by-arn")'
+        self.answers: dict[str, Any] = {
+            LIST: None,
+            SOURCE: {"State": "Enabled", "LastProcessingResult": "OK"},
+            QUEUE: {"Attributes": {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}},
+            RULE: {"State": "ENABLED", "ScheduleExpression": "rate(1 minute)"},
+            API: {"accessLogSettings": {}, "tracingEnabled": False},
+            ALARMS: {
+                "MetricAlarms": [alarm("faults"), *children],
+                "CompositeAlarms": [alarm("both", AlarmRule=rule)],
+            },
+        }
+        self._functions = functions
+
+    def answer(self, call: str, params: dict[str, Any], **_: object) -> tuple[Any, Any]:
+        """Answer in the place of AWS."""
+        answer = self.answers[call]
+        if isinstance(answer, Exception):
+            raise answer
+        listed = self._listed(params["body"]["StackName"]) if call == LIST else copy.deepcopy(answer)
+        return SimpleNamespace(status_code=200), listed
+
+    def _listed(self, stack: str) -> dict[str, Any]:
+        functions = {name: f"{STACK}-{name}" for name in self._functions.names}
+        kinds = self.nested if stack == NESTED else self.kinds
+        found = [
+            *(("AWS::Lambda::Function", *it) for it in functions.items() if stack == STACK),
+            *((kind, f"{kind[-4:]}{number}", it) for kind, all_ in kinds.items() for number, it in enumerate(all_)),
+        ]
+        names = ("ResourceType", "LogicalResourceId", "PhysicalResourceId")
+        return {"StackResourceSummaries": [dict(zip(names, it, strict=True)) for it in found]}
+
+
 class Doctor:
     """An operator who runs the doctor."""
 
     def __init__(self, operator: Operator, client: "DynamoDBClient", gateway: Gateway, functions: Functions) -> None:
+        self.background = Background(functions)
         self.operator = operator
         self.client = client
         self.gateway = gateway
@@ -127,6 +187,9 @@ class Doctor:
 
     def fail(self, operation: str, error: Exception) -> None:
         """Let a call such as ``dynamodb.DescribeTable`` raise an error."""
+        if operation in self.background.answers:
+            self.background.answers[operation] = error
+            return
 
         def fail(**_: object) -> None:
             raise error
@@ -183,9 +246,11 @@ def doctor(
     gateway = Gateway()
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda _adapter, request, **_: gateway.send(request))
     urls = {f"{api}_url": f"{APIS}/{api}" for api in REFUSALS}
-    operator.deployment = replace(operator.deployment, session=session, **urls, parameters={})
+    operator.deployment = replace(
+        operator.deployment, session=session, **urls, parameters=MONITORED, failure_queue_url=QUEUE_URL, version=VERSION
+    )
     outputs = {"TableName": TABLE, "SearchUrl": urls["search_url"], "ShopUrl": urls["shop_url"]}
-    outputs["ManagementUrl"] = urls["management_url"]
+    outputs |= {"ManagementUrl": urls["management_url"], "StatisticsFailureQueueUrl": QUEUE_URL, "Version": VERSION}
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -202,7 +267,8 @@ def doctor(
     client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
     ShopStore(operator.deployment.table, clock).create(Shop("one"))
     doctor = Doctor(operator, client, gateway, Functions(bundle))
-    doctor.alter("cloudformation.ListStackResources", doctor.functions.list)
+    for call in doctor.background.answers:
+        doctor.hook(f"before-call.{call}", partial(doctor.background.answer, call))
     doctor.hook("before-call.lambda.Invoke", doctor.functions.invoke)
     yield doctor
     doctor.remove_hooks()
@@ -233,7 +299,7 @@ def test_report_lists_findings_and_counts(doctor: Doctor) -> None:
     assert result.code == 5
     assert [line.split()[0] for line in lines[:3]] == ["ok", "ok", "ok"]
     assert re.match(rf" +aws dynamodb update-continuous-backups --table-name {TABLE} ", lines[backups + 1])
-    assert lines[-1] == "14 ok, 0 warnings, 1 failed"
+    assert lines[-1] == "20 ok, 0 warnings, 1 failed"
 
 
 def test_requests_have_no_malformed_and_unknown_tokens(
@@ -284,7 +350,7 @@ def expires(**fields: Any) -> Damage:
 
 def unprotect_on_purpose(doctor: Doctor) -> None:
     described(DeletionProtectionEnabled=False)(doctor)
-    doctor.change(parameters={"TableRetention": "Delete"})
+    doctor.change(parameters={**MONITORED, "TableRetention": "Delete"})
 
 
 def remove_all_shops(doctor: Doctor) -> None:
@@ -329,6 +395,18 @@ def invocations_raise(error: ClientError) -> Damage:
     return lambda doctor: setattr(doctor.functions, "error", error)
 
 
+def has(call: str, **changes: Any) -> Damage:
+    return lambda doctor: doctor.background.answers[call].update(changes)
+
+
+def has_alarm(**changes: Any) -> Damage:
+    return lambda doctor: doctor.background.answers[ALARMS]["MetricAlarms"][0].update(changes)
+
+
+def lacks(kind: str) -> Damage:
+    return lambda doctor: doctor.background.kinds.pop(kind)
+
+
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
 FAILURES = ["ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"]
 NO_BACKUPS = answered("DescribeContinuousBackups", "ContinuousBackupsDescription", PointInTimeRecoveryDescription={})
@@ -344,7 +422,6 @@ LAYERS = "The layers are built for python3.12 x86_64, and this function runs on 
 FAILED = {"FunctionError": "Unhandled"}
 LOG = " -> aws logs tail /aws/lambda/serverless-cart-cart"
 EXPECTED = f"instead of (401, {{'error': 'auth{LOG}"
-LIST = "cloudformation.ListStackResources"
 UNCHECKED = "The functions were not checked. You are not allowed to call {}. -> The doctor policy in docs/operate.md"
 CALLS = {
     "sts.GetCallerIdentity": "credentials",
@@ -356,8 +433,18 @@ CALLS = {
 }
 DENIED = (
     "You are not allowed to call {0}. AWS says: User: arn:aws:iam:: -> "
-    "permission to call {0}: the reading policy in docs/operate.md has it."
+    "permission to call {0}: the policies in docs/operate.md have it."
 )
+BACKGROUND_CALLS = [
+    (SOURCE, "event source", DENIED.format("lambda:GetEventSourceMapping")),
+    (QUEUE, "failure queue", DENIED.format("sqs:GetQueueAttributes")),
+    (RULE, "schedule", DENIED.format("events:DescribeRule")),
+    (API, "API settings", DENIED.format("apigateway:GET")),
+    (ALARMS, "alarms", DENIED.format("cloudwatch:DescribeAlarms")),
+]
+PROBLEM = "PROBLEM: Function call failed"
+WAITING = {"ApproximateNumberOfMessages": "1", "ApproximateNumberOfMessagesNotVisible": "2"}
+LOGGED = {"destinationArn": "arn:aws:logs:eu-west-1:123456789012:log-group:x"}
 NO_ALIAS = refused("Invoke", "ResourceNotFoundException", "Function not found")
 
 
@@ -396,9 +483,28 @@ NO_ALIAS = refused("Invoke", "ResourceNotFoundException", "Function not found")
         ),
         (has_orders, "warning", "functions", "does not know OrderFunction -> Upgrade cartctl"),
         (invocations_raise(denied("Invoke")), "warning", "functions", UNCHECKED.format("lambda:InvokeFunction")),
-        (denies(LIST), "warning", "functions", UNCHECKED.format("cloudformation:ListStackResources")),
+        # The version, and what no request shows
+        (changed(version="9.9.9"), "warning", "version", f"stack is 9.9.9, and this cartctl {VERSION} -> make cartctl"),
+        (changed(version=""), "warning", "version", "The stack is older than 0.1.0 -> "),
+        (has(SOURCE, State="Disabled"), "failure", "event source", f" -> --uuid {UUID} --enabled"),
+        (has(SOURCE, State="Enabling"), "warning", "event source", "Enabling -> Wait"),
+        (has(SOURCE, LastProcessingResult=PROBLEM), "failure", "event source", f"{PROBLEM} -> -statistics-roll-up"),
+        (lacks("AWS::Lambda::EventSourceMapping"), "failure", "event source", f"Nothing reads -> {REDEPLOY}"),
+        (changed(failure_queue_url=""), "failure", "failure queue", f"The stack is older -> {REDEPLOY}"),
+        (has(QUEUE, Attributes=WAITING), "warning", "failure queue", "3 batches -> cartctl stats replay"),
+        (has(RULE, State="DISABLED"), "failure", "schedule", " -> aws events enable-rule --name the-rule"),
+        (lacks("AWS::Events::Rule"), "failure", "schedule", f"Nothing ends unpaid orders -> {REDEPLOY}"),
+        (has(API, accessLogSettings=LOGGED), "failure", "API settings", f"on against AccessLogs=Dis -> {REDEPLOY}"),
+        (has(API, tracingEnabled=True), "failure", "API settings", f"on against Tracing=Disabled -> {REDEPLOY}"),
+        (lacks("AWS::CloudFormation::Stack"), "failure", "alarms", f"missing: all of them -> {REDEPLOY}"),
+        (has(ALARMS, CompositeAlarms=[]), "failure", "alarms", f"Alarms are missing: both -> {REDEPLOY}"),
+        (has(ALARMS, MetricAlarms=[]), "failure", "alarms", "missing: child, child-by-arn, faults -> "),
+        (has_alarm(AlarmActions=[]), "failure", "alarms", f"notify no one: faults -> {REDEPLOY}"),
+        (has_alarm(ActionsEnabled=False), "failure", "alarms", f"notify no one: faults -> {REDEPLOY}"),
+        (has_alarm(StateValue="ALARM"), "warning", "alarms", "In ALARM: faults -> docs/operate.md"),
         # Checks that cannot be run
         *((denies(call), "failure", check, DENIED.format(call.replace(".", ":"))) for call, check in CALLS.items()),
+        *((denies(call), "failure", *it) for call, *it in BACKGROUND_CALLS),
     ],
 )
 def test_damage_is_found_with_its_fix(doctor: Doctor, damage: Damage, state: str, check: str, texts: str) -> None:
@@ -427,6 +533,38 @@ def test_condition_decides_the_state(doctor: Doctor, condition: Damage, check: s
 
     assert (code, findings[check][0]) == (5 if state == "failure" else 0, state)
     assert seen in findings[check][1]
+
+
+def test_unlisted_resources_fail_their_checks(doctor: Doctor) -> None:
+    denies(LIST)(doctor)
+
+    code, findings = doctor.findings()
+
+    assert (code, findings["functions"][0]) == (5, "warning")
+    assert UNCHECKED.format("cloudformation:ListStackResources").split(" -> ")[0] in findings["functions"][1]
+    assert {name for name, (state, _) in findings.items() if state == "failure"} == {
+        *("event source", "schedule", "API settings", "alarms")
+    }
+
+
+def test_stack_without_monitoring_needs_no_alarms(doctor: Doctor) -> None:
+    doctor.change(parameters={})
+    doctor.fail(ALARMS, denied("DescribeAlarms"))
+
+    assert doctor.findings()[1]["alarms"] == ("ok", "There are none (Monitoring=Disabled) -> ")
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"), [("AccessLogs", {"accessLogSettings": LOGGED}), ("Tracing", {"tracingEnabled": True})]
+)
+def test_api_settings_follow_parameters(doctor: Doctor, name: str, setting: dict[str, Any]) -> None:
+    doctor.change(parameters={**MONITORED, name: "Enabled"})
+    off = doctor.findings()[1]["API settings"]
+    has(API, **setting)(doctor)
+
+    assert off[0] == "failure"
+    assert f"is off against {name}=Enabled" in off[1]
+    assert doctor.findings()[1]["API settings"][0] == "ok"
 
 
 def throttle_search_api(doctor: Doctor) -> None:

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 
 import cartctl.tokens
 from cartctl import checks
-from cartctl.checks import Finding, State
 from cartctl.commands import cart as carts
 from cartctl.commands import customer as customers
 from cartctl.commands import session as sessions
 from cartctl.commands import shop as shops
 from cartctl.commands import stats_show
 from cartctl.connection import Deployment
+from cartctl.findings import Finding, State, not_checked
 from cartctl.terminal import visible
 from serverless_cart.auth import Token, digest
 from serverless_cart.domain.discounts import DiscountCode
@@ -109,6 +109,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
 
     lines: dict[str, Callable[[], list[str]]] = {
         "doctor": list,
+        "smoke": lambda: [SHOP, "--product", "123"],
         "shop list": list,
         "shop create": lambda: ["new", "--currency", "EUR"],
         "shop show": lambda: [SHOP],
@@ -152,7 +153,7 @@ def words(operator: Operator, tmp_path: Path) -> Callable[[str], list[str]]:
 
 SILENT = {
     *("shop create", "shop delete", "key issue", "customer guest", "customer erase"),
-    *("method add", "method remove", "discount create"),
+    *("method add", "method remove", "discount create", "smoke"),
 }
 """Commands that print nothing from outside."""
 LINES = {
@@ -205,7 +206,7 @@ def test_command_prints_no_raw_error_of_aws(
         raise ClientError(response, "Query")
 
     operator.deployment.dynamodb.meta.events.register("before-call.dynamodb", fail)
-    monkeypatch.setattr(checks, "examine", lambda _: [checks.not_checked("x", error_of(fail))])
+    monkeypatch.setattr(checks, "examine", lambda _: [not_checked("x", error_of(fail))])
     result = operator.type(*line)
 
     assert result.code

@@ -41,6 +41,7 @@ def deployment_of(stack: Stack) -> Deployment:
         management_url=stack.management_url,
         stream_arn=outputs["StreamArn"],
         failure_queue_url=outputs["StatisticsFailureQueueUrl"],
+        version=outputs["Version"],
         parameters={"AuthorizerCacheSeconds": "0", "TableRetention": "Delete"},
         endpoint_url=stack.endpoint_url,
     )

@@ -149,17 +149,24 @@ def test_policy_allows_only_what_its_commands_need(policy: str) -> None:
 @pytest.mark.parametrize("policy", MAY)
 def test_policy_is_one_that_iam_accepts(policy: str) -> None:
     services = botocore.session.get_session()
-    real = {"dynamodb:ConditionCheckItem", "lambda:InvokeFunction"} | {  # actions without operations of the same name
+    real = {"dynamodb:ConditionCheckItem", "lambda:InvokeFunction", "apigateway:GET"} | {  # have no such operation
         f"{service.removesuffix('streams')}:{operation}"
-        for service in ("dynamodb", "dynamodbstreams", "cloudformation", "sqs")
+        for service in ("dynamodb", "dynamodbstreams", "cloudformation", "sqs", "lambda", "events", "cloudwatch")
         for operation in services.get_service_model(service).operation_names
     }
+    here = "eu-west-1:123456789012"
+    stack = f"arn:aws:cloudformation:{here}:stack/serverless-cart"
     resources = {
-        "dynamodb": "arn:aws:dynamodb:eu-west-1:123456789012:table/the-table",
-        "stream": "arn:aws:dynamodb:eu-west-1:123456789012:table/the-table/stream/*",
-        "sqs": "arn:aws:sqs:eu-west-1:123456789012:serverless-cart-StatisticsFailureQueue-*",
-        "cloudformation": "arn:aws:cloudformation:eu-west-1:123456789012:stack/serverless-cart/*",
-        "lambda": "arn:aws:lambda:eu-west-1:123456789012:function:serverless-cart-*",
+        "dynamodb": f"arn:aws:dynamodb:{here}:table/the-table",
+        "ReadTheStream": f"arn:aws:dynamodb:{here}:table/the-table/stream/*",
+        "sqs": f"arn:aws:sqs:{here}:serverless-cart-StatisticsFailureQueue-*",
+        "cloudformation": f"{stack}/*",
+        "ListTheResources": [f"{stack}/*", f"{stack}-*"],
+        "lambda": f"arn:aws:lambda:{here}:function:serverless-cart-*",
+        "DescribeTheReaderOfTheStream": f"arn:aws:lambda:{here}:event-source-mapping:*",
+        "events": f"arn:aws:events:{here}:rule/serverless-cart-*",
+        "apigateway": "arn:aws:apigateway:eu-west-1::/restapis/*/stages/live",
+        "cloudwatch": "*",
     }
 
     for statement in statements(policy):
@@ -167,8 +174,7 @@ def test_policy_is_one_that_iam_accepts(policy: str) -> None:
         assert statement.keys() <= {"Sid", "Effect", "Action", "Resource", "Condition"}
         assert set(listed(statement["Action"])) <= real
         (service,) = {action.partition(":")[0] for action in listed(statement["Action"])}
-        of_stream = statement["Sid"] == "ReadTheStream"
-        assert statement["Resource"] == resources["stream" if of_stream else service]
+        assert statement["Resource"] == resources.get(statement["Sid"], resources[service])
     sids = [statement["Sid"] for statement in statements(policy)]
     assert len(sids) == len(set(sids))
     filled = json.dumps(statements(policy), separators=(",", ":"))
@@ -190,7 +196,7 @@ def test_action_limited_by_key_needs_a_key(policy: str) -> None:
 
 def test_only_the_doctor_policy_invokes_functions() -> None:
     """The functions trust the principal in an event."""
-    invoking = [policy for policy in MAY if "lambda:" in json.dumps(statements(policy))]
+    invoking = [policy for policy in MAY if "lambda:InvokeFunction" in json.dumps(statements(policy))]
 
     assert invoking == ["doctor"]
 
