@@ -20,7 +20,11 @@ from local.errors import LocalCloudError
 from local.stack import Deployment
 from tools.build import Target, write_template
 
-LEFT_OUT: Final = frozenset({"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"})
+LEFT_OUT: Final = frozenset({
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::Logs::QueryDefinition",
+    "AWS::WAFv2::WebACLAssociation",
+})  # fmt: skip
 """Types of resources in nested stacks that the emulator does not know, and so are not deployed to it."""
 REASON_LINES: Final = 12
 """The most lines of SAM's output that are shown if it fails."""

@@ -47,6 +47,7 @@ def options(stack: Stack) -> dict[str, str]:
         "AccessLogRole": "Create",
         "Tracing": "Enabled",
         "SearchConcurrency": "50",
+        "WebAcl": "Enabled",
         "CertificateArn": acm.request_certificate(DomainName="*.shop.example")["CertificateArn"],
         **{f"{api}Domain": f"{api.lower()}.shop.example" for api in ("Search", "Shop", "Management")},
         "TableKeyArn": kms.create_key()["KeyMetadata"]["Arn"],
@@ -82,6 +83,8 @@ def test_options_apply(stack: Stack, lambdas: Lambdas) -> None:
     assert [gateway.get_base_path_mappings(domainName=it["domainName"])["items"][0]["stage"] for it in names] == [
         "live"
     ] * 3
+    waf = session.client("wafv2", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+    assert [it["Name"] for it in waf.list_web_acls(Scope="REGIONAL")["WebACLs"]] == [settings.STACK_NAME]
     assert len(groups) == 3
     assert "LogRole" in gateway.get_account()["cloudwatchRoleArn"]
     assert lambdas.client.get_function(FunctionName=lambdas.name("Cart"))["Configuration"]["TracingConfig"] == {
