@@ -12,7 +12,9 @@ import pytest
 
 from local import containers, environment, sam_local, settings
 from local.containers import Bridge, bridge_of
+from tests.sam_local.test_sam_local import EVENTS
 from tools.support.paths import ROOT
+from tools.support.template import FUNCTIONS
 
 STACK = SimpleNamespace(endpoint_url="http://127.0.0.1:4567", table_name="the-table", api_key=f"eu1-{'a' * 40}")
 BRIDGE = Bridge("172.17.0.1", IPv4Network("172.17.0.0/16"))
@@ -97,3 +99,8 @@ def test_engines_are_asked_only_on_linux(
 
     assert containers.bridge.__wrapped__() is None
     assert commands == asked
+
+
+def test_every_function_has_an_event() -> None:
+    """`make test-sam-local`, which needs a container engine, invokes each with it."""
+    assert {"AuthorizerFunction", *EVENTS} == set(FUNCTIONS.values())
