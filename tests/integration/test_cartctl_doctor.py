@@ -627,6 +627,7 @@ def test_every_function_is_probed() -> None:
         resource["Properties"]["LogGroupName"]["Fn::Sub"].rpartition("${AWS::StackName}-")[2]
         for resource in TEMPLATE["Resources"].values()
         if resource["Type"] == "AWS::Logs::LogGroup"
+        and resource["Properties"]["LogGroupName"]["Fn::Sub"].startswith("/aws/lambda/")
     }
 
 

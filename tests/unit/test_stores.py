@@ -31,6 +31,8 @@ class StubTable(Table):
         self.statements: list[dict[str, Any]] = []
         self.keys: list[Key] = []
         self.failures = list(failures)
+        self.conflicts = 0
+        self.report_conflict = self._count_conflict
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
         self.keys += keys
@@ -41,6 +43,9 @@ class StubTable(Table):
 
     def delete(self, key: Key, expression: Expression) -> None:  # noqa: ARG002
         self._write(expression.condition())
+
+    def _count_conflict(self) -> None:
+        self.conflicts += 1
 
     def _write(self, statement: dict[str, Any]) -> Item:
         self.statements.append(statement)
@@ -132,6 +137,9 @@ def test_session_event_is_repeated_after_a_race(races: int) -> None:
     SessionStore(removing, lambda: NOW).remove(SESSION, REMOVAL)
 
     assert len(adding.statements) == len(removing.statements) == races + 1
+    assert adding.conflicts == removing.conflicts == races // 2, (
+        "the first condition only asks whether the item is there"
+    )
 
 
 def test_session_event_in_endless_races_is_unavailable() -> None:
