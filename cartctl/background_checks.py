@@ -26,6 +26,10 @@ def event_source(deployment: Deployment) -> Iterator[Finding]:
             yield Finding("event source", State.FAILURE, seen, advice)
         elif state != "Enabled":
             yield Finding("event source", State.WARNING, seen, _WAIT)
+        elif mapping["EventSourceArn"] != _stream_arn(deployment):
+            seen = "The reader of the stream reads the stream of an earlier table"
+            advice = 'The table was restored: docs/operate.md, "After a restore"'
+            yield Finding("event source", State.FAILURE, seen, advice)
         elif result.startswith("PROBLEM"):
             yield Finding("event source", State.FAILURE, seen, f"Statistics wait until this is fixed. Its log: {log}")
         else:
@@ -109,6 +113,10 @@ def alarms(deployment: Deployment) -> Iterator[Finding]:
         yield Finding("alarms", State.WARNING, f"In ALARM: {', '.join(raised)}", advice)
     else:
         yield Finding("alarms", State.OK, f"{len(names)} alarms, none in ALARM")
+
+
+def _stream_arn(deployment: Deployment) -> str | None:
+    return deployment.dynamodb.describe_table(TableName=deployment.table_name)["Table"].get("LatestStreamArn")
 
 
 def _physical(deployment: Deployment, kind: str) -> Iterator[str]:

@@ -267,6 +267,8 @@ def doctor(
     client.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
     ShopStore(operator.deployment.table, clock).create(Shop("one"))
     doctor = Doctor(operator, client, gateway, Functions(bundle))
+    stream_arn = client.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"]
+    doctor.background.answers[SOURCE]["EventSourceArn"] = stream_arn
     for call in doctor.background.answers:
         doctor.hook(f"before-call.{call}", partial(doctor.background.answer, call))
     doctor.hook("before-call.lambda.Invoke", doctor.functions.invoke)
@@ -426,7 +428,6 @@ UNCHECKED = "The functions were not checked. You are not allowed to call {}. -> 
 CALLS = {
     "sts.GetCallerIdentity": "credentials",
     "cloudformation.DescribeStacks": "stack",
-    "dynamodb.DescribeTable": "table",
     "dynamodb.DescribeTimeToLive": "TTL",
     "dynamodb.DescribeContinuousBackups": "backups",
     "dynamodb.Query": "shops",
@@ -489,6 +490,7 @@ NO_ALIAS = refused("Invoke", "ResourceNotFoundException", "Function not found")
         (has(SOURCE, State="Disabled"), "failure", "event source", f" -> --uuid {UUID} --enabled"),
         (has(SOURCE, State="Enabling"), "warning", "event source", "Enabling -> Wait"),
         (has(SOURCE, LastProcessingResult=PROBLEM), "failure", "event source", f"{PROBLEM} -> -statistics-roll-up"),
+        (has(SOURCE, EventSourceArn="old"), "failure", "event source", "stream of an earlier table -> After a restore"),
         (lacks("AWS::Lambda::EventSourceMapping"), "failure", "event source", f"Nothing reads -> {REDEPLOY}"),
         (changed(failure_queue_url=""), "failure", "failure queue", f"The stack is older -> {REDEPLOY}"),
         (has(QUEUE, Attributes=WAITING), "warning", "failure queue", "3 batches -> cartctl stats replay"),
@@ -575,6 +577,7 @@ NO_DATABASE = fails("dynamodb", EndpointConnectionError(endpoint_url="https://dy
 GONE = "the table does not exist -> docs/operate.md"
 NO_TABLE = "No answer from https://dynamodb.invalid -> "
 NO_SHOPS = "DynamoDB throttles or does not answer. -> "
+DENIED_TABLE = DENIED.format("dynamodb:DescribeTable")
 NO_API = "No answer from http://127.0.0.1:1/live/6/ -> "
 BUSY = "429 -> The API is throttled"
 
@@ -583,8 +586,17 @@ BUSY = "429 -> The API is throttled"
     ("damage", "state", "expected"),
     [
         # moto has another code than AWS for the TTL of no table.
-        (changed(table_name="gone"), "failure", {"table": GONE, "TTL": " -> ", "backups": GONE, "shops": GONE}),
-        (NO_DATABASE, "failure", {"table": NO_TABLE, "TTL": NO_TABLE, "backups": NO_TABLE, "shops": NO_SHOPS}),
+        (
+            changed(table_name="gone"),
+            "failure",
+            {"table": GONE, "TTL": " -> ", "backups": GONE, "event source": GONE, "shops": GONE},
+        ),
+        (
+            NO_DATABASE,
+            "failure",
+            {**dict.fromkeys(("table", "TTL", "backups", "event source"), NO_TABLE), "shops": NO_SHOPS},
+        ),
+        (denies("dynamodb.DescribeTable"), "failure", dict.fromkeys(("table", "event source"), DENIED_TABLE)),
         (changed(search_url="http://127.0.0.1:1/live"), "failure", {"Search API": NO_API, "authorizer": NO_API}),
         (changed(management_url=""), "failure", {"Management API": f"The stack is older -> {REDEPLOY}"}),
         (throttle_search_api, "warning", {"Search API": BUSY, "authorizer": BUSY}),

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from cartctl.app import app
-from tests.support import guide
+from tests.support import aws_cli, guide
 from tools.support.paths import ROOT
 
 CARTCTL = typer.main.get_command(app)
@@ -66,6 +66,29 @@ def test_documented_command_is_valid(written: str, *, may_be_a_name: bool) -> No
     except TyperException as invalid:
         if not (may_be_a_name and invalid.format_message().startswith("Missing")):
             raise
+
+
+AWS_COMMANDS = sorted({command for file in DOCUMENTS for command in aws_cli.commands(file.read_text())})
+
+
+@pytest.mark.parametrize("command", AWS_COMMANDS)
+def test_documented_command_of_aws_is_valid(command: str) -> None:
+    filled = re.sub(r"\$\w+|arn:aws:dynamodb:…", "arn:aws:dynamodb:eu-west-1:123456789012:table/t/x/1", command)
+
+    assert aws_cli.parse(filled) or tuple(filled.split()[1:3]) in aws_cli.CUSTOM
+
+
+def test_documents_have_commands_of_aws() -> None:
+    assert len(AWS_COMMANDS) > 25
+
+
+@pytest.mark.parametrize(
+    "invalid",
+    ["dynamodb delete-tables --table-name x", "dynamodb delete-table", "dynamodb delete-table --name x"],
+)
+def test_invalid_command_of_aws_is_found(invalid: str) -> None:
+    with pytest.raises(AssertionError):
+        aws_cli.parse(f"aws {invalid}")
 
 
 @pytest.mark.parametrize(
