@@ -46,7 +46,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the page of a shop with hostile items and queries."""
     days = [f"2026-0{1 + number // 28}-{1 + number % 28:02d}" for number in range(DAYS)]
     daily = [
-        {"count": number, "sessions": number, "carts": number, "amount": Decimal(number)} for number in range(DAYS)
+        {"count": number, "sessions": number, "carts": number, "amount": Decimal(number), "total": number}
+        for number in range(DAYS)
     ]
     top = [{"title": f"{HOSTILE} {n}", "count": 9 - n, "added": 9 - n, "sum_amount": 9 - n} for n in range(9)]
     reports = {name: daily if name in DAILY else top for name in REPORTS}

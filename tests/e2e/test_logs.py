@@ -98,8 +98,9 @@ def test_metrics_have_only_numbers_service_and_reason(lambdas: Lambdas, function
     leaks = [text for line in metrics for text in sensitive_in(json.dumps(line, ensure_ascii=False))]
     counts.update({"metric_lines": len(metrics), "leaks_in_metrics": len(leaks)})
     assert leaks == []
-    assert {name for name, _ in dimensions_used} <= {"service", "reason"}
+    assert {name for name, _ in dimensions_used} <= {"service", "reason", "outcome"}
     assert {value for name, value in dimensions_used if name == "reason"} <= REASONS
+    assert {value for name, value in dimensions_used if name == "outcome"} <= {"fault"}
     assert len({value for name, value in dimensions_used if name == "service"}) == 1
 
 
