@@ -3,7 +3,8 @@ PYTHON ?= python3
 PORT ?= 4566
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
-TEMPLATES = $(wildcard template.yaml stacks/*.yaml deployment/*.yaml examples/*/template.yaml)
+NESTED = $(wildcard stacks/*.yaml deployment/*.yaml)
+TEMPLATES = $(wildcard template.yaml examples/*/template.yaml) $(NESTED)
 PYTEST = .venv/bin/python -m pytest $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 CLIENTS = pydoof-4.2.0 pydoof-4.3.0 openapi-python-client
 LOCKED = layers/dependencies/requirements requirements/checkov requirements/dev requirements/sam requirements/emulator requirements/mutants \
@@ -81,10 +82,11 @@ lint: prepare ## Check style, security, types, the templates and the packages
 	.venv/bin/mypy .
 	@.venv/bin/python -m tools.audit
 	@echo "sam validate --lint"
-	@for template in $(TEMPLATES); do \
+	@for template in $(filter-out $(NESTED),$(TEMPLATES)); do \
 		AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_CONFIG_FILE=/dev/null SAM_CLI_TELEMETRY=0 \
 			.local/venvs/sam/bin/sam validate --lint --template "$$template" || exit 1; \
 	done
+	.local/venvs/sam/bin/cfn-lint --regions eu-west-1 -- $(NESTED)
 	@$(PYTHON) tools/prepare.py .local/venvs/checkov
 	.local/venvs/checkov/bin/checkov --config-file .checkov.yaml $(TEMPLATES:%=--file %)
 
