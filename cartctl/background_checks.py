@@ -67,7 +67,7 @@ def schedule(deployment: Deployment) -> Iterator[Finding]:
 
 
 def api_settings(deployment: Deployment) -> Iterator[Finding]:
-    """Check that access logs and traces of the APIs are as the parameters say."""
+    """Check that access logs, traces and the web ACL of the APIs are as the parameters say."""
     client = deployment.client("apigateway")
     differences = [
         difference
@@ -80,7 +80,7 @@ def api_settings(deployment: Deployment) -> Iterator[Finding]:
     if differences:
         yield Finding("API settings", State.FAILURE, "; ".join(differences), REDEPLOY)
     else:
-        yield Finding("API settings", State.OK, "Access logs and traces are as the parameters say")
+        yield Finding("API settings", State.OK, "Access logs, traces and the web ACL are as the parameters say")
 
 
 def alarms(deployment: Deployment) -> Iterator[Finding]:
@@ -150,3 +150,5 @@ def _differences(parameters: Mapping[str, str], api: str, stage: Mapping[str, An
     for parameter, is_on in settings.items():
         if is_on != (parameters.get(parameter, "Disabled") == "Enabled"):
             yield f"{api} is {'on' if is_on else 'off'} against {parameter}={parameters.get(parameter, 'Disabled')}"
+    if parameters.get("WebAcl") == "Enabled" and not stage.get("webAclArn"):  # otherwise it may be the operator's own
+        yield f"{api} is off against WebAcl=Enabled"

@@ -557,7 +557,12 @@ def test_stack_without_monitoring_needs_no_alarms(doctor: Doctor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "setting"), [("AccessLogs", {"accessLogSettings": LOGGED}), ("Tracing", {"tracingEnabled": True})]
+    ("name", "setting"),
+    [
+        ("AccessLogs", {"accessLogSettings": LOGGED}),
+        ("Tracing", {"tracingEnabled": True}),
+        ("WebAcl", {"webAclArn": "arn:aws:wafv2:eu-west-1:000000000000:regional/webacl/cart/1"}),
+    ],
 )
 def test_api_settings_follow_parameters(doctor: Doctor, name: str, setting: dict[str, Any]) -> None:
     doctor.change(parameters={**MONITORED, name: "Enabled"})
