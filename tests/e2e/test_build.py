@@ -63,6 +63,10 @@ def built_for(checkout: Path) -> tuple[str, str]:
     return " ".join(said), binary.name.split(".")[1]
 
 
+def is_built_for(checkout: Path, target: Target) -> bool:
+    return (checkout / ".aws-sam").exists() and built_for(checkout)[0] == " ".join(target)
+
+
 def test_two_builds_in_one_folder_differ(checkout: Path) -> None:
     first = make_build(checkout)
     assert first.returncode == 0, first.stderr
@@ -107,8 +111,9 @@ def wrong_layer(checkout: Path, lambdas: Lambdas) -> str:
 
 def test_doctor_reports_a_layer_of_another_target(checkout: Path, lambdas: Lambdas, stack: Stack) -> None:
     target = DEFAULT if Target(environment.RUNTIME, environment.ARCHITECTURE) == OTHER else OTHER
-    built = make_build(checkout, f"RUNTIME={target.runtime}", f"ARCHITECTURE={target.architecture}")
-    assert built.returncode == 0, built.stderr
+    if not is_built_for(checkout, target):  # by the test before
+        built = make_build(checkout, f"RUNTIME={target.runtime}", f"ARCHITECTURE={target.architecture}")
+        assert built.returncode == 0, built.stderr
     layer = wrong_layer(checkout, lambdas)
 
     with lambdas.with_dependencies(layer, "Cart"):

@@ -9,7 +9,8 @@ from tests.support.operator import Operator
 from tools.support.events import HASHID, HOUR, NOW
 
 
-def test_events_are_loaded_once(bundle: Bundle, operator: Operator) -> None:
+def test_events_are_loaded_once(bundle: Bundle, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_events, "DAYS", 20)
     table = operator.deployment.table
     products = [product(number, name=query) for number, query in enumerate(demo_events.QUERIES)]
     today = day_of(hour_of(NOW))
