@@ -1,5 +1,7 @@
 """The demo shop's events in the table: loaded once, as the roll-up writes them."""
 
+import pytest
+
 from local import demo_events
 from serverless_cart.domain.statistics import Totals, day_of, hour_of
 from serverless_cart.dynamodb.statistics import StatisticsStore
