@@ -137,7 +137,7 @@ def test_function_answers(checkout: Path, command: str) -> None:
     elif "StatisticsRollUpFunction" in command:
         assert answer["batchItemFailures"] == []
     else:
-        # The guest of the merge's event is unknown; the cart of the checkout's may be empty, or filled by another event.
+        # The guest of the merge's event is unknown; the checkout's cart may be empty, or filled by another event.
         expected = {"CartMergeFunction": {400}, "CheckoutFunction": {200, 400}}.get(command.split()[3], {200, 201})
         assert answer["statusCode"] in expected, answer
 
