@@ -1,6 +1,7 @@
 """The checkout in the table: one transaction for the order, its stock, its discount code and the emptied cart."""
 
 from dataclasses import replace
+from typing import Final
 
 from serverless_cart.domain.cart import Cart, Owner
 from serverless_cart.domain.discounts import DiscountCode
@@ -19,7 +20,7 @@ from serverless_cart.dynamodb.whole_carts import next_version, replacement
 from serverless_cart.service.checkout_ports import Basket, CheckoutConflict, CheckoutStore
 from serverless_cart.service.ports import Change
 
-SPREAD = 2
+SPREAD: Final = 2
 """What is added to the attempt for `retries.wait_at_random`: the first wait is up to 40 ms."""
 
 
