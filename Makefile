@@ -14,7 +14,7 @@ LOCKED = layers/dependencies/requirements requirements/checkov requirements/dev 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare build cartctl start up down test test-engine test-clients test-sam-local reliability soak bench mutants lint docs openapi format lock clean
+.PHONY: help prepare build cartctl start up down test test-engine test-clients test-browser test-sam-local reliability soak bench mutants lint docs openapi format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,10 +46,14 @@ test-engine: prepare ## Test on DynamoDB Local, Amazon's own engine (needs Java 
 	@.venv/bin/python -m local.dynamodb_local
 	$(PYTEST) --dynamodb-local $(if $(FULL),,-m "engine or every_engine") tests/engine tests/store tests/integration
 
-test-clients: prepare ## Test with Doofinder's libraries, generated clients and a browser (needs Node and npm)
+test-clients: prepare ## Test with Doofinder's libraries and generated clients (needs Node and npm)
 	@.venv/bin/python -m tools.client_packages
 	@$(PYTHON) tools/prepare.py $(CLIENTS:%=.local/venvs/%)
 	$(PYTEST) tests/clients
+
+test-browser: prepare ## Test pages in Chromium, which npm installs on Linux (needs Node and npm)
+	@.venv/bin/python -m tools.client_packages
+	$(PYTEST) tests/browser
 
 test-sam-local: prepare ## Test the README's commands of sam local (needs Docker or Podman)
 	@if .venv/bin/python -m local.containers; then $(PYTEST) tests/sam_local; fi

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from local import cloud, dynamodb_local
+from local import cloud, dynamodb_local, environment
 from local.stack import Stack
 from tools.support import figures
+from tools.support.database import Database
 
 pytest_plugins = ["tests.support.engines"]
 
@@ -86,6 +87,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start the stack of the local cloud, and delete it afterwards."""
     with cloud.running(port=0, state=tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def database(stack: Stack) -> Database:
+    """Return the stack's table."""
+    client = environment.session().client("dynamodb", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
+    return Database(client, stack.table_name)
+
+
+@pytest.fixture
+def token(stack: Stack, database: Database) -> str:
+    """Return the token of a new customer of the demo shop, whose cart is empty."""
+    _, token = database.new_owner(database.token(stack.api_key).shop)
+    return token
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

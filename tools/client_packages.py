@@ -1,4 +1,4 @@
-"""Install the npm packages of `make test-clients`, a browser among them: `python -m tools.client_packages`.
+"""Install the npm packages of the tests, a browser among them: `python -m tools.client_packages`.
 
 npm checks every package against the digest in tests/clients/libraries/package-lock.json and runs no install script.
 """

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import pytest
 
-from local import environment
 from local.stack import Stack
 from tests.clients.items import ID, INDEX
 from tests.support.shopper import REGISTERED
@@ -18,23 +17,9 @@ Cart = dict[tuple[str, str], SessionItem]
 
 
 @pytest.fixture(scope="session")
-def database(stack: Stack) -> Database:
-    """Return the stack's table."""
-    client = environment.session().client("dynamodb", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
-    return Database(client, stack.table_name)
-
-
-@pytest.fixture(scope="session")
 def key(stack: Stack) -> str:
     """Return the demo shop's API key without its zone."""
     return stack.api_key.rpartition("-")[2]
-
-
-@pytest.fixture
-def token(stack: Stack, database: Database) -> str:
-    """Return the token of a new customer, whose cart is empty."""
-    _, token = database.new_owner(database.token(stack.api_key).shop)
-    return token
 
 
 @pytest.fixture

@@ -27,13 +27,6 @@ from tools.support.events import MINUTE
 
 
 @pytest.fixture(scope="session")
-def database(stack: Stack) -> Database:
-    """Return the stack's table."""
-    client = environment.session().client("dynamodb", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
-    return Database(client, stack.table_name)
-
-
-@pytest.fixture(scope="session")
 def lambdas(stack: Stack) -> Lambdas:
     """Return the stack's functions."""
     session = environment.session()

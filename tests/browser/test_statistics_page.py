@@ -6,12 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from cartctl.statistics import Statistics
 from cartctl.statistics_page import page as statistics_page
 from serverless_cart.domain.statistics_reports import DAILY, REPORTS
-from tests.clients.test_browser import installed
 
 DAYS = 90
 HOSTILE = '<b>b</b>&lt;</script><img src="https://evil.example/x" onerror="alert(1)"> ' + "long" * 40
@@ -55,14 +54,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = tmp_path_factory.mktemp("statistics") / "page.html"
     written.write_text(statistics_page(statistics))
     return written
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @dataclass

@@ -1,22 +1,19 @@
 """Pages in a real browser: each answer of the gateway and of the functions can be read from another origin."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page
 
 from local.stack import Stack
 from tests.support import guide
 from tests.support.guide import section
-from tools.client_packages import CHROMIUM
 from tools.support.clients import CART, ITEMS
 from tools.support.paths import ROOT
 
@@ -34,24 +31,18 @@ NOT_FOUND = [404, {"error": "not found"}, []]
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """Open an empty page, whose origin is that of no API."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "index.html").write_text("<!doctype html><title>A shop</title>")
     handler = partial(SimpleHTTPRequestHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        browser = playwright.chromium.launch(executable_path=installed(), args=["--no-sandbox"])
         opened = browser.new_page()
         opened.goto(f"http://127.0.0.1:{server.server_port}/")
         yield opened
-        browser.close()
+        opened.close()
         server.shutdown()
-
-
-def installed() -> str | Path:
-    """Return this machine's Chrome or Chromium, or else the one of `make test-clients`."""
-    return next(filter(None, map(shutil.which, ("google-chrome", "chromium"))), CHROMIUM)
 
 
 def fetch(page: Page, url: str, **options: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Pages in a real browser, on the local cloud: `make test-browser` runs them."""
