@@ -1,0 +1,347 @@
+import { type Answer, checkSuccess, type Failure, isTemporary, ShopError, send } from "./requests.js";
+import { defaultStorage, randomKey } from "./storage.js";
+import type {
+  Cart,
+  CheckOut,
+  ItemChange,
+  KeyStorage,
+  NewItem,
+  Order,
+  OrderList,
+  OrderQuery,
+  PaymentMethod,
+  PlacedOrder,
+  Selections,
+  ShippingMethod,
+  Warning,
+} from "./types.js";
+
+const CART = "/api/shop/cart";
+const ITEMS = `${CART}/items`;
+const ORDERS = "/api/shop/customers/me/orders";
+
+export interface ShopOptions {
+  /** The address of the Shop API: the stack's output ShopUrl. */
+  url: string;
+  /** An API key of the shop, which is public. It makes guests. */
+  apiKey: string;
+  /** Where the tokens are kept. Default: `localStorage`, so all tabs of the shop's pages share them. */
+  storage?: KeyStorage;
+  /** Seconds for which a request that fails is repeated. Default: 60. */
+  retrySeconds?: number;
+  /** Called with each cart that differs from the last one, whichever call returned it. */
+  onCart?(cart: Cart): void;
+  /** Called with the warnings of a cart, if the cart before had others. */
+  onWarnings?(warnings: Warning[], cart: Cart): void;
+  /** Called before each repetition: the status of the failed attempt, 0 for no answer, and the seconds until the next. */
+  onRetry?(status: number, seconds: number): void;
+  fetch?: typeof fetch;
+}
+
+export interface ChangeOptions {
+  /** Apply the change only if the cart is still the one that this `Shop` returned last, if it returned one. */
+  ifUnchanged?: boolean;
+}
+
+export interface Change {
+  /** The cart after the change; if it was not applied, the newer cart that prevented it. */
+  cart: Cart;
+  /** Whether the change was applied; always true without `ifUnchanged`. */
+  applied: boolean;
+  /** Whether an earlier attempt had applied it, whose answer was lost. */
+  replayed: boolean;
+}
+
+interface KnownCart {
+  token: string;
+  etag: string;
+  cart: Cart;
+}
+
+/**
+ * The cart and the orders of a visitor: of a guest until `signIn`, and then of the customer.
+ *
+ * Each change has its own idempotency key and is repeated with it, so it is applied once. Changes are sent one after the
+ * other. All methods throw `ShopError`.
+ */
+export class Shop {
+  readonly #options: ShopOptions;
+  readonly #storage: KeyStorage;
+  readonly #names: Record<"guest" | "customer" | "lock", string>;
+  #last: KnownCart | undefined;
+  #changes: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ShopOptions) {
+    new URL(options.url); // a wrong address is the caller's error, not a lost connection
+    this.#options = options;
+    this.#storage = options.storage ?? defaultStorage();
+    const name = (of: string) => `serverless-cart/${options.apiKey}/${of}`;
+    this.#names = { guest: name("guest"), customer: name("customer"), lock: name("lock") };
+  }
+
+  /** Whether a customer has signed in, in this tab or in another one. */
+  get isSignedIn(): boolean {
+    return this.#storage.getItem(this.#names.customer) !== null;
+  }
+
+  /** Return the cart with current prices, and null for a visitor who has none. */
+  async cart(): Promise<Cart | null> {
+    const token = this.#token();
+    if (!token) return null;
+    const isGuest = !this.isSignedIn;
+    try {
+      return await this.#read(token);
+    } catch (error) {
+      if (isGuest && error instanceof ShopError && error.status === 401) return null;
+      throw error;
+    }
+  }
+
+  /** Add a product. If the cart has it, its quantity increases. */
+  add(item: NewItem, options?: ChangeOptions): Promise<Change> {
+    return this.#change("POST", ITEMS, item, options);
+  }
+
+  /** Set the quantity or the notes of an item. */
+  update(id: number, change: ItemChange, options?: ChangeOptions): Promise<Change> {
+    return this.#change("PATCH", `${ITEMS}/${id}`, change, options);
+  }
+
+  /** Remove an item. */
+  remove(id: number, options?: ChangeOptions): Promise<Change> {
+    return this.#change("DELETE", `${ITEMS}/${id}`, undefined, options);
+  }
+
+  /** Remove all items. */
+  clear(options?: ChangeOptions): Promise<Change> {
+    return this.#change("DELETE", CART, undefined, options);
+  }
+
+  /** Select address, shipping or payment method; null clears a selection. */
+  select(selections: Selections, options?: ChangeOptions): Promise<Change> {
+    return this.#change("PATCH", CART, selections, options);
+  }
+
+  applyDiscount(code: string, options?: ChangeOptions): Promise<Change> {
+    return this.#change("PUT", `${CART}/discount`, { code }, options);
+  }
+
+  removeDiscount(options?: ChangeOptions): Promise<Change> {
+    return this.#change("DELETE", `${CART}/discount`, undefined, options);
+  }
+
+  /**
+   * Keep a customer's token and return the customer's cart, with the items of the guest in it. Warnings `not_merged` list
+   * what stays in the guest's cart. If it fails, the visitor is still the guest, and it can be repeated.
+   */
+  signIn(customerToken: string): Promise<Cart> {
+    return this.#inOrder(() =>
+      this.#locked("exclusive", async () => {
+        const { guest, customer } = this.#names;
+        const guestToken = this.#storage.getItem(guest);
+        const merged = guestToken && (await this.#merge(customerToken, guestToken));
+        const cart = merged || (await this.#read(customerToken));
+        this.#storage.setItem(customer, customerToken);
+        if (!cart.warnings.some(({ code }) => code === "not_merged")) this.#storage.removeItem(guest);
+        return cart;
+      }),
+    );
+  }
+
+  /** Forget the customer's token. Your server can revoke it, too. */
+  signOut(): void {
+    this.#storage.removeItem(this.#names.customer);
+    this.#last = undefined;
+  }
+
+  async shippingMethods(): Promise<ShippingMethod[]> {
+    return (await this.#get("/api/shop/shipping/methods")).body.results;
+  }
+
+  async paymentMethods(): Promise<PaymentMethod[]> {
+    return (await this.#get("/api/shop/payment/methods")).body.results;
+  }
+
+  /**
+   * Make an order of the cart. Pass the `total` that the customer saw. Throws 409 "cart needs review" if the customer would
+   * pay for something else: read the cart, show it, and call this again.
+   */
+  checkOut(order: CheckOut = {}): Promise<PlacedOrder> {
+    return this.#inOrder(async () => {
+      const answer = await this.#withToken((token) =>
+        this.#sendChange("POST", "/api/shop/checkout/cart", token, order),
+      );
+      checkSuccess(answer);
+      return answer.body;
+    });
+  }
+
+  /** Return the customer's orders without their items, newest first. */
+  async orders(query: OrderQuery = {}): Promise<OrderList> {
+    const words = Object.entries(query).map(([name, value]) => [name, String(value)]);
+    return (await this.#get(`${ORDERS}?${new URLSearchParams(words)}`)).body;
+  }
+
+  async order(key: string): Promise<Order> {
+    return (await this.#get(`${ORDERS}/${encodeURIComponent(key)}`)).body;
+  }
+
+  /** Cancel an order whose status is `hold`. */
+  cancel(key: string): Promise<Order> {
+    return this.#inOrder(async () => {
+      const path = `${ORDERS}/${encodeURIComponent(key)}/cancel`;
+      const answer = await this.#withToken((token) => this.#send("POST", path, token));
+      if (answer.status === 409 && answer.attempts > 1) {
+        // An earlier attempt may have cancelled it.
+        const order = await this.order(key);
+        if (order.status === "cancelled") return order;
+      }
+      checkSuccess(answer);
+      return answer.body;
+    });
+  }
+
+  /** Send a change of the cart after those before it. */
+  #change(method: string, path: string, body: unknown, { ifUnchanged }: ChangeOptions = {}): Promise<Change> {
+    return this.#inOrder(async () => {
+      let sentBy = "";
+      const answer = await this.#withToken((token) => {
+        sentBy = token;
+        const match = ifUnchanged && this.#last?.token === token ? this.#last.etag : undefined;
+        return this.#sendChange(method, path, token, body, match);
+      });
+      if (answer.status === 412) return { cart: await this.#read(sentBy), applied: false, replayed: false };
+      checkSuccess(answer);
+      const replayed = answer.headers.get("Idempotency-Replayed") === "true";
+      return { cart: this.#keep(sentBy, answer), applied: true, replayed };
+    });
+  }
+
+  #sendChange(method: string, path: string, token: string, body?: unknown, match?: string): Promise<Answer> {
+    const headers: Record<string, string> = { "Idempotency-Key": randomKey() };
+    if (match) headers["If-Match"] = match;
+    return this.#send(method, path, token, body, headers);
+  }
+
+  /** Return the cart of a token. An answer without a body means that it is the last one. */
+  async #read(token: string): Promise<Cart> {
+    const known = this.#last?.token === token ? this.#last : undefined;
+    const answer = await this.#send("GET", CART, token, undefined, known ? { "If-None-Match": known.etag } : {});
+    if (answer.status === 304 && known) return known.cart;
+    this.#forgetIfRefused(token, answer);
+    checkSuccess(answer);
+    return this.#keep(token, answer);
+  }
+
+  /** Merge the guest's cart, and return nothing if there is no such guest any more. */
+  async #merge(customerToken: string, guestToken: string): Promise<Cart | undefined> {
+    const answer = await this.#sendChange("POST", `${CART}/merge`, customerToken, { token: guestToken });
+    if (answer.status === 400 && answer.body.details?.token) return undefined;
+    checkSuccess(answer);
+    return this.#keep(customerToken, answer);
+  }
+
+  async #get(path: string): Promise<Answer> {
+    const answer = await this.#withToken((token) => this.#send("GET", path, token));
+    checkSuccess(answer);
+    return answer;
+  }
+
+  /** Return the newest cart that is known after this answer. Answers can arrive in another order than they were made. */
+  #keep(token: string, answer: Answer): Cart {
+    const last = this.#last;
+    const etag = answer.headers.get("ETag") ?? "";
+    const cart: Cart = answer.body;
+    if (last?.token === token && version(etag) < version(last.etag)) return last.cart;
+    this.#last = { token, etag, cart };
+    if (last?.token !== token || last.etag !== etag) {
+      const warnings = JSON.stringify(cart.warnings);
+      if (warnings !== "[]" && warnings !== JSON.stringify(last?.cart.warnings)) {
+        this.#options.onWarnings?.(cart.warnings, cart);
+      }
+      this.#options.onCart?.(cart);
+    }
+    return cart;
+  }
+
+  /**
+   * Call with the visitor's token; a visitor without one becomes a guest. A guest whose token is not accepted any more
+   * becomes a new guest. A customer must sign in again.
+   */
+  async #withToken(call: (token: string) => Promise<Answer>): Promise<Answer> {
+    for (let round = 1; ; round += 1) {
+      if (!this.#token()) await this.#locked("exclusive", () => this.#makeGuest());
+      const [token, answer] = await this.#locked("shared", async () => {
+        const token = this.#token();
+        return [token, token ? await call(token) : undefined] as const;
+      });
+      if (!token || !answer) continue; // signed out by another tab
+      const wasCustomer = token === this.#storage.getItem(this.#names.customer);
+      this.#forgetIfRefused(token, answer);
+      if (answer.status !== 401 || wasCustomer || round > 1) return answer;
+    }
+  }
+
+  /** Remove the token of an answer 401. */
+  #forgetIfRefused(token: string, answer: Answer): void {
+    if (answer.status !== 401) return;
+    for (const name of [this.#names.customer, this.#names.guest]) {
+      if (this.#storage.getItem(name) === token) this.#storage.removeItem(name);
+    }
+  }
+
+  async #makeGuest(): Promise<void> {
+    if (this.#token()) return; // another tab was faster
+    const answer = await this.#send("POST", "/api/shop/guests", this.#options.apiKey);
+    checkSuccess(answer);
+    this.#storage.setItem(this.#names.guest, answer.body.token);
+  }
+
+  #token(): string | null {
+    return this.#storage.getItem(this.#names.customer) ?? this.#storage.getItem(this.#names.guest);
+  }
+
+  #send(
+    method: string,
+    path: string,
+    token: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const { fetch: fetchOnce = fetch, onRetry, retrySeconds = 60, url } = this.#options;
+    const request: RequestInit = {
+      method,
+      headers: { Authorization: `Token ${token}`, "Content-Type": "application/json", ...headers },
+      body: body === undefined ? null : JSON.stringify(body),
+      cache: "no-store", // only the ETags of this class decide
+      credentials: "omit",
+    };
+    const mayRepeat = (failure: Failure) => {
+      if (!isTemporary(failure)) return false;
+      onRetry?.(failure.answer?.status ?? 0, failure.waitMs / 1000);
+      return true;
+    };
+    return send(fetchOnce, url + path, request, { seconds: retrySeconds, mayRepeat });
+  }
+
+  /** Run changes one after the other, also after one has failed. */
+  #inOrder<Result>(change: () => Promise<Result>): Promise<Result> {
+    const result = this.#changes.then(change);
+    this.#changes = result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * Run with a lock that all tabs share, where the browser has one: two tabs make one guest, and none adds to the guest's
+   * cart while another one merges it.
+   */
+  #locked<Result>(mode: LockMode, run: () => Promise<Result>): Promise<Result> {
+    const locks: LockManager | undefined = globalThis.navigator?.locks;
+    return locks ? (locks.request(this.#names.lock, { mode }, run) as Promise<Result>) : run();
+  }
+}
+
+/** Return the version in an ETag, `"<version>-<digest>"`, whose prefix a proxy may weaken with `W/`. */
+function version(etag: string): number {
+  return Number(/"(\d+)-/.exec(etag)?.[1] ?? 0);
+}
