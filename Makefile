@@ -51,8 +51,9 @@ test-clients: prepare ## Test with Doofinder's libraries and generated clients (
 	@$(PYTHON) tools/prepare.py $(CLIENTS:%=.local/venvs/%)
 	$(PYTEST) tests/clients
 
-test-browser: prepare ## Test pages in Chromium, which npm installs on Linux (needs Node and npm)
+test-browser: prepare ## Test our JavaScript in Node and Chromium, which npm installs on Linux (needs Node and npm)
 	@.venv/bin/python -m tools.client_packages
+	clients/js/node_modules/.bin/biome check
 	$(PYTEST) tests/browser
 
 test-sam-local: prepare ## Test the README's commands of sam local (needs Docker or Podman)

@@ -1,6 +1,6 @@
 """Install the npm packages of the tests, a browser among them: `python -m tools.client_packages`.
 
-npm checks every package against the digest in tests/clients/libraries/package-lock.json and runs no install script.
+npm checks every package against the digest in the package-lock.json beside its package.json, and runs no install script.
 """
 
 import hashlib
@@ -14,8 +14,11 @@ from typing import Final
 from tools.support.paths import ROOT
 
 NODE: Final = 20
-SOURCE: Final = ROOT / "tests" / "clients" / "libraries"
+LIBRARIES: Final = ROOT / "tests" / "clients" / "libraries"
+CLIENT: Final = ROOT / "clients" / "js"
+"""Our client library, whose packages are its developers' tools."""
 FILES: Final = ("package.json", "package-lock.json")
+NPM_CI: Final = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
 FOLDER: Final = ROOT / ".local" / "client-packages"
 MODULES: Final = FOLDER / "node_modules"
 CHROMIUM: Final = FOLDER / "chromium"
@@ -37,8 +40,11 @@ def main() -> None:
     """Install what is missing or out of date. Exit with one line if that fails."""
     try:
         check_node()
-        if not is_installed():
-            install()
+        if not _is_installed(LIBRARIES, FOLDER):
+            _install_libraries()
+        if not _is_installed(CLIENT, CLIENT / "node_modules"):
+            _run(CLIENT, *NPM_CI)
+            (CLIENT / "node_modules" / "stamp").write_text(_stamp(CLIENT))
     except InstallationError as error:
         sys.exit(str(error))
 
@@ -52,32 +58,31 @@ def check_node() -> None:
         raise InstallationError(f"The tests of JavaScript clients need Node {NODE} or later and npm: install both.")
 
 
-def is_installed() -> bool:
-    """Return whether the installed packages are those of the lock file."""
-    stamp = FOLDER / "stamp"
-    return stamp.exists() and stamp.read_text() == _stamp()
+def _is_installed(source: Path, stamped: Path) -> bool:
+    stamp = stamped / "stamp"
+    return stamp.exists() and stamp.read_text() == _stamp(source)
 
 
-def install() -> None:
-    """Install the packages of the lock file. Raises `InstallationError`."""
+def _install_libraries() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     for name in FILES:
-        shutil.copy(SOURCE / name, FOLDER)
-    _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-    _run("node", "--eval", UNPACK, str(MODULES / "@sparticuz" / "chromium" / "bin" / "chromium.br"), str(CHROMIUM))
-    (FOLDER / "stamp").write_text(_stamp())
+        shutil.copy(LIBRARIES / name, FOLDER)
+    _run(FOLDER, *NPM_CI)
+    packed = MODULES / "@sparticuz" / "chromium" / "bin" / "chromium.br"
+    _run(FOLDER, "node", "--eval", UNPACK, str(packed), str(CHROMIUM))
+    (FOLDER / "stamp").write_text(_stamp(LIBRARIES))
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+def _run(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     if done.returncode != 0:
         reason = done.stderr.strip() or f"{command[0]} exited with {done.returncode}"
-        raise InstallationError(f"The packages of tests/clients could not be installed: {reason}")
+        raise InstallationError(f"The packages of {folder.name} could not be installed: {reason}")
 
 
-def _stamp() -> str:
-    content = b"".join(path.read_bytes() for path in (*(SOURCE / name for name in FILES), Path(__file__)))
+def _stamp(source: Path) -> str:
+    content = b"".join(path.read_bytes() for path in (*(source / name for name in FILES), Path(__file__)))
     return hashlib.sha256(content).hexdigest()
 
 

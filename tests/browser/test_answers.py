@@ -2,9 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -31,18 +28,12 @@ NOT_FOUND = [404, {"error": "not found"}, []]
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """Open an empty page, whose origin is that of no API."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "index.html").write_text("<!doctype html><title>A shop</title>")
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        opened = browser.new_page()
-        opened.goto(f"http://127.0.0.1:{server.server_port}/")
-        yield opened
-        opened.close()
-        server.shutdown()
+def page(browser: Browser, empty_page: str) -> Iterator[Page]:
+    """Open a page, whose origin is that of no API."""
+    opened = browser.new_page()
+    opened.goto(empty_page)
+    yield opened
+    opened.close()
 
 
 def fetch(page: Page, url: str, **options: Any) -> Any:
