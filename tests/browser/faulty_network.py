@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ ANSWERED = {
     "sign-in page": (200, {"Content-Type": "text/html", **CORS}, b"<h1>Welcome to our Wi-Fi</h1>"),
 }
 """Faults that are an answer to a request that does not reach the local cloud."""
+LATE_SECONDS = 1
 FAULTS = ("cut", "lost", "half", "sign-in page")
 """Before the request, after it, in the middle of its answer; or the answer of a Wi-Fi that wants a sign-in."""
 
@@ -36,7 +38,7 @@ class Sent:
 
 
 class FaultyNetwork(ThreadingHTTPServer):
-    """An HTTP proxy on loopback. A GET of /faults?… sets the faults of the next requests, one for each."""
+    """An HTTP proxy on loopback. /faults?… sets the faults of the next requests; /faults returns how many are left."""
 
     daemon_threads = True
 
@@ -69,9 +71,11 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def handle_request(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path.startswith("/faults?"):
-            self.server.faults = deque(unquote(self.path.partition("?")[2]).split(","))
-            self._answer(200, CORS, b"{}")
+        if self.path.startswith("/faults"):
+            _, given, names = self.path.partition("?")
+            if given:
+                self.server.faults = deque(unquote(names).split(","))
+            self._answer(200, CORS, str(len(self.server.faults)).encode())
             return
         fault = self.server.faults.popleft() if self.server.faults and self.command != "OPTIONS" else ""
         status, headers, content = ANSWERED.get(fault) or ((0, {}, b"") if fault == "cut" else self._forward(body))
@@ -79,6 +83,8 @@ class _Exchange(BaseHTTPRequestHandler):
             key, match = self.headers["Idempotency-Key"], self.headers["If-Match"]
             path = self.path.partition("/_user_request_")[2]
             self.server.sent.append(Sent(self.command, path, key, match, status))
+        if fault == "late":
+            time.sleep(LATE_SECONDS)
         if fault in ("cut", "lost"):
             self._reset()
         else:

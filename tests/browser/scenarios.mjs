@@ -144,6 +144,18 @@ export async function changesAtOnce(library, given) {
   return [seen.map(({ cart }) => cart.quantity), await failed, (await last).cart.items[0].notes];
 }
 
+export async function lateAnswer(library, given) {
+  const told = [];
+  const shop = await customerOf(library, given, { onCart: (cart) => told.push(cart.quantity) });
+  await shop.add({ product: given.product });
+  await (await customerOf(library, given)).add({ product: given.product });
+  await faults(given, "late");
+  const reading = shop.cart();
+  while (await fetch(`${given.network}/faults`).then((left) => left.json()));
+  await shop.add({ product: given.product });
+  return [(await reading).quantity, (await shop.cart()).quantity, told];
+}
+
 export async function guestsAtOnce(library, given) {
   const shop = shopOf(library, given);
   await Promise.all([shop, shop].map((one) => one.add({ product: given.product })));

@@ -117,6 +117,10 @@ def test_change_of_another_tab_is_returned(run: Run, network: FaultyNetwork) -> 
     assert [bool(sent.if_match) for sent in network.changes()] == [False, False, True, True]
 
 
+def test_late_answer_replaces_no_newer_cart(run: Run) -> None:
+    assert run("lateAnswer") == [3, 3, [0, 1, 3]]
+
+
 def test_changes_keep_their_order(run: Run) -> None:
     invalid = ["ShopError", 400, "validation error", ["quantity"]]
     assert run("changesAtOnce") == [[2, 3, 4, 5, 6, 7, 8, 9], invalid, "last"]
