@@ -1,6 +1,7 @@
 # `make help` lists the targets.
 PYTHON ?= python3
 PORT ?= 4566
+SHOP_PORT ?= 4600
 MINUTES ?= 10
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 NESTED = $(wildcard stacks/*.yaml deployment/*.yaml)
@@ -29,11 +30,11 @@ cartctl: ## Install cartctl, and print how to add it to the PATH
 	@$(PYTHON) tools/prepare.py .venv
 	@echo 'Installed .venv/bin/cartctl. To call it as cartctl in this shell: export PATH="$(CURDIR)/.venv/bin:$$PATH"'
 
-start: prepare ## Run the local cloud until Ctrl-C (PORT=4566)
-	@.venv/bin/python -m local start --port $(PORT)
+start: prepare ## Run the local cloud until Ctrl-C (PORT=4566 SHOP_PORT=4600)
+	@.venv/bin/python -m local start --port $(PORT) --shop-port $(SHOP_PORT)
 
 up: prepare ## Run the local cloud in the background, or deploy code changes to a running one
-	@.venv/bin/python -m local up --port $(PORT)
+	@.venv/bin/python -m local up --port $(PORT) --shop-port $(SHOP_PORT)
 
 down: ## Stop the local cloud and delete its data
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi

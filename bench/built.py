@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local import deploy, settings
-from local.emulator import held
+from local.lock import held
 from tools.support.template import TEMPLATE, resources_of_type
 
 

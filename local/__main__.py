@@ -18,16 +18,19 @@ INTERRUPTED: Final = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console = Console()
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")]
+ShopPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of the demo shop on 127.0.0.1.")]
 
 
 @app.command()
-def start(port: Port = settings.PORT) -> None:
+def start(port: Port = settings.PORT, shop_port: ShopPort = settings.SHOP_PORT) -> None:
     """Run the local cloud with a new demo shop until Ctrl-C."""
     serving = False
     with _readable():
         try:
+            cloud.check_shop_port(port, shop_port)
             with cloud.running(port, console=console) as stack:
                 demo_events.load_into(stack, console)
+                stack = cloud.open_shop(stack, shop_port, console=console)  # noqa: PLW2901
                 demonstration.show(stack, console)
                 console.print("\nServing until Ctrl-C", highlight=False)
                 serving = True
@@ -39,11 +42,13 @@ def start(port: Port = settings.PORT) -> None:
 
 
 @app.command()
-def up(port: Port = settings.PORT) -> None:
+def up(port: Port = settings.PORT, shop_port: ShopPort = settings.SHOP_PORT) -> None:
     """Run the local cloud in the background. Run it again to deploy code changes; the data stays."""
     with _readable():
+        cloud.check_shop_port(port, shop_port)
         stack = cloud.up(port, console=console)
         demo_events.load_into(stack, console)
+        stack = cloud.open_shop(stack, shop_port, console=console)
         demonstration.show(stack, console)
         console.print(f"\nServing on port {port}. Run make down to stop it.", highlight=False)
 

@@ -6,15 +6,29 @@ started last.
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import containers, demo_shop, deploy, gateway, relay, settings, stack, table
-from local.emulator import Emulator, free_port, held
+from local import (
+    containers,
+    demo_orders,
+    demo_shop,
+    demo_terms,
+    deploy,
+    gateway,
+    relay,
+    settings,
+    shop_server,
+    stack,
+    table,
+)
+from local.emulator import Emulator, free_port
 from local.errors import LocalCloudError
+from local.lock import held
 from local.progress import step
 from local.stack import Stack
 from serverless_cart.service.errors import Unavailable
@@ -68,6 +82,27 @@ def up(
     return delivered
 
 
+def check_shop_port(port: int, shop_port: int, state: Path = settings.STATE) -> None:
+    """Check that the demo shop's server can use a port. Raises `LocalCloudError`."""
+    shop_server.check_port(_emulator(port, state).folder, shop_port)
+
+
+def open_shop(of: Stack, shop_port: int, state: Path = settings.STATE, console: Console = SILENT) -> Stack:
+    """Load what visitors of the demo shop need, start its server, and return the description with its address.
+
+    A server that runs on this port already is kept. Raises `LocalCloudError`.
+    """
+    emulator = _emulator_of(of, state)
+    with _reasons(emulator):
+        demo_terms.load_into(of, shop_server.url(shop_port), console)
+        demo_orders.place(of, console)
+        with step(console, "Starting the demo shop's server"):
+            shop = replace(of, demo_url=shop_server.start(emulator.folder, shop_port))
+    shop.save(emulator.folder)
+    shop.save(state)
+    return shop
+
+
 def down(state: Path = settings.STATE) -> list[Emulator]:
     """Stop all local clouds whose files are in ``state``, and return the emulators that were running."""
     found = [_emulator(int(folder.name), state) for folder in state.glob("[0-9]*") if folder.name.isdecimal()]
@@ -79,7 +114,7 @@ def down(state: Path = settings.STATE) -> list[Emulator]:
 
 def wait_until_stopped(of: Stack, state: Path = settings.STATE) -> None:
     """Return when the cloud is stopped by a command. Raises `LocalCloudError` if it ends by itself."""
-    emulator = _emulator(int(of.endpoint_url.rpartition(":")[2]), state)
+    emulator = _emulator_of(of, state)
     emulator.wait_until_it_ends()
     if stack.is_known(emulator.folder):  # a command that stops a cloud removes this first
         raise emulator.ended()
@@ -87,6 +122,10 @@ def wait_until_stopped(of: Stack, state: Path = settings.STATE) -> None:
 
 def _emulator(port: int, state: Path) -> Emulator:
     return Emulator(port, state.resolve() / str(port))
+
+
+def _emulator_of(of: Stack, state: Path) -> Emulator:
+    return _emulator(int(of.endpoint_url.rpartition(":")[2]), state)
 
 
 def _start(emulator: Emulator) -> None:
@@ -112,7 +151,7 @@ def _deliver(emulator: Emulator, state: Path, parameters: Mapping[str, str], con
             table.complete(endpoint_url)
         known = Stack.load(folder)
         if known and known.table_name == deployment.table_name:
-            delivered = Stack.of(deployment, known)
+            delivered = replace(Stack.of(deployment, known), demo_url=known.demo_url)
         else:
             with step(console, "Loading the demo shop"):
                 delivered = Stack.of(deployment, demo_shop.load(deployment))
@@ -126,6 +165,7 @@ def _stop(emulator: Emulator, state: Path) -> None:
     if stack.is_same(emulator.folder, state):
         stack.forget(state)
     stack.forget(emulator.folder)
+    shop_server.stop(emulator.folder)
     emulator.stop()
 
 

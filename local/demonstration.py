@@ -5,15 +5,13 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Final
 
-import requests
 from rich.console import Console
 
 from local import settings
-from local.errors import LocalCloudError
+from local.call import call
 from local.stack import Stack
 
 SESSION: Final = "demonstration"
-TIMEOUT_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +33,7 @@ class _Request:
 
     def send(self) -> object:
         """Send the request and return the answer's JSON. Raises `LocalCloudError` unless the answer is 200 and JSON."""
-        with requests.Session() as http:
-            http.trust_env = False  # no proxy to this machine itself
-            http.headers["Authorization"] = f"Token {self.token}"
-            try:
-                answer = http.request(self.method, self.url, json=self.body, timeout=TIMEOUT_SECONDS)
-            except requests.RequestException as error:
-                raise LocalCloudError(f"{self.method} {self.url} got no answer: {error}") from error
-        try:
-            content = answer.json()
-        except requests.JSONDecodeError:
-            content = None
-        if answer.status_code != requests.codes.ok or content is None:
-            raise LocalCloudError(f"{self.method} {self.url} answered {answer.status_code}: {answer.text}")
-        return content
+        return call(self.method, self.url, self.token, self.body)
 
 
 def show(stack: Stack, console: Console) -> None:
@@ -59,6 +44,9 @@ def show(stack: Stack, console: Console) -> None:
     seeds, refusal = _seeds(stack), _refusal(stack)
     console.rule("The local cloud is running", align="left")
     for label, value in (
+        ("Demo shop", stack.demo_url),
+        ("Staff's page", f"{stack.demo_url}/staff.html"),
+        ("API page", f"{stack.demo_url}/docs/"),
         ("Search API", stack.search_url),
         ("Shop API", stack.shop_url),
         ("Management API", stack.management_url),

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from local import settings
-from local.emulator import POLL_SECONDS, START_SECONDS, STOP_SECONDS, free_port, held
+from local.emulator import START_SECONDS, STOP_SECONDS, free_port
 from local.errors import LocalCloudError
+from local.lock import POLL_SECONDS, held
 
 PACKAGE: Final = "amplify-dynamodb-simulator@2.9.30"
 SHA512: Final = (

@@ -11,8 +11,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +18,12 @@ import requests
 
 from local import environment, settings
 from local.errors import LocalCloudError
+from local.lock import POLL_SECONDS, acquire, is_held
 
 START_SECONDS: Final = 60.0
 """Seconds until the emulator must answer."""
 STOP_SECONDS: Final = 10.0
 """Seconds until a stopped emulator must have ended."""
-POLL_SECONDS: Final = 0.05
 
 
 class Emulator:
@@ -53,17 +51,14 @@ class Emulator:
 
     def is_running(self) -> bool:
         """Return whether the process runs."""
-        if not self._lock.exists():
-            return False
-        with self._lock.open() as lock:
-            return not _acquire(lock.fileno(), fcntl.LOCK_SH)
+        return is_held(self._lock)
 
     def start(self) -> None:
         """Start it without data. Raises `LocalCloudError` if the port is in use."""
         _require_free(self.port)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
-            if not _acquire(lock.fileno(), fcntl.LOCK_EX, STOP_SECONDS):
+            if not acquire(lock.fileno(), seconds=STOP_SECONDS):
                 raise LocalCloudError(f"another process is already starting an emulator on port {self.port}")
             self._start(lock.fileno())
 
@@ -107,7 +102,7 @@ class Emulator:
             self._process.wait()
         if self._lock.exists():
             with self._lock.open() as lock:
-                if not _acquire(lock.fileno(), fcntl.LOCK_EX, STOP_SECONDS):
+                if not acquire(lock.fileno(), seconds=STOP_SECONDS):
                     raise LocalCloudError(f"the emulator on port {self.port} cannot be stopped")
                 self._remove_leftovers()
 
@@ -141,29 +136,6 @@ def free_port() -> int:
             connection, _ = server.accept()
             connection.close()
         return port
-
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold a lock file within a context; other processes wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _acquire(lock: int, kind: int, seconds: float = 0.0) -> bool:
-    """Return whether a lock could be acquired within ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(POLL_SECONDS)
-        else:
-            return True
 
 
 def _require_free(port: int) -> None:

@@ -12,6 +12,8 @@ EMULATOR: Final = STATE / "venvs" / "emulator" / "bin"
 """The programs of the emulator's virtual environment; its interpreter runs the functions."""
 HOST: Final = "127.0.0.1"
 PORT: Final = 4566
+SHOP_PORT: Final = 4600
+"""The port of the demo shop's server."""
 
 SAMCONFIG: Final = ROOT / "local" / "samconfig.toml"
 

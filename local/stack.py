@@ -56,6 +56,9 @@ class Deployment:
 class Stack(Deployment, DemoShop):
     """A running local cloud with the demo shop in it."""
 
+    demo_url: str = ""
+    """The address of the demo shop's server; empty until it is started."""
+
     @classmethod
     def of(cls, deployment: Deployment, shop: DemoShop) -> "Stack":
         """Combine a deployment and the demo shop in it."""

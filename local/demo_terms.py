@@ -1,0 +1,55 @@
+"""The demo shop's shipping and payment methods and its discount codes, for people who try out the shop.
+
+Tests use the demo shop without them: a shop that lists no methods accepts any.
+"""
+
+from typing import Any, Final
+
+from rich.console import Console
+
+from cartctl.app import run
+from cartctl.errors import CartctlError
+from local.demo_shop import FOLDER, SHOP, connection_to
+from local.errors import LocalCloudError
+from local.progress import step
+from local.stack import Stack
+
+PICK_UP: Final = 1
+CARD: Final = 2
+
+
+def load_into(stack: Stack, shop_url: str, console: Console) -> None:
+    """Load them into the demo shop of a running local cloud. ``shop_url`` is the address of the page for payments.
+
+    May be repeated: a method that exists gets these values. Raises `LocalCloudError`.
+    """
+    connection = connection_to(stack)
+
+    def cartctl(*arguments: str) -> Any:  # noqa: ANN401 - the command's JSON
+        return run(arguments, connection)
+
+    with step(console, "Loading methods and discount codes into the demo shop"):
+        try:
+            for kind, methods in _methods(shop_url).items():
+                known = {method["id"] for method in cartctl("method", "list", SHOP, kind)}
+                for id_, options in methods.items():
+                    cartctl("method", "set" if id_ in known else "add", SHOP, kind, str(id_), *options)
+            cartctl("discount", "import", SHOP, str(FOLDER / "discount_codes.csv"))
+        except CartctlError as error:
+            raise LocalCloudError(f"the demo shop's methods and codes could not be loaded: {error}") from error
+
+
+def _methods(shop_url: str) -> dict[str, dict[int, tuple[str, ...]]]:
+    """Return the options of each method by kind and id. Amounts are euro cents."""
+    next_step = f"{shop_url}/pay.html?order={{order_key}}&total={{total}}&currency={{currency}}"
+    return {
+        "shipping": {
+            PICK_UP: ("--name", "Pick up", "--cost", "0"),
+            2: ("--name", "Parcel", "--cost", "490", "--free-from", "5000"),
+            3: ("--name", "Express", "--cost", "1290"),
+        },
+        "payment": {
+            1: ("--name", "Invoice", "--pays-later"),
+            CARD: ("--name", "Card", "--next-step", next_step),
+        },
+    }
