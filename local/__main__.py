@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from local import cloud, demo_events, demonstration, settings
 from local.errors import LocalCloudError
+from local.stack import Stack
 
 INTERRUPTED: Final = 130
 
@@ -29,9 +30,7 @@ def start(port: Port = settings.PORT, shop_port: ShopPort = settings.SHOP_PORT) 
         try:
             cloud.check_shop_port(port, shop_port)
             with cloud.running(port, console=console) as stack:
-                demo_events.load_into(stack, console)
-                stack = cloud.open_shop(stack, shop_port, console=console)  # noqa: PLW2901
-                demonstration.show(stack, console)
+                _open_shop(stack, shop_port)
                 console.print("\nServing until Ctrl-C", highlight=False)
                 serving = True
                 cloud.wait_until_stopped(stack)
@@ -47,9 +46,7 @@ def up(port: Port = settings.PORT, shop_port: ShopPort = settings.SHOP_PORT) -> 
     with _readable():
         cloud.check_shop_port(port, shop_port)
         stack = cloud.up(port, console=console)
-        demo_events.load_into(stack, console)
-        stack = cloud.open_shop(stack, shop_port, console=console)
-        demonstration.show(stack, console)
+        _open_shop(stack, shop_port)
         console.print(f"\nServing on port {port}. Run make down to stop it.", highlight=False)
 
 
@@ -62,6 +59,12 @@ def down() -> None:
         console.print(f"Stopped the local cloud on port {emulator.port}", highlight=False)
     if not stopped:
         console.print("No local cloud is running")
+
+
+def _open_shop(stack: Stack, port: int) -> None:
+    """Complete the demo shop, start its server and print the demonstration."""
+    demo_events.load_into(stack, console)
+    demonstration.show(cloud.open_shop(stack, port, console=console), console)
 
 
 @contextmanager

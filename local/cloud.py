@@ -120,6 +120,11 @@ def wait_until_stopped(of: Stack, state: Path = settings.STATE) -> None:
         raise emulator.ended()
 
 
+def folder_of(of: Stack, state: Path = settings.STATE) -> Path:
+    """Return the folder of a running cloud's files."""
+    return _emulator_of(of, state).folder
+
+
 def _emulator(port: int, state: Path) -> Emulator:
     return Emulator(port, state.resolve() / str(port))
 

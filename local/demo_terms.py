@@ -3,11 +3,12 @@
 Tests use the demo shop without them: a shop that lists no methods accepts any.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
 from cartctl.app import run
+from cartctl.connection import Deployment
 from cartctl.errors import CartctlError
 from local.demo_shop import FOLDER, SHOP, connection_to
 from local.errors import LocalCloudError
@@ -18,23 +19,23 @@ PICK_UP: Final = 1
 CARD: Final = 2
 
 
-def load_into(stack: Stack, shop_url: str, console: Console) -> None:
-    """Load them into the demo shop of a running local cloud. ``shop_url`` is the address of the page for payments.
+def load(deployment: Deployment, shop_url: str) -> None:
+    """Load them. ``shop_url`` is the address of the page for payments. Raises `CartctlError`.
 
-    May be repeated: a method that exists gets these values. Raises `LocalCloudError`.
+    May be repeated: a method that exists gets these values.
     """
-    connection = connection_to(stack)
+    for kind, methods in _methods(shop_url).items():
+        known = {method["id"] for method in run(["method", "list", SHOP, kind], deployment)}
+        for id_, options in methods.items():
+            run(["method", "set" if id_ in known else "add", SHOP, kind, str(id_), *options], deployment)
+    run(["discount", "import", SHOP, str(FOLDER / "discount_codes.csv")], deployment)
 
-    def cartctl(*arguments: str) -> Any:  # noqa: ANN401 - the command's JSON
-        return run(arguments, connection)
 
+def load_into(stack: Stack, shop_url: str, console: Console) -> None:
+    """Load them into the demo shop of a running local cloud. Raises `LocalCloudError`."""
     with step(console, "Loading methods and discount codes into the demo shop"):
         try:
-            for kind, methods in _methods(shop_url).items():
-                known = {method["id"] for method in cartctl("method", "list", SHOP, kind)}
-                for id_, options in methods.items():
-                    cartctl("method", "set" if id_ in known else "add", SHOP, kind, str(id_), *options)
-            cartctl("discount", "import", SHOP, str(FOLDER / "discount_codes.csv"))
+            load(connection_to(stack), shop_url)
         except CartctlError as error:
             raise LocalCloudError(f"the demo shop's methods and codes could not be loaded: {error}") from error
 

@@ -17,7 +17,8 @@ JSON: Final = "application/json"
 BODY_BYTES: Final = 65_536
 """The largest body of a request."""
 _READS: Final = frozenset({"GET", "HEAD"})
-_FRAMED: Final = "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+_OWN: Final = frozenset({"same-origin", "none"})
+"""Sites of requests that browsers send for one of our pages, or for a person who typed an address."""
 
 
 class LimitedRequest(Request):
@@ -26,31 +27,41 @@ class LimitedRequest(Request):
     max_content_length = BODY_BYTES
 
 
+class SelfContainedPage(Response):
+    """A page with scripts and styles in it, and with the policy that allows them."""
+
+    default_mimetype = "text/html"
+
+
 def check(request: Request, port: int) -> None:
     """Check where a request was sent to and where it comes from.
 
     Raises `Forbidden`, and `UnsupportedMediaType` for a change whose body is not JSON.
     """
-    own = {f"{name}:{port}" for name in (HOST, "localhost")}
     host = request.environ.get("HTTP_HOST", "")
-    if host not in own:
+    if host not in {f"{HOST}:{port}", f"localhost:{port}"}:
         raise Forbidden(f"this server is http://{HOST}:{port}, and has no other name")
-    if request.method in _READS:
-        return
-    if request.headers.get("Origin", f"http://{host}") != f"http://{host}":
+    site, reads = request.headers.get("Sec-Fetch-Site", "none"), request.method in _READS
+    follows_link = reads and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    if not (site in _OWN or follows_link) or request.headers.get("Origin", f"http://{host}") != f"http://{host}":
         raise Forbidden("the request comes from another page than the demo shop's")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        raise Forbidden("the request comes from another page than the demo shop's")
-    if request.get_data() and request.mimetype != JSON:
+    if not reads and request.get_data() and request.mimetype != JSON:
         raise UnsupportedMediaType(f"the body must be JSON: send Content-Type: {JSON}")
 
 
 def protect(response: Response, apis: Iterable[str]) -> None:
     """Set the security headers that a response does not have yet. The pages may send requests to ``apis`` (URLs)."""
     origins = sorted({"{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in apis})
-    connect = " ".join(["connect-src 'self'", *origins])
+    policy = [
+        " ".join(["connect-src 'self'", *origins]),
+        "frame-ancestors 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    if not isinstance(response, SelfContainedPage):
+        policy = ["default-src 'self'", "object-src 'none'", *policy]
     for name, value in {
-        "Content-Security-Policy": f"default-src 'self'; {connect}; object-src 'none'; {_FRAMED}",
+        "Content-Security-Policy": "; ".join(policy),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -58,8 +69,3 @@ def protect(response: Response, apis: Iterable[str]) -> None:
         "Cache-Control": "no-store",
     }.items():
         response.headers.setdefault(name, value)
-
-
-def allow_own_policy(response: Response) -> None:
-    """Leave a page's scripts and styles to the policy in the page itself, which knows them; only our pages frame it."""
-    response.headers["Content-Security-Policy"] = _FRAMED

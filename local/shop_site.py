@@ -21,7 +21,7 @@ from werkzeug.wrappers import Request, Response
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from local import demo_shop, settings, shop_guard
 from local.shop_backend import Backend, ManagementError
-from local.shop_guard import LimitedRequest
+from local.shop_guard import LimitedRequest, SelfContainedPage
 from local.stack import Stack
 from serverless_cart.domain.limits import MAX_SAFE_INTEGER, STATISTICS_DAYS
 from serverless_cart.service.errors import Unavailable
@@ -153,10 +153,10 @@ class Site:
         days = request.args.get("days", "30")
         if not (days.isascii() and days.isdigit() and len(days) < 4 and 1 <= int(days) <= STATISTICS_DAYS):
             raise BadRequest(f"days must be an integer from 1 to {STATISTICS_DAYS}")
-        return _page(self._backend().statistics_page(int(days)))
+        return SelfContainedPage(self._backend().statistics_page(int(days)))
 
     def _api_page(self, _: Request) -> Response:
-        return _page(_documentation())
+        return SelfContainedPage(_documentation())
 
     def _pass_on(self, request: Request, path: str) -> Response:
         if {".", ".."} & set(re.split(r"[/\\]", unquote(path))):
@@ -176,19 +176,14 @@ def _json(content: object, status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False), status, mimetype=shop_guard.JSON)
 
 
-def _page(content: bytes | str) -> Response:
-    response = Response(content, mimetype="text/html")
-    shop_guard.allow_own_policy(response)
-    return response
-
-
 def _error(error: HTTPException) -> Response:
     """Return an error as JSON; a redirect as it is."""
     if error.code is None or error.code < 400:
         redirect = error.get_response()
         assert isinstance(redirect, Response)  # noqa: S101 - without an environment it is no other kind
         return redirect
-    response = _json({"error": error.description}, error.code)
+    own_text = error.description != type(error).description
+    response = _json({"error": error.description if own_text else error.name.lower()}, error.code)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
             response.headers[name] = value

@@ -3,6 +3,7 @@
 import functools
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,9 +84,15 @@ def dynamodb_local_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the stack's files."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def stack(state: Path) -> Iterator[Stack]:
     """Start the stack of the local cloud, and delete it afterwards."""
-    with cloud.running(port=0, state=tmp_path_factory.mktemp("stack")) as running:
+    with cloud.running(port=0, state=state) as running:
         yield running
 
 
