@@ -80,13 +80,13 @@ def _port(folder: Path) -> int | None:
 
 
 def _listening(port: int) -> socket.socket:
+    other = f"choose another port for the demo shop: make start SHOP_PORT={port + 1}"
     try:
         return socket.create_server((HOST, port))
+    except PermissionError as error:
+        raise LocalCloudError(f"no permission to open port {port}: {other}") from error
     except OSError as error:
-        raise LocalCloudError(
-            f"port {port} of the demo shop cannot be opened ({error.strerror}): stop its process (make down) or choose "
-            f"another port: make start SHOP_PORT={port + 1}"
-        ) from error
+        raise LocalCloudError(f"port {port} is in use: stop its process (make down) or {other}") from error
 
 
 def _spawn(folder: Path, listening: int, lock: int) -> int:

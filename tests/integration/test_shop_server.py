@@ -117,5 +117,5 @@ def test_busy_port_is_one_clear_error(folder: Path, use: Callable[[Path, int], o
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
 
-        with pytest.raises(LocalCloudError, match=f"^port {port} of the demo shop .* make start SHOP_PORT={port + 1}$"):
+        with pytest.raises(LocalCloudError, match=f"^port {port} is in use: .* make start SHOP_PORT={port + 1}$"):
             use(folder, port)
