@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from werkzeug.exceptions import Forbidden, UnsupportedMediaType
+from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from local.settings import HOST
@@ -42,11 +43,23 @@ def check(request: Request, port: int) -> None:
     if host not in {f"{HOST}:{port}", f"localhost:{port}"}:
         raise Forbidden(f"this server is http://{HOST}:{port}, and has no other name")
     site, reads = request.headers.get("Sec-Fetch-Site", "none"), request.method in _READS
-    follows_link = reads and request.headers.get("Sec-Fetch-Mode") == "navigate"
-    if not (site in _OWN or follows_link) or request.headers.get("Origin", f"http://{host}") != f"http://{host}":
+    if (
+        not (site in _OWN or (reads and _follows_link(request)))
+        or request.headers.get("Origin", f"http://{host}") != f"http://{host}"
+    ):
         raise Forbidden("the request comes from another page than the demo shop's")
     if not reads and request.get_data() and request.mimetype != JSON:
         raise UnsupportedMediaType(f"the body must be JSON: send Content-Type: {JSON}")
+
+
+def other_name(request: Request, port: int) -> Response | None:
+    """Return a redirect for a person who opens a page as ``localhost``, ``None`` for others.
+
+    Browsers keep the data of a page by its host: one name keeps the cart through the page for payments.
+    """
+    if request.method not in _READS or not _follows_link(request) or request.host != f"localhost:{port}":
+        return None
+    return redirect(f"http://{HOST}:{port}{request.environ['REQUEST_URI']}")
 
 
 def protect(response: Response, apis: Iterable[str]) -> None:
@@ -69,3 +82,8 @@ def protect(response: Response, apis: Iterable[str]) -> None:
         "Cache-Control": "no-store",
     }.items():
         response.headers.setdefault(name, value)
+
+
+def _follows_link(request: Request) -> bool:
+    """Return whether a browser opens a page, in place of a request by a page's script."""
+    return request.headers.get("Sec-Fetch-Mode") == "navigate"

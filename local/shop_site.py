@@ -77,8 +77,7 @@ class Site:
         request = LimitedRequest(environ)
         try:
             shop_guard.check(request, self._port)
-            endpoint, values = ROUTES.bind_to_environ(environ).match()
-            response: Response = getattr(self, f"_{endpoint}")(request, **values)
+            response = shop_guard.other_name(request, self._port) or self._answer(request)
         except HTTPException as error:
             response = _error(error)
         except ManagementError as error:
@@ -91,6 +90,11 @@ class Site:
             response = _json({"error": "the local cloud does not answer"}, 503)
         shop_guard.protect(response, self._apis())
         return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        endpoint, values = ROUTES.bind_to_environ(request.environ).match()
+        response: Response = getattr(self, f"_{endpoint}")(request, **values)
+        return response
 
     def _backend(self) -> Backend:
         """Return the access to the stack as `stack.json` has it now. Raises `ServiceUnavailable` if there is none."""

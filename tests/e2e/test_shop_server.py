@@ -206,6 +206,17 @@ def test_foreign_requests_are_refused(
     assert status == 201 or "token" not in content
 
 
+@pytest.mark.parametrize(("mode", "status"), [("navigate", 302), ("cors", 200)])
+def test_pages_have_one_name(browser: Browser, mode: str, status: int) -> None:
+    name = browser.url.replace("http://127.0.0.1", "localhost")
+    headers = {"Host": name, "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": mode}
+
+    answer = browser.get("/settings.json?a=%2F", headers={**headers, "Origin": f"http://{name}"}, allow_redirects=False)
+
+    assert answer.status_code == status
+    assert answer.headers.get("Location") == (f"{browser.url}/settings.json?a=%2F" if status == 302 else None)
+
+
 def test_large_bodies_are_refused(browser: Browser) -> None:
     assert browser.send("POST", "/sign-in", customer="a" * 65_536).status_code == 413
 
