@@ -109,7 +109,9 @@ LINKS = sorted(
     for link in set(re.findall(r"\]\(([^)]+)\)", file.read_text()))
     if not link.startswith("https://")
 )
-FOLDERS = "bench|cartctl|docs|events|examples|functions|layers|local|requirements|serverless_cart|tests|tools"
+FOLDERS = (
+    "bench|cartctl|clients|demo|docs|events|examples|functions|layers|local|requirements|serverless_cart|tests|tools"
+)
 FILES = sorted(
     (str(file.relative_to(ROOT)), name)
     for file in DOCUMENTS
