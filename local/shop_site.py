@@ -111,8 +111,12 @@ class Site:
             return self._known[1]
 
     def _apis(self) -> list[str]:
-        known = self._known
-        return [known[1].stack.search_url, known[1].stack.shop_url] if known else []
+        """Return the addresses of the APIs that pages call."""
+        try:
+            stack = self._backend().stack
+        except ServiceUnavailable:
+            return []
+        return [stack.search_url, stack.shop_url]
 
     def _file(self, request: Request, path: str) -> Response:
         return send_from_directory(PAGES, path, request.environ)

@@ -264,6 +264,16 @@ def test_self_contained_pages_keep_their_policy(browser: Browser, stack: Stack, 
     )
 
 
+def test_files_run_no_foreign_script(browser: Browser, stack: Stack) -> None:
+    file = browser.get("/serverless-cart.js")
+
+    assert (file.status_code, file.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert (file.headers["Cache-Control"], file.headers["X-Content-Type-Options"]) == ("no-cache", "nosniff")
+    policy = file.headers["Content-Security-Policy"].split("; ")
+    assert policy[:3] == ["default-src 'self'", "object-src 'none'", f"connect-src 'self' {stack.endpoint_url}"]
+    assert browser.get("/serverless-cart.js", headers={"If-None-Match": file.headers["ETag"]}).status_code == 304
+
+
 @pytest.mark.parametrize("days", ["0", "401", "x", "-1", "²", "1000"])
 def test_impossible_periods_are_refused(browser: Browser, days: str) -> None:
     assert browser.get("/staff/statistics.html", params={"days": days}).status_code == 400
