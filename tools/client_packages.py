@@ -1,6 +1,6 @@
 """Install the npm packages of the tests, a browser among them: `python -m tools.client_packages`.
 
-npm checks every package against the digest in the package-lock.json beside its package.json, and runs no install script.
+npm checks every package against the digest in the package-lock.json beside its package.json; it runs no install script.
 """
 
 import hashlib
