@@ -103,6 +103,15 @@ def open_shop(of: Stack, shop_port: int, state: Path = settings.STATE, console: 
     return shop
 
 
+def current(state: Path = settings.STATE) -> Stack | None:
+    """Return the cloud that was started last, if it runs; ``demo_url`` is empty unless its server runs."""
+    known = Stack.load(state)
+    if known is None or not _emulator_of(known, state).is_running():
+        return None
+    serves = shop_server.is_running(_emulator_of(known, state).folder)
+    return known if serves else replace(known, demo_url="")
+
+
 def down(state: Path = settings.STATE) -> list[Emulator]:
     """Stop all local clouds whose files are in ``state``, and return the emulators that were running."""
     found = [_emulator(int(folder.name), state) for folder in state.glob("[0-9]*") if folder.name.isdecimal()]

@@ -51,13 +51,18 @@ def start(folder: Path, port: int) -> str:
 
 def stop(folder: Path) -> None:
     """Stop the server of a folder, if it runs. Raises `LocalCloudError` if it does not end."""
-    if not is_held(folder / LOCK):
+    if not is_running(folder):
         return
     pid, _ = (folder / LOCK).read_text().split()
     os.kill(int(pid), signal.SIGTERM)
     with (folder / LOCK).open() as lock:
         if not acquire(lock.fileno(), seconds=STOP_SECONDS):
             raise LocalCloudError(f"the demo shop's server cannot be stopped: stop process {pid}")
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether the server of a folder runs."""
+    return is_held(folder / LOCK)
 
 
 def check_port(folder: Path, port: int) -> None:
@@ -73,7 +78,7 @@ def url(port: int) -> str:
 
 def _port(folder: Path) -> int | None:
     """Return the port of the running server of a folder."""
-    if not is_held(folder / LOCK):
+    if not is_running(folder):
         return None
     _, port = (folder / LOCK).read_text().split()
     return int(port)

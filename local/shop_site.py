@@ -20,11 +20,13 @@ from werkzeug.wrappers import Request, Response
 
 from cartctl.errors import CartctlError, ExitCode, NotFoundError
 from local import demo_shop, settings, shop_guard
+from local.errors import LocalCloudError
 from local.shop_backend import Backend, ManagementError
 from local.shop_guard import LimitedRequest, SelfContainedPage
 from local.stack import Stack
 from serverless_cart.domain.limits import MAX_SAFE_INTEGER, STATISTICS_DAYS
 from serverless_cart.service.errors import Unavailable
+from tools import api_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -86,6 +88,8 @@ class Site:
                 response.headers["Retry-After"] = error.retry_after
         except CartctlError as error:
             response = _json({"error": str(error)}, _status(error))
+        except LocalCloudError as error:
+            response = _json({"error": str(error)}, 503)
         except (requests.RequestException, Unavailable):
             response = _json({"error": "the local cloud does not answer"}, 503)
         shop_guard.protect(response, self._apis())
@@ -163,8 +167,8 @@ class Site:
             raise BadRequest(f"days must be an integer from 1 to {STATISTICS_DAYS}")
         return SelfContainedPage(self._backend().statistics_page(int(days)))
 
-    def _api_page(self, _: Request) -> Response:
-        return SelfContainedPage(_documentation())
+    def _api_page(self, request: Request) -> Response:
+        return SelfContainedPage(api_page.page(self._backend().stack, f"http://{request.host}"))
 
     def _pass_on(self, request: Request, path: str) -> Response:
         if {".", ".."} & set(re.split(r"[/\\]", unquote(path))):
@@ -241,12 +245,3 @@ def _product_options(body: dict[str, Any]) -> dict[str, str]:
     if not options:
         raise BadRequest("nothing to change: send price, discount, stock or active")
     return options
-
-
-def _documentation() -> str:
-    import yaml  # noqa: PLC0415
-
-    from tools import build_page  # noqa: PLC0415
-
-    document = yaml.safe_load(build_page.DOCUMENT.read_text(encoding="utf-8"))
-    return build_page.page(document, document["info"]["title"])

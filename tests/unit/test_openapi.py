@@ -48,7 +48,6 @@ from serverless_cart.web.order_json import order_json, order_summary
 from serverless_cart.web.request import MAX_BODY_BYTES, Request
 from tests.support.builders import OWNER, SESSION, cart, item, order, principal, product, snapshot, sold
 from tools import openapi
-from tools.build_page import page
 from tools.support.events import HASHID, NOW
 from tools.support.template import TEMPLATE
 
@@ -154,13 +153,6 @@ def test_routes_are_those_of_the_template() -> None:
         if "RestApiId" in event["Properties"]
     ]
     assert sorted(deployed) == sorted((operation.method, operation.path, operation.api) for operation in OPERATIONS)
-
-
-def test_page_has_the_document_and_loads_nothing() -> None:
-    html = page(DOCUMENT, "Title")
-    assert "default-src 'none'" in html.partition("<style>")[0]
-    assert not re.search("<link|<script src", html)
-    assert json.loads(html.partition("  spec: ")[2].partition(",\n  dom_id")[0]) == DOCUMENT
 
 
 READERS: dict[str, Callable[[Request], object]] = {
