@@ -16,6 +16,7 @@ from local.progress import step
 from local.stack import Stack
 
 PICK_UP: Final = 1
+INVOICE: Final = 1
 CARD: Final = 2
 
 
@@ -50,7 +51,7 @@ def _methods(shop_url: str) -> dict[str, dict[int, tuple[str, ...]]]:
             3: ("--name", "Express", "--cost", "1290"),
         },
         "payment": {
-            1: ("--name", "Invoice", "--pays-later"),
+            INVOICE: ("--name", "Invoice", "--pays-later"),
             CARD: ("--name", "Card", "--next-step", next_step),
         },
     }

@@ -10,17 +10,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from local.demo_terms import CARD, PICK_UP
 from local.errors import LocalCloudError
 from local.stack import Stack
 
 CUSTOMER: Final = "api-page"
 PRODUCTS: Final = (123, 456)
 """The products that the page tries first, as the document does."""
-SHIPPING_METHOD: Final = 1
-PAID_LATER: Final = 1
-"""The payment method whose orders need no payment now."""
-PAID_NOW: Final = 2
-"""The payment method whose orders wait for their payment."""
 TIMEOUT_SECONDS: Final = 30
 TOKEN_SECONDS: Final = 86_400
 RESERVED: Final = timedelta(minutes=15)
@@ -80,8 +76,8 @@ def _orders(shop: requests.Session, stack: Stack) -> tuple[str, str]:
             shop,
             "POST",
             f"{stack.shop_url}/api/shop/checkout/cart",
-            shipping_method=SHIPPING_METHOD,
-            payment_method=PAID_NOW,
+            shipping_method=PICK_UP,
+            payment_method=CARD,
         )
         unpaid.append(order["order_key"])
     return unpaid[0], unpaid[1]

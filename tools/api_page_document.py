@@ -10,8 +10,9 @@ from functools import reduce
 from operator import getitem
 from typing import Any, Final
 
+from local.demo_terms import INVOICE, PICK_UP
 from local.stack import Stack
-from tools.api_page_customer import CUSTOMER, PAID_LATER, SHIPPING_METHOD, PageCustomer
+from tools.api_page_customer import CUSTOMER, PageCustomer
 
 Document = dict[str, Any]
 
@@ -20,7 +21,6 @@ NEW_CUSTOMER: Final = "api-page-visitor"
 """The customer whose tokens the page issues and revokes: no one else uses them."""
 DISCOUNT_CODE: Final = "WELCOME"
 JSON: Final = "application/json"
-METHODS: Final = ("get", "put", "post", "delete", "patch")
 
 
 def shown(document: Document) -> Document:
@@ -55,7 +55,7 @@ def filled(document: Document, stack: Stack, shop_server: str, customer: PageCus
 def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
     """Yield method, path and operation."""
     for path, methods in document["paths"].items():
-        yield from ((method, path, methods[method]) for method in METHODS if method in methods)
+        yield from ((method, path, operation) for method, operation in methods.items() if method != "servers")
 
 
 def servers(document: Document) -> set[str]:
@@ -111,7 +111,7 @@ def _bodies(customer: PageCustomer) -> Mapping[str, dict[str, object]]:
         "addToCart": {"product": customer.product, "quantity": 2, "notes": "Please pack carefully"},
         "applyDiscountCode": {"code": DISCOUNT_CODE},
         "mergeGuestCart": {"token": customer.guest_token},
-        "checkOut": {"shipping_method": SHIPPING_METHOD, "payment_method": PAID_LATER},
+        "checkOut": {"shipping_method": PICK_UP, "payment_method": INVOICE},
         "changeOrder": {"status": "processing"},
     }
 
