@@ -1,6 +1,8 @@
 """The customer of the API page, whose cart and orders make its requests work (`make docs`)."""
 
-from collections.abc import Iterator
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,9 @@ RESERVED: Final = timedelta(minutes=15)
 """An order that waits for its payment for less time is replaced by another one."""
 RETRIES: Final = Retry(total=5, backoff_factor=0.1, status_forcelist=(429, 503), allowed_methods=None)
 
+_preparing: Final = threading.Lock()
+"""Held while the cart is used: another page would find it half filled."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PageCustomer:
@@ -44,6 +49,11 @@ def prepare(stack: Stack) -> PageCustomer:
 
     Raises `LocalCloudError` if the demo shop sells nothing, `requests.RequestException` if the APIs do not answer.
     """
+    with _preparing:
+        return _prepared(stack)
+
+
+def _prepared(stack: Stack) -> PageCustomer:
     with _client(stack.management_key) as management:
         issued = _sent(
             management, "POST", f"{stack.management_url}/api/v2/customers/{CUSTOMER}/tokens", expires_in=TOKEN_SECONDS
@@ -102,9 +112,7 @@ def _clear(shop: requests.Session, stack: Stack) -> None:
 def _add(shop: requests.Session, stack: Stack) -> Any:  # noqa: ANN401 - the API's JSON
     """Add the first product that is for sale, and return the cart."""
     for product in (*PRODUCTS, *(product.id for product in stack.products)):
-        answer = shop.post(
-            f"{stack.shop_url}/api/shop/cart/items", json={"product": product, "quantity": 2}, timeout=TIMEOUT_SECONDS
-        )
+        answer = _answer(shop, "POST", f"{stack.shop_url}/api/shop/cart/items", {"product": product, "quantity": 2})
         if answer.status_code != requests.codes.bad_request:
             answer.raise_for_status()
             return answer.json()
@@ -121,6 +129,13 @@ def _client(key: str) -> Iterator[requests.Session]:
 
 
 def _sent(http: requests.Session, method: str, url: str, **body: object) -> Any:  # noqa: ANN401 - the API's JSON
-    answer = http.request(method, url, json=body or None, timeout=TIMEOUT_SECONDS)
+    answer = _answer(http, method, url, body or None)
     answer.raise_for_status()
     return answer.json()
+
+
+def _answer(
+    http: requests.Session, method: str, url: str, body: Mapping[str, object] | None = None
+) -> requests.Response:
+    headers = {"Idempotency-Key": secrets.token_hex()}  # a change that is repeated is applied once
+    return http.request(method, url, json=body, headers=headers, timeout=TIMEOUT_SECONDS)
