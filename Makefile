@@ -96,7 +96,7 @@ lint: prepare ## Check style, security, types, the templates and the packages
 	@$(PYTHON) tools/prepare.py .local/venvs/checkov
 	.local/venvs/checkov/bin/checkov --config-file .checkov.yaml $(TEMPLATES:%=--file %)
 
-docs: prepare ## Build an HTML page of docs/openapi.yaml and print its path
+docs: prepare ## Build the API page, filled in for a running local cloud, and print where it is
 	@.venv/bin/python -m tools.build_page
 
 openapi: prepare ## Write the schemas of request bodies into docs/openapi.yaml, from the models

@@ -2,13 +2,15 @@
 
 import json
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tools import api_page
+from local import cloud
+from tools import api_page, build_page
 from tools.api_page_document import operations
 
 HOSTILE = "</script><script>alert(1)</script>"
@@ -49,6 +51,20 @@ def test_optional_parameters_have_no_example() -> None:
     described = {it["name"]: it["description"] for it in optional}
     assert described["Idempotency-Key"].endswith("Example: `5b7e0f2c-3a0e-4c7e-9d55-0d6f9c1f2a77`")
     assert described["If-Match"].endswith('Example: `*`, `"1763728496792-b4c025e5a8f9ec55"`')
+
+
+def test_file_is_readable_by_its_owner_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "docs" / "index.html"
+    monkeypatch.setattr(build_page, "ROOT", tmp_path)
+    monkeypatch.setattr(build_page, "PAGE", file)
+    monkeypatch.setattr(cloud, "current", lambda: None)
+    for _ in range(2):  # the second file replaces the first
+        build_page.main()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        file.chmod(0o644)
+    assert capsys.readouterr().out == "docs/index.html\n" * 2
 
 
 def test_text_of_the_document_is_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
