@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from botocore.config import Config
 
-from local import environment
 from local.stack import Stack
 from serverless_cart.auth import Token
 from serverless_cart.clock import clock
@@ -29,14 +27,7 @@ from tools.support.events import MINUTE
 @pytest.fixture(scope="session")
 def lambdas(stack: Stack) -> Lambdas:
     """Return the stack's functions."""
-    session = environment.session()
-    # An update of a function first ends all of its running copies.
-    patient = environment.CLIENT.merge(Config(read_timeout=600))
-    return Lambdas(
-        client=session.client("lambda", endpoint_url=stack.endpoint_url, config=patient),
-        logs=session.client("logs", endpoint_url=stack.endpoint_url, config=environment.CLIENT),
-        region=stack.region,
-    )
+    return Lambdas.of(stack)
 
 
 @pytest.fixture(scope="session")

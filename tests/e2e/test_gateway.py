@@ -1,24 +1,17 @@
 """Both APIs: the answers of the gateway itself, CORS, throttling, and the caching of the authorizer."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product as combinations
-from typing import TYPE_CHECKING
 
 import pytest
 
-from local import environment
 from local.stack import Stack
 from serverless_cart.domain.product import Product
 from tests.support.lambdas import Lambdas
 from tests.support.shopper import NOT_FOUND, ORDER_ROUTES, REGISTERED, ROUTES, SLASHES, TOO_LARGE, Shopper
+from tests.support.throttle import throttled
 from tools.support.clients import CART, CHECKOUT, ITEMS, TITLE, Customer, Http, Reply, Visitor
 from tools.support.database import Database
-
-if TYPE_CHECKING:
-    from mypy_boto3_apigateway import APIGatewayClient
-    from mypy_boto3_apigateway.type_defs import PatchOperationTypeDef
 
 SHOP_PATHS = {
     "/api/shop/cart": {"GET", "PATCH", "DELETE"},
@@ -42,13 +35,6 @@ PREFLIGHT_HEADERS = {
     "cache-control", "if-modified-since", "traceparent", "tracestate", "sentry-trace", "baggage",
 }  # fmt: skip
 """The headers that a preflight allows (contract: All APIs)."""
-
-
-@pytest.fixture
-def gateway(stack: Stack) -> "APIGatewayClient":
-    """Return a client of API Gateway."""
-    session = environment.session()
-    return session.client("apigateway", endpoint_url=stack.endpoint_url, config=environment.CLIENT)
 
 
 @pytest.fixture
@@ -149,37 +135,10 @@ def padded(body: bytes, size: int) -> bytes:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def throttled(gateway: "APIGatewayClient", api_url: str) -> Iterator[None]:
-    """Let a stage accept one request per second."""
-    api = api_id(gateway, api_url)
-    before = gateway.get_stage(restApiId=api, stageName="live")["methodSettings"]["*/*"]
-
-    def limit(rate: float, burst: int) -> None:
-        for name, value in (("rateLimit", rate), ("burstLimit", burst)):
-            path = f"/*/*/throttling/{name}"
-            change: PatchOperationTypeDef = {"op": "replace", "path": path, "value": str(value)}
-            gateway.update_stage(restApiId=api, stageName="live", patchOperations=[change])
-
-    limit(1, 1)
-    try:
-        yield
-    finally:
-        limit(before["throttlingRateLimit"], before["throttlingBurstLimit"])
-
-
-def api_id(gateway: "APIGatewayClient", api_url: str) -> str:
-    """Return the id of the API at an address."""
-    (found,) = (api["id"] for api in gateway.get_rest_apis()["items"] if f"/{api['id']}/" in api_url)
-    return found
-
-
 @pytest.mark.parametrize(("api", "other"), [("search", "shop"), ("shop", "search")])
-def test_throttled_request_is_429(
-    *, gateway: "APIGatewayClient", stack: Stack, visitor: Visitor, shopper: Shopper, api: str, other: str
-) -> None:
+def test_throttled_request_is_429(*, stack: Stack, visitor: Visitor, shopper: Shopper, api: str, other: str) -> None:
     send = {"search": lambda: visitor.put("42"), "shop": lambda: shopper.ask("add")}
-    with throttled(gateway, stack.search_url if api == "search" else stack.shop_url):
+    with throttled(stack, stack.search_url if api == "search" else stack.shop_url):
         refused = [reply for reply in (send[api]() for _ in range(5)) if reply.status != 200]
         assert {send[other]().status for _ in range(5)} == {200}, "the other API has its own throttle"
     assert refused

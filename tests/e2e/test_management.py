@@ -17,7 +17,7 @@ from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.limits import CUSTOMER_TOKENS
 from serverless_cart.domain.product import Product
 from serverless_cart.dynamodb import keys
-from tests.e2e.test_gateway import MALFORMED, MEBIBYTE, gateway, padded, throttled
+from tests.e2e.test_gateway import MALFORMED, MEBIBYTE, padded
 from tests.support.lambdas import Lambdas
 from tests.support.shopper import (
     ACCESS_DENIED,
@@ -28,10 +28,9 @@ from tests.support.shopper import (
     Guarded,
     moment,
 )
+from tests.support.throttle import throttled
 from tools.support.clients import CART, TOKENS, Customer, Http, Manager, Reply, sensitive, unique
 from tools.support.database import Database
-
-assert gateway  # a fixture
 
 every_route = pytest.mark.parametrize(("method", "path"), MANAGEMENT_ROUTES)
 TOO_LARGE = Reply(413, {"error": {"code": "request_too_large", "message": "Request too large"}})
@@ -165,10 +164,8 @@ def test_large_request_is_413(manager: Manager, name: str) -> None:
         assert manager.send(method, path, name, data=padded(body, MEBIBYTE + 1)) == TOO_LARGE
 
 
-def test_throttled_request_is_429(
-    *, gateway: object, stack: Stack, manager: Manager, customer: Customer, name: str
-) -> None:
-    with throttled(gateway, stack.management_url):  # type: ignore[arg-type] # a fixture
+def test_throttled_request_is_429(*, stack: Stack, manager: Manager, customer: Customer, name: str) -> None:
+    with throttled(stack, stack.management_url):
         refused = [reply for reply in (manager.cart(name) for _ in range(5)) if reply.status != 200]
         assert {customer.read().status for _ in range(5)} == {200}, "the other APIs have their own throttles"
     assert refused == [THROTTLED] * len(refused)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.config import Config
 
 from local import environment
+from local.stack import Stack
 from tools.support import template
 from tools.support.clients import unique
 
@@ -36,6 +38,18 @@ class Lambdas:
     client: "LambdaClient"
     logs: "CloudWatchLogsClient"
     region: str
+
+    @classmethod
+    def of(cls, stack: Stack) -> "Lambdas":
+        """Return the functions of a stack."""
+        session = environment.session()
+        # An update of a function first ends all of its running copies.
+        patient = environment.CLIENT.merge(Config(read_timeout=600))
+        return cls(
+            client=session.client("lambda", endpoint_url=stack.endpoint_url, config=patient),
+            logs=session.client("logs", endpoint_url=stack.endpoint_url, config=environment.CLIENT),
+            region=stack.region,
+        )
 
     def name(self, function: str) -> str:
         """Return the deployed name of one of `FUNCTIONS`."""
