@@ -38,6 +38,7 @@ style-src 'unsafe-inline'; img-src data:; connect-src $origins; base-uri 'none';
 <style>
 body { margin: 0 }
 .swagger-ui .servers > label select { max-width: 100% }
+.swagger-ui .info table { display: block; overflow-x: auto }
 .note { max-width: 1460px; margin: 0 auto; padding: 20px 20px 0; font: 14px/1.5 sans-serif; color: #3b4151 }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important } }
 </style>
