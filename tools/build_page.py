@@ -1,10 +1,14 @@
 """Write the API page, filled in for a running local cloud, and print where it is (`make docs`)."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
+import requests
+
 from local import cloud
+from local.errors import LocalCloudError
 from tools.api_page import page
 from tools.support.paths import ROOT
 
@@ -15,7 +19,11 @@ def main() -> None:
     """Write the page, and print its address, if the demo shop's server has it, and its path."""
     stack = cloud.current()
     shop_server = stack.demo_url if stack else ""
-    _write(PAGE, page(stack, shop_server))
+    try:
+        content = page(stack, shop_server)
+    except (LocalCloudError, requests.RequestException) as error:
+        sys.exit(f"The page cannot be filled in: {error}")
+    _write(PAGE, content)
     if shop_server:
         print(f"{shop_server}/docs/")  # noqa: T201 - the result
     print(PAGE.relative_to(ROOT))  # noqa: T201 - the result

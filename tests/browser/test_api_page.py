@@ -15,7 +15,6 @@ from local.emulator import free_port
 from local.stack import Stack
 from tools import api_page, build_page
 from tools.api_page_document import Document, operations
-from tools.support.paths import ROOT
 
 DOCUMENT = yaml.safe_load(api_page.DOCUMENT.read_text(encoding="utf-8"))
 LICENCE = "https://spdx.org/licenses/MIT.html"
@@ -199,15 +198,22 @@ def test_page_without_a_cloud_works_offline(offline: Opened, tmp_path: Path) -> 
 
 
 def test_file_names_the_page_for_the_management_api(
-    browser: Browser, shop_page: str, state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    *,
+    browser: Browser,
+    shop_page: str,
+    state: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(build_page, "PAGE", ROOT / ".local" / "test-docs" / "index.html")
+    monkeypatch.setattr(build_page, "ROOT", tmp_path)
+    monkeypatch.setattr(build_page, "PAGE", tmp_path / "index.html")
     monkeypatch.setattr(cloud, "current", lambda current=cloud.current: current(state))
     opened = Opened(browser.new_page())
 
     build_page.main()
 
-    assert capsys.readouterr().out.splitlines() == [shop_page, ".local/test-docs/index.html"]
+    assert capsys.readouterr().out.splitlines() == [shop_page, "index.html"]
     opened.goto(build_page.PAGE.as_uri())
     expect(opened.page.locator("#elsewhere")).to_contain_text(f"open {shop_page}")
     assert opened.send("readCart")[0] == "200"

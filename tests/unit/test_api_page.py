@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
 from local import cloud
@@ -65,6 +66,16 @@ def test_file_is_readable_by_its_owner_only(
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         file.chmod(0o644)
     assert capsys.readouterr().out == "docs/index.html\n" * 2
+
+
+def test_cloud_without_answers_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unanswered(*_: object) -> str:
+        raise requests.ConnectionError("no answer")
+
+    monkeypatch.setattr(cloud, "current", lambda: None)
+    monkeypatch.setattr(build_page, "page", unanswered)
+    with pytest.raises(SystemExit, match="The page cannot be filled in: no answer"):
+        build_page.main()
 
 
 def test_text_of_the_document_is_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
