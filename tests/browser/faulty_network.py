@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -88,7 +88,8 @@ class _Exchange(BaseHTTPRequestHandler):
         if fault in ("cut", "lost"):
             self._reset()
         else:
-            self._answer(status, headers, content, half=fault == "half")
+            with suppress(ConnectionError):  # the page has closed
+                self._answer(status, headers, content, half=fault == "half")
 
     do_OPTIONS = do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_request  # noqa: N815 - http.server's names
 

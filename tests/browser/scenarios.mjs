@@ -277,9 +277,13 @@ export async function sale(library, given) {
   return search.sessionId;
 }
 
-/** Leave more events than the page can wait for. */
-export function leaveEvents(library, given) {
+/** Leave an event on its way, and two that wait for it. */
+export async function leaveEvents(library, given) {
   const search = eventsOf(library, given);
+  const session = search.sessionId;
+  await search.flush();
+  await faults(given, "late");
   for (let number = 0; number < 3; number += 1) search.addToCart(LAMP);
-  return search.sessionId;
+  while (await fetch(`${given.network}/faults`).then((left) => left.json()));
+  return session;
 }

@@ -228,7 +228,11 @@ def test_change_waits_for_the_network(tab: Page, given: dict[str, Any]) -> None:
     assert tab.evaluate("change.then(({cart}) => cart.quantity)") == 1
 
 
-@pytest.mark.parametrize("leave", [lambda tab: tab.close(run_before_unload=True), lambda tab: tab.goto("about:blank")])
+@pytest.mark.parametrize(
+    "leave",
+    [lambda tab: tab.close(run_before_unload=True), lambda tab: tab.goto("about:blank")],
+    ids=["tab closes", "visitor leaves"],
+)
 def test_events_are_sent_when_the_page_closes(
     tab: Page, given: dict[str, Any], stack: Stack, database: Database, leave: Callable[[Page], None]
 ) -> None:
