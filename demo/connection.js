@@ -1,0 +1,39 @@
+/** The shop and the search events of this page, as the shop's server describes them, and the cart that was read last. */
+
+import { readSettings } from "./server.js";
+import { SearchEvents, Shop } from "./serverless-cart.js";
+import { connection } from "./status.js";
+import { store } from "./store.js";
+
+const RETRY_SECONDS = 20;
+
+/** Send a request, and show in the status line whether it will be repeated. */
+async function watchedFetch(...request) {
+  try {
+    const answer = await fetch(...request);
+    connection.set(answer.status === 429 || answer.status === 503 ? "busy" : "");
+    return answer;
+  } catch (error) {
+    connection.set("lost");
+    throw error;
+  }
+}
+
+export const settings = await readSettings();
+
+/** The cart, and null for a visitor without one. */
+export const cart = store(null);
+
+export const shop = new Shop({
+  url: settings.shop_url,
+  apiKey: settings.api_key,
+  retrySeconds: RETRY_SECONDS,
+  fetch: watchedFetch,
+  onCart: (newer) => cart.set(newer),
+});
+
+export const events = new SearchEvents({
+  url: settings.search_url,
+  apiKey: settings.api_key,
+  hashid: settings.hashid,
+});

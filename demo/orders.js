@@ -1,0 +1,128 @@
+/** The list of the customer's orders, and the page of one order. */
+
+import { change } from "./cart_changes.js";
+import { settings, shop } from "./connection.js";
+import { byId, copyOf, part, show, showList } from "./dom.js";
+import { isRefusal, isSignInEnd } from "./errors.js";
+import { dateTime, money, time } from "./format.js";
+import { readMethods, redirects } from "./methods.js";
+import { refreshProducts } from "./products.js";
+import { refreshSession, session } from "./session.js";
+import { announce, reportFailure } from "./status.js";
+import { texts } from "./texts.js";
+
+const MOST = 50;
+const CLOCK_MS = 10_000;
+
+/** The order that the page shows. */
+let shown;
+
+const statusText = (status) => texts.orders.statuses[status] ?? status;
+
+/** Read with `read`, and show the result; say why if it fails. */
+async function load(read, showResult) {
+  byId("orders-signed-out").hidden = shop.isSignedIn;
+  if (!shop.isSignedIn) return;
+  try {
+    showResult(await read());
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    if (isSignInEnd(error)) refreshSession();
+    else reportFailure(error, () => load(read, showResult), texts.connection.notLoaded);
+  }
+}
+
+/** Show the list of orders, or with a key that order. */
+export async function showOrdersAt(key) {
+  show(byId("orders-title"), key ? texts.orders.order : texts.orders.title);
+  byId("orders-back").hidden = !key;
+  byId("order-list").hidden = true;
+  byId("no-orders").hidden = true;
+  byId("order").hidden = true;
+  shown = undefined;
+  if (!key) return load(() => shop.orders({ limit: MOST }), showOrders);
+  await readMethods();
+  return load(() => shop.order(key), showOrder);
+}
+
+function showOrders({ results }) {
+  byId("order-list").hidden = results.length === 0;
+  byId("no-orders").hidden = results.length > 0;
+  showList(
+    byId("order-list"),
+    results,
+    ({ key }) => key,
+    () => copyOf("order-line"),
+    (element, order) => {
+      part(element, "link").href = `#orders/${order.key}`;
+      show(part(element, "key"), order.key);
+      show(part(element, "date"), dateTime(order.created_at));
+      show(part(element, "pieces"), texts.orders.pieces(order.quantity));
+      show(part(element, "total"), money(order.total, order.currency));
+      showStatus(part(element, "status"), order.status);
+    },
+  );
+}
+
+function showStatus(element, status) {
+  show(element, statusText(status));
+  element.dataset.status = status;
+}
+
+function showOrder(order) {
+  shown = order;
+  const amount = (value) => money(value, order.currency ?? settings.currency);
+  byId("order").hidden = false;
+  show(byId("order-key"), order.key);
+  show(byId("order-date"), texts.orders.placedAt(dateTime(order.created_at)));
+  show(byId("order-notes-shown"), order.notes ? texts.orders.notes(order.notes) : "");
+  showStatus(byId("order-status"), order.status);
+  showReserved();
+  byId("cancel-order").hidden = order.status !== "hold";
+  const pay = byId("pay-order");
+  pay.hidden = order.status !== "hold" || !redirects(order.payment_method);
+  pay.href = `pay.html?${new URLSearchParams({ order: order.key, total: order.total, currency: order.currency })}`;
+  showList(
+    byId("order-items"),
+    order.items,
+    ({ product }) => product.id,
+    () => copyOf("order-item"),
+    (element, { product, quantity, notes, unit_price, unit_discount, total }) => {
+      part(element, "picture").src = product.image;
+      show(part(element, "name"), product.name);
+      show(part(element, "line"), texts.orders.line(quantity, amount(unit_price - unit_discount)));
+      show(part(element, "notes"), notes ? texts.orders.notes(notes) : "");
+      show(part(element, "total"), amount(total));
+    },
+  );
+  const discount = order.discount ? amount(-order.discount) : "";
+  show(byId("order-discount"), discount);
+  byId("order-discount").parentElement.hidden = !discount;
+  show(byId("order-subtotal"), amount(order.subtotal));
+  show(byId("order-shipping"), order.shipping_cost ? amount(order.shipping_cost) : texts.totals.free);
+  show(byId("order-total"), amount(order.total));
+}
+
+/** Say how long an unpaid order is reserved. */
+function showReserved() {
+  const until = shown?.status === "hold" && shown.reserved_until;
+  const minutes = until && Math.max(0, Math.floor((new Date(until) - Date.now()) / 60_000));
+  show(byId("order-reserved"), until ? texts.orders.reserved(time(until), minutes) : "");
+}
+
+function cancel() {
+  const { key } = shown;
+  change(async () => {
+    showOrder(await shop.cancel(key));
+    byId("orders-title").focus();
+    announce(texts.orders.cancelled);
+    refreshProducts();
+  });
+}
+
+/** Prepare the views; `reload` shows them again, after another customer has signed in. */
+export function prepareOrders(reload) {
+  byId("cancel-order").addEventListener("click", cancel);
+  setInterval(showReserved, CLOCK_MS);
+  session.follow(reload);
+}

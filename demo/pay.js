@@ -1,0 +1,38 @@
+/** The payment provider's page: it reports the payment to the shop's server, and goes back to the order. */
+
+import { byId, fillTexts, show } from "./dom.js";
+import { errorText, isRefusal } from "./errors.js";
+import { money } from "./format.js";
+import { pay } from "./server.js";
+import { texts } from "./texts.js";
+
+const query = new URLSearchParams(location.search);
+const order = query.get("order") ?? "";
+const total = Number(query.get("total") ?? Number.NaN);
+const currency = query.get("currency") ?? "";
+const isKnown = /^ORD-[0-9A-Z]{26}$/.test(order) && Number.isSafeInteger(total) && /^[A-Z]{3}$/.test(currency);
+const orderPage = `index.html#orders/${order}`;
+
+async function payNow() {
+  byId("pay").disabled = true;
+  show(byId("pay"), texts.pay.paying);
+  show(byId("error"), "");
+  try {
+    await pay(order);
+    location.assign(orderPage);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    show(byId("error"), error.status === 409 ? texts.pay.alreadyPaid : errorText(error));
+    show(byId("pay"), texts.pay.pay);
+    byId("pay").disabled = false;
+  }
+}
+
+fillTexts();
+show(byId("order"), isKnown ? order : "");
+show(byId("amount"), isKnown ? money(total, currency) : "");
+show(byId("error"), isKnown ? "" : texts.pay.unknown);
+byId("pay").hidden = !isKnown;
+byId("pay").addEventListener("click", payNow);
+byId("cancel").href = isKnown ? orderPage : "index.html";
+byId("cancel").hidden = false;

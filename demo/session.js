@@ -1,0 +1,56 @@
+/** Who has signed in. The client library keeps the token; this keeps the name, which outlives it. */
+
+import { cart, shop } from "./connection.js";
+import { isRefusal } from "./errors.js";
+import { requestToken } from "./server.js";
+import { reportFailure } from "./status.js";
+import { store } from "./store.js";
+import { tellOtherTabs } from "./tabs.js";
+
+const NAME = "demo-shop/customer";
+
+/** The customer's name or null, and whether the sign-in has ended by itself: the name is still there, the token is not. */
+export const session = store(readSession());
+
+function readSession() {
+  const customer = localStorage.getItem(NAME);
+  return { customer, hasEnded: customer !== null && !shop.isSignedIn };
+}
+
+/** Read again who has signed in, here or in another tab. */
+export function refreshSession() {
+  session.set(readSession());
+}
+
+/** Sign a customer in. The items of the guest's cart come along, and so do selections and code that the customer has not. */
+export async function signIn(customer) {
+  const guests = cart.value;
+  const merged = await shop.signIn(await requestToken(customer));
+  localStorage.setItem(NAME, customer);
+  refreshSession();
+  cart.set(merged);
+  if (guests) await bringAlong(guests, merged);
+  tellOtherTabs();
+}
+
+/** A merge moves items only, so the rest is selected again. */
+async function bringAlong(guests, merged) {
+  const names = ["shipping_method", "payment_method"].filter((name) => guests[name] !== null && merged[name] === null);
+  try {
+    if (names.length) await shop.select(Object.fromEntries(names.map((name) => [name, guests[name]])));
+    if (guests.discount_code && !merged.discount_code) await shop.applyDiscount(guests.discount_code);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    reportFailure(error);
+  }
+}
+
+/** Forget the customer; the cart is that of the guest again. */
+export async function signOut() {
+  localStorage.removeItem(NAME);
+  shop.signOut();
+  refreshSession();
+  cart.set(null);
+  tellOtherTabs();
+  cart.set(await shop.cart());
+}

@@ -1,0 +1,74 @@
+/** The grid of products, the search box, and the dialog of one product. */
+
+import { addPieces } from "./cart_changes.js";
+import { events } from "./connection.js";
+import { openDialog, prepareDialog } from "./dialogs.js";
+import { byId, copyOf, part, show, showList } from "./dom.js";
+import { showProduct } from "./product_card.js";
+import { productOf, products, search } from "./products.js";
+import { texts } from "./texts.js";
+
+let chosen;
+
+const query = () => byId("search").value.trim();
+
+/** Register that a visitor chose a result of a search: `position` counts from 1. */
+function registerChoice({ dfid }, position) {
+  events.click(query() ? { dfid, query: query().slice(0, 200), position } : { dfid });
+}
+
+function createCard({ id }) {
+  const card = copyOf("product-card");
+  const position = () => Array.from(card.parentElement.children).indexOf(card) + 1;
+  part(card, "link").href = `#products/${id}`;
+  part(card, "link").addEventListener("click", () => registerChoice(productOf(id), position()));
+  part(card, "add").addEventListener("click", () => {
+    if (query()) registerChoice(productOf(id), position());
+    addPieces(productOf(id));
+  });
+  return card;
+}
+
+function showShelf() {
+  const found = search(query());
+  showList(byId("products"), found, ({ id }) => id, createCard, showProduct);
+  show(byId("found"), query() ? texts.search.found(found.length) : "");
+}
+
+/** Open the dialog of a product, if there is one of this id. */
+export function openProduct(id) {
+  chosen = id;
+  const product = productOf(id);
+  if (!product) return;
+  showChosen();
+  byId("product-quantity").value = 1;
+  openDialog(byId("product-dialog"));
+}
+
+function showChosen() {
+  const product = productOf(chosen);
+  if (!product) return;
+  showProduct(byId("product-dialog"), product);
+  show(byId("product-reference"), texts.product.reference(product.ref));
+}
+
+async function addChosen(event) {
+  event.preventDefault();
+  if (await addPieces(productOf(chosen), byId("product-quantity").valueAsNumber)) byId("product-dialog").close();
+}
+
+export function showProducts() {
+  prepareDialog(byId("product-dialog"), () => {
+    if (location.hash.startsWith("#products/")) history.replaceState(null, "", "#");
+  });
+  byId("product-form").addEventListener("submit", addChosen);
+  byId("search").addEventListener("input", () => {
+    if (location.hash.startsWith("#orders")) location.hash = "";
+    showShelf();
+  });
+  byId("search-form").addEventListener("submit", (event) => event.preventDefault());
+  products.follow(() => {
+    showShelf();
+    showChosen();
+  });
+}

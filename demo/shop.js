@@ -1,0 +1,39 @@
+/** The shop's page: its parts, and which of them the address shows. */
+
+import { openCart, showCartDrawer } from "./cart.js";
+import { refreshCart } from "./cart_changes.js";
+import { byId } from "./dom.js";
+import { prepareOrders, showOrdersAt } from "./orders.js";
+import { refreshProducts } from "./products.js";
+import { openProduct, showProducts } from "./shelf.js";
+import { showSignIn } from "./sign_in.js";
+import { onChangeElsewhere } from "./tabs.js";
+import { texts } from "./texts.js";
+
+/** Show what the address names: #orders, #orders/<key>, #products/<id>, #cart, or all products. */
+function showPlace() {
+  const [place, id] = location.hash.slice(1).split("/");
+  const isOrders = place === "orders";
+  byId("shelf").hidden = isOrders;
+  byId("orders").hidden = !isOrders;
+  document.title = isOrders ? texts.orders.title : texts.shop.title;
+  if (isOrders) showOrdersAt(id);
+  if (place === "products") openProduct(Number(id));
+  if (place === "cart") openCart();
+}
+
+showSignIn();
+showProducts();
+showCartDrawer();
+prepareOrders(() => {
+  if (!byId("orders").hidden) showPlace();
+});
+showPlace();
+await refreshProducts();
+if (location.hash.startsWith("#products/")) showPlace();
+window.addEventListener("hashchange", () => {
+  showPlace();
+  byId("orders").hidden || byId("orders-title").focus();
+});
+await refreshCart();
+onChangeElsewhere(refreshCart);
