@@ -1,26 +1,28 @@
 """One browser for all tests, and an empty page, whose origin is that of no API."""
 
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tools.client_packages import CHROMIUM
+from local import cloud, shop_server
+from local.emulator import free_port
+from local.stack import Stack
+from tests.browser.demo_shop import DemoShop, Visit
+from tools.support import chromium
 from tools.support.paths import ROOT
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Start this machine's Chrome or Chromium, or else the one of `make test-browser`."""
-    installed = next(filter(None, map(shutil.which, ("google-chrome", "chromium"))), CHROMIUM)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+    """Start the browser."""
+    with chromium.running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +53,26 @@ def tab(context: BrowserContext, empty_page: str) -> Page:
     page = context.new_page()
     page.goto(empty_page)
     return page
+
+
+@pytest.fixture(scope="session")
+def shop_url(stack: Stack, state: Path) -> Iterator[str]:
+    """Start the demo shop's server, and return its address."""
+    yield cloud.open_shop(stack, free_port(), state).demo_url
+    shop_server.stop(cloud.folder_of(stack, state))
+
+
+@pytest.fixture
+def visit(browser: Browser, stack: Stack, shop_url: str) -> Iterator[Visit]:
+    """Return a function that opens the demo shop. In the end, no browser may have complained."""
+    visits: list[DemoShop] = []
+
+    def open_tab(place: str = "", beside: DemoShop | None = None, **options: Any) -> DemoShop:
+        context = beside.page.context if beside else browser.new_context(reduced_motion="reduce", **options)
+        visits.append(DemoShop(context.new_page(), shop_url, stack))
+        return visits[-1].open(place)
+
+    yield open_tab
+    for context in {one.page.context for one in visits}:
+        context.close()
+    assert [one.complaints for one in visits] == [[] for _ in visits]

@@ -10,11 +10,12 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
-from local import cloud, shop_server
-from local.emulator import free_port
+from local import cloud
 from local.stack import Stack
 from tools import api_page, build_page
 from tools.api_page_document import Document, operations
+
+pytestmark = pytest.mark.last  # an open demo shop lists methods, and other tests need it without
 
 DOCUMENT = yaml.safe_load(api_page.DOCUMENT.read_text(encoding="utf-8"))
 LICENCE = "https://spdx.org/licenses/MIT.html"
@@ -95,13 +96,6 @@ class Opened:
         """Return the idempotency keys of all requests so far."""
         sent = [request.headers.get("idempotency-key") for request in self.requests]
         return [key for key in sent if key]
-
-
-@pytest.fixture(scope="module")
-def shop_url(stack: Stack, state: Path) -> Iterator[str]:
-    """Start the demo shop's server, which serves the page, and return its address."""
-    yield cloud.open_shop(stack, free_port(), state).demo_url
-    shop_server.stop(cloud.folder_of(stack, state))
 
 
 @pytest.fixture(scope="module")

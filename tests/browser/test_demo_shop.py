@@ -1,0 +1,302 @@
+"""The demo shop in a real browser: purchases, two tabs, and what goes wrong."""
+
+import re
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from local.stack import Stack
+from serverless_cart.domain.cart import Owner
+from tests.browser.demo_shop import Visit
+from tools.support.clients import unique
+from tools.support.database import Database
+
+pytestmark = pytest.mark.last  # an open demo shop lists methods, and other tests need it without
+
+MUG, KETTLE, TEA, SPOON = "Stoneware mug, white", "Gooseneck kettle", "Earl Grey", "Cooking spoon"
+PRESS, BOOK, GRINDER, CANDLES = (
+    (135, "French press, copper"),
+    (403, "Bread at Home"),
+    (138, "coffee grinder"),
+    (312, "Beeswax"),
+)
+TAB_COMES_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
+CLICK_TEN_TIMES = "(button) => { for (let n = 0; n < 10; n += 1) button.click(); }"
+
+
+def test_purchase_from_search_to_statistics(visit: Visit) -> None:
+    shop = visit()
+    shop.page.locator("#search").fill("white mug")
+    expect(shop.page.locator("#products > li")).to_have_count(1)
+    shop.add(MUG).page.locator("#search").fill("")
+    shop.add(KETTLE).open_cart().write_notes(MUG, "A gift").page.keyboard.press("Tab")
+    expect(shop.said).to_have_text("Notes saved.")
+    shop.page.locator("#discount-code").fill("welcome")
+    shop.page.keyboard.press("Enter")
+    expect(shop.page.locator("#applied-code")).to_have_text("Code WELCOME")
+
+    shop.choose("Parcel", "Card").place_order().sign_in(unique("buyer"))
+    expect(shop.page.locator("#amount")).to_have_text("€65.07")
+    shop.page.locator("#pay").click()
+
+    expect(shop.order_status).to_have_text("In preparation")
+    expect(shop.page.locator("#order-total")).to_have_text("€65.07")
+    expect(shop.page.locator("#order-items")).to_contain_text("Notes: A gift")
+    assert [name for name, _ in shop.events] == ["init", "click", "cart", "cart", "checkout"]
+    assert shop.events[1][1].items() >= {"query": "white mug", "position": 1}.items()
+    assert shop.refused == []
+    staff = visit("staff.html")
+    sheet = staff.page.locator(".sheet").filter(has_text=shop.order_key)
+    expect(sheet).to_contain_text("In preparation")
+    sheet.get_by_text("Mark as shipped").click()
+    expect(sheet).to_contain_text("Shipped")
+    staff.page.locator("nav").get_by_text("Statistics").click()
+    expect(staff.page.frame_locator("#charts").locator(".main-svg").first).to_be_visible(timeout=15_000)
+
+
+def test_order_is_cancelled_while_it_waits(visit: Visit) -> None:
+    shop = visit().add(SPOON).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
+    shop.page.locator("#cancel").click()
+    expect(shop.order_status).to_have_text("Waits for payment")
+    expect(shop.page.locator("#order-reserved")).to_contain_text("min left")
+    expect(shop.page.locator("#pay-order")).to_be_visible()
+
+    shop.page.locator("#cancel-order").click()
+
+    expect(shop.order_status).to_have_text("Cancelled")
+    expect(shop.page.locator("#pay-order, #cancel-order").locator("visible=true")).to_have_count(0)
+    shop.page.locator("#orders-back").click()
+    expect(shop.page.locator("#order-list > li")).to_contain_text(["Cancelled"])
+
+
+def test_staff_refunds_an_order(visit: Visit) -> None:
+    number, name = CANDLES
+    shop = visit()
+    shop.change_product(number, stock=7)
+    shop.add(name).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
+    staff = visit("staff.html")
+    sheet = staff.page.locator(".sheet").filter(has_text=shop.order_key)
+    sheet.get_by_text("Refund", exact=True).click()
+    staff.page.get_by_text("Refund now").click()
+    expect(sheet).to_contain_text("Refunded")
+    staff.page.locator("nav").get_by_text("Products").click()
+    product = staff.page.locator("#product-list > li").filter(has_text=name)
+    expect(product.locator("[data-part=stock]")).to_have_value("7")
+
+
+def test_changed_price_is_reviewed(visit: Visit) -> None:
+    number, name = GRINDER
+    shop = visit().signed_in(unique("buyer")).add(name).open_cart().choose("Pick up", "Invoice")
+    shop.change_product(number, price=9990)
+
+    shop.place_order()
+
+    expect(shop.part(name, "warnings")).to_have_text("The price has changed: it is now €84.90.")
+    expect(shop.page.locator("#review")).to_contain_text("The new total is €84.90.")
+    expect(shop.page.locator("#place-order")).to_have_text("Place order for €84.90")
+    shop.place_order()
+    expect(shop.page.locator("#order-total")).to_have_text("€84.90")
+
+
+def test_staff_s_price_warns_the_visitor(visit: Visit, stack: Stack, database: Database) -> None:
+    customer, staff = unique("buyer"), visit("staff.html#products")
+    shop = visit().signed_in(customer).add(TEA).open_cart()
+    product = staff.page.locator("#product-list > li").filter(has_text=TEA)
+    product.locator("[data-part=price]").fill("9.50")
+    product.get_by_text("Save").click()
+    expect(staff.said).to_contain_text("is saved.")
+
+    database.age_prices(Owner(database.token(stack.api_key).shop, customer), 120)
+    shop.page.evaluate(TAB_COMES_BACK)
+
+    expect(shop.part(TEA, "warnings")).to_contain_text("it is now €9.50")
+    staff.change_product(144, price=890)
+
+
+def test_last_piece_is_sold_once(visit: Visit) -> None:
+    number, name = PRESS
+    first, second = visit(), visit()
+    first.change_product(number, stock=1)
+    for shop in (first, second):
+        shop.open().signed_in(unique("buyer")).add(SPOON).add(name).open_cart().choose("Pick up", "Invoice")
+
+    first.place_order()
+    expect(first.order_status).to_have_text("In preparation")
+    second.place_order()
+
+    expect(second.part(name, "warnings")).to_have_text("Sold out. Remove it to place the order.")
+    expect(second.page.locator("#review")).to_contain_text("needs your decision")
+    second.part(name, "remove").click()
+    expect(second.item(name)).to_have_count(0)
+    second.place_order()
+
+    expect(second.order_status).to_have_text("In preparation")
+
+
+def test_fewer_pieces_resolve_a_small_stock(visit: Visit) -> None:
+    number, name = BOOK
+    shop = visit()
+    shop.change_product(number, stock=3)
+    shop.signed_in(unique("buyer")).add(name).add(name).add(name).open_cart().choose("Pick up", "Invoice")
+    shop.change_product(number, stock=2)
+    shop.place_order()
+    expect(shop.part(name, "warnings")).to_contain_text("Only 2 left")
+
+    shop.part(name, "reduce").click()
+    expect(shop.part(name, "quantity")).to_have_value("2")
+    shop.place_order()
+
+    expect(shop.order_status).to_have_text("In preparation")
+
+
+def test_two_tabs_lose_no_change(visit: Visit) -> None:
+    tabs = [shop := visit(), visit(beside=shop)]
+
+    for tab in tabs:
+        tab.add_button(MUG).evaluate(CLICK_TEN_TIMES)
+
+    for tab in tabs:
+        expect(tab.count).to_have_text("20")
+        expect(tab.open_cart().part(MUG, "quantity")).to_have_value("20")
+
+
+def test_notes_of_two_tabs_are_both_shown(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart()
+    other = visit(beside=shop).open_cart()
+    shop.write_notes(MUG, "Gift wrap")
+
+    other.write_notes(MUG, "Blue ribbon").page.keyboard.press("Tab")
+
+    expect(shop.part(MUG, "conflict")).to_contain_text("“Blue ribbon”")
+    expect(shop.part(MUG, "notes-field")).to_have_value("Gift wrap")
+    shop.part(MUG, "save-mine").click()
+    expect(other.part(MUG, "notes-field")).to_have_value("Gift wrap")
+
+
+def test_notes_do_not_replace_unseen_ones(visit: Visit, stack: Stack) -> None:
+    shop = visit().add(MUG).open_cart().write_notes(MUG, "Gift wrap")
+    item = f"{stack.shop_url}/api/shop/cart/items/{shop.item(MUG).get_attribute('data-key')}"
+    shop.send("PATCH", item, {"notes": "Blue ribbon"}, shop.storage("guest"))
+
+    shop.page.keyboard.press("Tab")
+
+    expect(shop.part(MUG, "conflict")).to_contain_text("“Blue ribbon”")
+    expect(shop.part(MUG, "notes-field")).to_have_value("Gift wrap")
+    shop.part(MUG, "use-theirs").click()
+    expect(shop.part(MUG, "notes-field")).to_have_value("Blue ribbon")
+
+
+def test_cart_is_kept_when_a_sign_in_ends(visit: Visit, stack: Stack) -> None:
+    customer = unique("buyer")
+    shop = visit().signed_in(customer).add(MUG).open_cart()
+    shop.storage("customer", stack.expired_token)
+
+    shop.part(MUG, "more").click()
+
+    ended = shop.page.locator("#cart .sign-in-ended")
+    expect(ended).to_contain_text("Your sign-in has ended. Sign in again: your cart is kept.")
+    expect(shop.page.locator("#cart-content")).to_have_attribute("inert", "")
+    expect(shop.part(MUG, "name")).to_be_visible()
+    ended.get_by_text("Sign in", exact=True).click()
+    shop.sign_in(customer)
+    expect(ended).not_to_be_visible()
+    expect(shop.part(MUG, "quantity")).to_have_value("1")
+
+
+def test_lost_connection_is_waited_for(visit: Visit) -> None:
+    shop = visit().add(MUG)
+    shop.page.context.set_offline(True)
+    shop.add_button(MUG).click()
+    expect(shop.page.locator("#connection")).to_have_text("No connection. Trying again …")
+
+    shop.page.context.set_offline(False)
+
+    expect(shop.count).to_have_text("2")
+    expect(shop.page.locator("#connection")).not_to_be_visible()
+
+
+def test_unsaved_notes_can_be_sent_again(visit: Visit) -> None:
+    shop = visit()
+    shop.page.clock.install()
+    shop.open().add(MUG).open_cart().write_notes(MUG, "A gift").page.context.set_offline(True)
+    shop.page.keyboard.press("Tab")
+    expect(shop.page.locator("#connection")).to_have_text("No connection. Trying again …")
+    shop.page.clock.fast_forward(60_000)
+    expect(shop.page.locator("#failure-text")).to_have_text("Not saved. Try again")
+    expect(shop.part(MUG, "notes-field")).to_have_value("A gift")
+
+    shop.page.context.set_offline(False)
+    shop.page.locator("#retry").click()
+
+    expect(shop.part(MUG, "summary")).to_have_text("Notes: A gift")
+
+
+@pytest.mark.parametrize("gives_up", [False, True], ids=["one answer", "all answers"])
+def test_lost_answers_double_nothing(visit: Visit, stack: Stack, *, gives_up: bool) -> None:
+    """The server applies the change, and its answers are lost."""
+    shop = visit()
+    shop.page.clock.install()
+    shop.open().page.route(f"{stack.shop_url}/api/shop/cart/items", lose_answer, times=None if gives_up else 1)
+
+    shop.add_button(MUG).click()
+    if gives_up:
+        expect(shop.page.locator("#connection")).to_be_visible()
+        shop.page.clock.fast_forward(60_000)
+        expect(shop.page.locator("#failure-text")).to_have_text("Not saved. Try again")
+        shop.page.unroute_all()
+        shop.page.locator("#retry").click()
+
+    expect(shop.said).to_contain_text("added. 1 piece in the cart.")
+    expect(shop.count).to_have_text("1")
+
+
+def lose_answer(route: Route) -> None:
+    route.fetch()
+    route.abort()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "text"),
+    [
+        (403, "banned ip", "does not serve your network"),
+        (500, "internal server error", "The shop has a fault"),
+        (418, "teapot", "Something went wrong"),
+    ],
+)
+def test_each_error_has_a_text(visit: Visit, stack: Stack, status: int, error: str, text: str) -> None:
+    shop = visit()
+    answer = {"status": status, "json": {"error": error}, "headers": {"Access-Control-Allow-Origin": "*"}}
+    shop.page.route(f"{stack.shop_url}/api/shop/guests", lambda route: route.fulfill(**answer))
+
+    shop.add_button(MUG).click()
+
+    expect(shop.page.locator("#failure-text")).to_contain_text(text)
+
+
+def test_blocked_origin_is_said_clearly(visit: Visit, stack: Stack) -> None:
+    """The page has the keys of a shop that allows another origin."""
+    other = {"api_key": stack.second_shop.api_key, "hashid": stack.second_shop.hashid}
+    shop = visit()
+    shop.page.route("**/settings.json", lambda route: route.fulfill(json={**route.fetch().json(), **other}))
+
+    shop.open().add_button(MUG).click()
+
+    expect(shop.page.locator("#failure-text")).to_have_text(re.compile("does not accept requests from this site"))
+
+
+def test_keyboard_keeps_its_place(visit: Visit) -> None:
+    shop = visit().add(MUG).add(TEA)
+    keyboard = shop.page.keyboard
+    shop.page.locator("#open-cart").focus()
+    keyboard.press("Enter")
+    shop.part(MUG, "more").focus()
+    keyboard.press("Enter")
+    expect(shop.part(MUG, "quantity")).to_have_value("2")
+    expect(shop.count).to_have_text("3")
+    expect(shop.part(MUG, "more")).to_be_focused()
+
+    shop.part(MUG, "remove").press("Enter")
+    expect(shop.page.locator("#cart-items")).to_be_focused()
+    keyboard.press("Escape")
+
+    expect(shop.page.locator("#open-cart")).to_be_focused()
