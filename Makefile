@@ -15,7 +15,7 @@ LOCKED = layers/dependencies/requirements requirements/checkov requirements/dev 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare build cartctl start up down test test-engine test-clients test-browser test-sam-local reliability soak bench mutants lint docs openapi format lock clean
+.PHONY: help prepare build cartctl start up down test test-engine test-clients test-browser pictures test-sam-local reliability soak bench mutants lint docs openapi format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,10 @@ test-browser: prepare ## Test our JavaScript in Node and Chromium, which npm ins
 	@.venv/bin/python -m tools.client_packages
 	clients/js/node_modules/.bin/biome check
 	$(PYTEST) tests/browser
+
+pictures: prepare ## Take the picture of the demo shop, docs/demo-shop.png (needs Node and npm)
+	@.venv/bin/python -m tools.client_packages
+	@.venv/bin/python -m tools.pictures
 
 test-sam-local: prepare ## Test the README's commands of sam local (needs Docker or Podman)
 	@if .venv/bin/python -m local.containers; then $(PYTEST) tests/sam_local; fi
