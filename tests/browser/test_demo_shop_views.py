@@ -55,6 +55,7 @@ def views(shop: DemoShop, stack: Stack) -> Iterator[str]:
     page, customer = shop.page, unique("buyer")
     yield "products"
     page.locator("#products > li a").first.click()
+    expect(page.locator("#product-dialog")).to_be_visible()
     yield "product"
     page.keyboard.press("Escape")
     page.locator("#open-cart").click()
