@@ -69,7 +69,7 @@ export const texts = {
         ? `The notes were changed in another tab: “${theirs}”. Yours are not saved yet.`
         : "The cart was changed in another tab. Your notes are not saved yet.",
     saveMine: "Save mine",
-    useTheirs: "Use the others",
+    useTheirs: "Use the other notes",
   },
 
   discount: {

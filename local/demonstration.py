@@ -45,7 +45,7 @@ def show(stack: Stack, console: Console) -> None:
     console.rule("The local cloud is running", align="left")
     for label, value in (
         ("Demo shop", stack.demo_url),
-        ("Staff's page", f"{stack.demo_url}/staff.html"),
+        ("Staff page", f"{stack.demo_url}/staff.html"),
         ("API page", f"{stack.demo_url}/docs/"),
         ("Search API", stack.search_url),
         ("Shop API", stack.shop_url),

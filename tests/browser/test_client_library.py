@@ -101,10 +101,9 @@ def test_merge_and_checkout_happen_once(run: Run, fault: str) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("status", ["429", "503"])
-def test_refused_change_waits_as_asked(run: Run, network: FaultyNetwork, status: str) -> None:
-    assert run("changeAfterRefusals", faults=[status, status]) == [1, True, [[int(status), True], [int(status), True]]]
-    assert [sent.status for sent in network.changes()] == [int(status), int(status), 200]
+def test_refused_change_waits_as_asked(run: Run, network: FaultyNetwork) -> None:
+    assert run("changeAfterRefusals", faults=["429", "503"]) == [1, True, [[429, True], [503, True]]]
+    assert [sent.status for sent in network.changes()] == [429, 503, 200]
 
 
 def test_unchanged_cart_is_not_sent_again(run: Run, network: FaultyNetwork) -> None:
