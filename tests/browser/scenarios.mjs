@@ -180,10 +180,12 @@ export async function refusals(library, given) {
     await errorOf(shop.add({ product: given.scarce })),
     await errorOf(shop.add({ product: 999_999_999 })),
     await errorOf(shop.remove(7)),
+    await errorOf(shop.item(7)),
     await errorOf(shop.applyDiscount("nothing")),
     await errorOf(shop.checkOut({ total: cart.total + 1 })),
     await errorOf(shop.order("nothing")),
     (await shop.removeDiscount()).cart.quantity,
+    (await shop.item(cart.items[0].id)).quantity,
     await shop.shippingMethods(),
     await shop.paymentMethods(),
   ];

@@ -3,6 +3,7 @@ import { defaultStorage, randomKey } from "./storage.js";
 import type {
   Cart,
   CheckOut,
+  Item,
   ItemChange,
   KeyStorage,
   NewItem,
@@ -95,6 +96,11 @@ export class Shop {
       if (isGuest && error instanceof ShopError && error.status === 401) return null;
       throw error;
     }
+  }
+
+  /** Return an item with its current price. */
+  async item(id: number): Promise<Item> {
+    return (await this.#get(`${ITEMS}/${id}`)).body;
   }
 
   /** Add a product. If the cart has it, its quantity increases. */
