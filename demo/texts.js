@@ -74,6 +74,7 @@ export const texts = {
 
   discount: {
     label: "Discount code",
+    hint: "For example WELCOME",
     apply: "Apply",
     remove: "Remove code",
     applied: (code) => `Code ${code}`,
