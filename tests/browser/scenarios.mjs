@@ -251,6 +251,16 @@ export async function randomFaults(library, given) {
   return [sorted(cart.items.map((item) => [item.product.id, item.quantity])), sorted(expected)];
 }
 
+export async function example(library, given) {
+  const shown = [];
+  const names = ["library", "SHOP_URL", "API_KEY", "showCart", "tokenFromYourServer", "location"];
+  const run = new (async () => {}).constructor(...names, `${given.code}; return order_key;`);
+  const showCart = ({ quantity, total }) => shown.push([quantity, total]);
+  const key = await run(library, given.shopUrl, given.apiKey, showCart, async () => given.token, {});
+  const order = await (await customerOf(library, given)).order(key);
+  return [shown, order.quantity, order.shipping_method];
+}
+
 const LAMP = { id: "42", index: "product", title: "Lamp" };
 
 export async function events(library, given) {

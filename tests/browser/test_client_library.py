@@ -18,6 +18,7 @@ from playwright.sync_api import BrowserContext, Page
 from local.stack import Stack
 from tests.browser import faulty_network
 from tests.browser.faulty_network import FAULTS, FaultyNetwork
+from tests.support import guide
 from tools.client_packages import CLIENT
 from tools.support.database import Database
 
@@ -156,6 +157,13 @@ def test_ended_sign_in_keeps_the_guest(run: Run) -> None:
 
 def test_ended_guest_becomes_a_new_one(run: Run) -> None:
     assert run("endedGuest") == [None, 1, 0, None]
+
+
+def test_readme_s_example_places_an_order(run: Run, given: dict[str, Any]) -> None:
+    code = guide.blocks("js", (CLIENT / "README.md").read_text())[0]
+    code = code.replace('import { Shop, ShopError } from "./serverless-cart.js"', "const { Shop } = library")
+    code = code.replace("product: 123", f"product: {given['product']}")
+    assert run("example", code=code) == [[[2, 2000], [3, 3000], [3, 3000], [3, 3000]], 3, 1]
 
 
 def test_request_without_answer_is_an_error(run: Run) -> None:
