@@ -114,11 +114,11 @@ export async function orderWithFault(library, given) {
 }
 
 export async function unchangedCart(library, given) {
-  const told = [];
-  const shop = await customerOf(library, given, { onCart: (cart) => told.push(cart.quantity) });
+  const reported = [];
+  const shop = await customerOf(library, given, { onCart: (cart) => reported.push(cart.quantity) });
   await shop.add({ product: given.product, quantity: 2 });
   const [first, second] = [await shop.cart(), await shop.cart()];
-  return [first.quantity, first === second, told];
+  return [first.quantity, first === second, reported];
 }
 
 export async function changedByAnotherTab(library, given) {
@@ -144,16 +144,83 @@ export async function changesAtOnce(library, given) {
   return [seen.map(({ cart }) => cart.quantity), await failed, (await last).cart.items[0].notes];
 }
 
+/** Resolve when the network has taken all faults. */
+const taken = async (given) => {
+  while (await fetch(`${given.network}/faults`).then((left) => left.json()));
+};
+
 export async function lateAnswer(library, given) {
-  const told = [];
-  const shop = await customerOf(library, given, { onCart: (cart) => told.push(cart.quantity) });
+  const reported = [];
+  const shop = await customerOf(library, given, { onCart: (cart) => reported.push(cart.quantity) });
   await shop.add({ product: given.product });
+  if (given.changed) await (await customerOf(library, given)).add({ product: given.product });
+  await faults(given, "late");
+  const reading = shop.cart();
+  await taken(given);
+  await shop.add({ product: given.product });
+  return [(await reading).quantity, (await shop.cart()).quantity, reported];
+}
+
+export async function lateAnswerAfterSignOut(library, given) {
+  const reported = [];
+  const shop = await customerOf(library, given, { onCart: (cart) => reported.push(cart.quantity) });
   await (await customerOf(library, given)).add({ product: given.product });
   await faults(given, "late");
   const reading = shop.cart();
-  while (await fetch(`${given.network}/faults`).then((left) => left.json()));
+  const changing = shop.add({ product: given.product });
+  await taken(given);
+  shop.signOut();
+  return [await reading, (await changing).cart.quantity, await shop.cart(), reported];
+}
+
+export async function signInElsewhere(library, given) {
+  const storage = memory();
+  const [shop, other] = [1, 2].map(() => shopOf(library, given, { storage }));
+  await customerOf(library, given).then((one) => one.add({ product: given.product, quantity: 5 }));
+  await shop.add({ product: given.product, quantity: 2 });
+  await other.signIn(given.token);
+  const cleared = await shop.clear({ ifUnchanged: true });
+  return [cleared.applied, cleared.cart.quantity, (await shop.cart()).quantity, shop.isSignedIn];
+}
+
+export async function endedSignInAtOnce(library, given) {
+  const storage = memory();
+  storage.setItem(`serverless-cart/${given.apiKey}/customer`, given.expired);
+  const shop = shopOf(library, given, { storage });
+  const calls = [shop.cart(), shop.add({ product: given.product }), shop.shippingMethods(), shop.orders()];
+  return Promise.all(calls.map(errorOf));
+}
+
+/** A page that may not keep anything, which two shops of the page notice. */
+export async function fullStorage(library, given) {
+  Storage.prototype.setItem = () => {
+    throw new DOMException("full", "QuotaExceededError");
+  };
+  const [shop, other] = [shopOf(library, given), shopOf(library, given)];
   await shop.add({ product: given.product });
-  return [(await reading).quantity, (await shop.cart()).quantity, told];
+  const { cart } = await other.add({ product: given.product });
+  return [cart.quantity, (await shop.signIn(given.token)).quantity, other.isSignedIn];
+}
+
+/** An event arrives, and the network is lost before its answer. */
+export async function eventBeforeOffline(library, given) {
+  const errors = [];
+  const offline = { configurable: true, get: () => false };
+  const search = eventsOf(library, given, {
+    onError: ({ status }) => errors.push(status),
+    fetch: (...request) =>
+      fetch(...request).catch((error) => {
+        globalThis.navigator ??= {};
+        Object.defineProperty(globalThis.navigator, "onLine", offline);
+        throw error;
+      }),
+  });
+  const session = search.sessionId;
+  await search.flush();
+  await faults(given, "lost");
+  search.addToCart(LAMP);
+  await search.flush();
+  return [session, errors];
 }
 
 export async function guestsAtOnce(library, given) {
@@ -163,14 +230,16 @@ export async function guestsAtOnce(library, given) {
 }
 
 export async function warnings(library, given) {
-  const told = [];
-  const shop = await customerOf(library, given, { onWarnings: (found) => told.push(found.map(({ code }) => code)) });
+  const reported = [];
+  const shop = await customerOf(library, given, {
+    onWarnings: (found) => reported.push(found.map(({ code }) => code)),
+  });
   await shop.add({ product: given.scarce, quantity: given.stock });
   shop.signOut();
   await shop.add({ product: given.scarce, quantity: 1 });
   const cart = await shop.signIn(given.token);
   shop.signOut();
-  return [cart.quantity, told, (await shop.cart()).quantity];
+  return [cart.quantity, reported, (await shop.cart()).quantity];
 }
 
 export async function refusals(library, given) {
@@ -296,6 +365,6 @@ export async function leaveEvents(library, given) {
   await search.flush();
   await faults(given, "late");
   for (let number = 0; number < 3; number += 1) search.addToCart(LAMP);
-  while (await fetch(`${given.network}/faults`).then((left) => left.json()));
+  await taken(given);
   return session;
 }

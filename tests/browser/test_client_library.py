@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from local.stack import Stack
 from tests.browser import faulty_network
-from tests.browser.faulty_network import FAULTS, FaultyNetwork
+from tests.browser.faulty_network import FAULTS, LATE_SECONDS, FaultyNetwork
 from tests.support import guide
 from tools.client_packages import CLIENT
 from tools.support.database import Database
@@ -30,6 +30,8 @@ console.log(JSON.stringify(await (await import(scenarios))[name](await import(li
 """
 IN_PAGE = "([name, given]) => scenarios[name](library, given)"
 MAX_GZIPPED = 5_000
+WAIT_SECONDS = 30
+POLL_SECONDS = 0.05
 LAMP = ("product", "42")
 Run = Callable[..., Any]
 
@@ -77,6 +79,17 @@ def in_node(name: str, given: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
+def amounts_of(database: Database, stack: Stack, session: str) -> list[int]:
+    return [item.amount for item in database.session(stack.hashid, session).values()]
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(POLL_SECONDS)
+
+
 def test_guest_s_items_move_at_sign_in(run: Run) -> None:
     assert run("guestSignsIn") == [None, 2, 2, "gift", 3, 3, False, None]
 
@@ -117,8 +130,17 @@ def test_change_of_another_tab_is_returned(run: Run, network: FaultyNetwork) -> 
     assert [bool(sent.if_match) for sent in network.changes()] == [False, False, True, True]
 
 
-def test_late_answer_replaces_no_newer_cart(run: Run) -> None:
-    assert run("lateAnswer") == [3, 3, [0, 1, 3]]
+@pytest.mark.parametrize(("changed", "quantity"), [(True, 3), (False, 2)], ids=["changed cart", "unchanged cart"])
+def test_late_answer_replaces_no_newer_cart(run: Run, *, changed: bool, quantity: int) -> None:
+    assert run("lateAnswer", changed=changed) == [quantity, quantity, [0, 1, quantity]]
+
+
+def test_late_answer_shows_no_other_visitor_s_cart(run: Run) -> None:
+    assert run("lateAnswerAfterSignOut") == [None, 2, None, [0]]
+
+
+def test_sign_in_elsewhere_is_followed(run: Run) -> None:
+    assert run("signInElsewhere") == [False, 7, 7, True]
 
 
 def test_changes_keep_their_order(run: Run) -> None:
@@ -153,6 +175,11 @@ def test_refusals_have_the_contract_s_texts(run: Run) -> None:
 def test_ended_sign_in_keeps_the_guest(run: Run) -> None:
     unauthenticated = ["ShopError", 401, "authentication required", []]
     assert run("endedSignIn") == [unauthenticated, [False, 1], [True, unauthenticated, False], 1]
+
+
+def test_ended_sign_in_makes_no_guest(run: Run, network: FaultyNetwork) -> None:
+    assert run("endedSignInAtOnce") == [["ShopError", 401, "authentication required", []]] * 4
+    assert "/api/shop/guests" not in [sent.path for sent in network.sent]
 
 
 def test_ended_guest_becomes_a_new_one(run: Run) -> None:
@@ -204,7 +231,7 @@ def test_events_count_at_most_once(
     session, failed = run("events", faults=faults)
 
     assert failed == errors
-    assert [item.amount for item in database.session(stack.hashid, session).values()] == amounts
+    assert amounts_of(database, stack, session) == amounts
     found = database.events(stack.hashid, session)
     assert sorted(found) == ["CLICK", "INIT"]
     assert (found["INIT"]["user"], found["CLICK"]["position"]) == ("visitor-7", "3")
@@ -215,6 +242,28 @@ def test_events_that_count_once_are_repeated(run: Run, database: Database, stack
 
     assert list(database.session(stack.hashid, session)) == [("product", "44")]
     assert {"INIT", "IMAGE", "REDIRECT", "CHECKOUT"} <= set(database.events(stack.hashid, session))
+
+
+def test_event_that_arrived_is_not_repeated_offline(run: Run, database: Database, stack: Stack) -> None:
+    session, errors = run("eventBeforeOffline")
+
+    assert errors == [0]
+    assert amounts_of(database, stack, session) == [1]
+
+
+def test_full_storage_lasts_as_long_as_the_page(tab: Page, given: dict[str, Any]) -> None:
+    assert tab.evaluate(IN_PAGE, ["fullStorage", given]) == [2, 2, True]
+
+
+def test_change_arrives_if_the_visitor_leaves(tab: Page, given: dict[str, Any], network: FaultyNetwork) -> None:
+    tab.evaluate(
+        "({shopUrl: url, apiKey, product, token}) => { const shop = new library.Shop({url, apiKey});"
+        " localStorage.setItem(`serverless-cart/${apiKey}/customer`, token); shop.add({product}); }",
+        given,
+    )
+    tab.goto("about:blank")
+
+    wait_until(lambda: [(sent.method, sent.status) for sent in network.sent] == [("POST", 200)])
 
 
 def test_two_tabs_make_one_guest(context: BrowserContext, empty_page: str, given: dict[str, Any]) -> None:
@@ -247,9 +296,9 @@ def test_events_are_sent_when_the_page_closes(
     session = tab.evaluate(IN_PAGE, ["leaveEvents", given])
     leave(tab)
 
-    deadline = time.monotonic() + 30
-    while (amounts := [item.amount for item in database.session(stack.hashid, session).values()]) != [3]:
-        assert time.monotonic() < deadline, amounts
+    wait_until(lambda: amounts_of(database, stack, session) == [3])
+    time.sleep(LATE_SECONDS)
+    assert amounts_of(database, stack, session) == [3], "an event that was on its way was sent again"
 
 
 def test_package_is_small_current_and_typed(tmp_path: Path) -> None:

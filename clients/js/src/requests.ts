@@ -39,12 +39,12 @@ export interface Failure {
 export interface Repetition {
   /** Seconds after the first attempt in which further attempts begin. */
   seconds: number;
-  /** Whether to repeat the request after this failure. */
+  /** Called before each repetition; false prevents it. */
   mayRepeat(failure: Failure): boolean;
 }
 
-/** Whether the server may answer later: it got no request, refused it for now, or its answer was lost. */
-export function isTemporary({ answer }: Failure): boolean {
+/** Whether a repetition can succeed: the request did not arrive, was refused for now, or its answer was lost. */
+function isTemporary({ answer }: Failure): boolean {
   return !answer || answer.status === 429 || answer.status === 503;
 }
 
@@ -64,7 +64,7 @@ export async function send(
     const answer = await attemptOnce(fetchOnce, url, request, attempts);
     const failure = { answer, waitMs: waitMs(attempts, answer) };
     if (isTemporary(failure) && Date.now() + failure.waitMs <= end && repetition.mayRepeat(failure)) {
-      await wait(failure.waitMs);
+      await wait(failure.waitMs, answer === undefined);
     } else if (answer) {
       return answer;
     } else {
@@ -99,8 +99,8 @@ function waitMs(attempts: number, answer: Answer | undefined): number {
   return seconds * 1000 + Math.random() * Math.min(FIRST_WAIT_MS * 2 ** (attempts - 1), LONGEST_WAIT_MS);
 }
 
-/** Wait, but not after the browser is online again. */
-function wait(ms: number): Promise<void> {
+/** Wait. If the network was lost, wait only until the browser is online again. */
+function wait(ms: number, isNetworkLost: boolean): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
@@ -108,6 +108,6 @@ function wait(ms: number): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, ms);
-    globalThis.addEventListener?.("online", done);
+    if (isNetworkLost) globalThis.addEventListener?.("online", done);
   });
 }

@@ -1,4 +1,4 @@
-import { checkSuccess, type Failure, isTemporary, send } from "./requests.js";
+import { checkSuccess, type Failure, send } from "./requests.js";
 import { defaultStorage, randomKey } from "./storage.js";
 import type { BannerClick, Click, KeyStorage, Redirection, RemovedSessionItem, Sale, SessionItem } from "./types.js";
 
@@ -33,8 +33,8 @@ interface Event {
 }
 
 /**
- * The events of a visitor's search session. Methods return at once. Events are sent one after the other, and those that are
- * left when the page is hidden or closes are sent at that moment.
+ * The events of a visitor's search session. Methods return at once. Events are sent one after the other, and the waiting
+ * ones when the page closes.
  *
  * An event that got no answer is repeated only if the API counts it once; the others could count twice. A session ends
  * 24 hours after its last event, as its cart does.
@@ -48,12 +48,10 @@ export class SearchEvents {
 
   constructor(options: SearchEventsOptions) {
     new URL(options.url); // a wrong address is the caller's error, not a lost connection
-    this.#options = options;
+    this.#options = { ...options, url: options.url.replace(/\/+$/, "") };
     this.#storage = options.storage ?? defaultStorage();
     this.#name = `serverless-cart/${options.hashid}/session`;
-    // A browser can end a page that is hidden without any further event.
-    globalThis.addEventListener?.("visibilitychange", () => document.hidden && this.#sendRest());
-    globalThis.addEventListener?.("pagehide", () => this.#sendRest());
+    globalThis.addEventListener?.("pagehide", () => this.#sendWaiting());
   }
 
   /** The id of the session. A new session is registered at once. */
@@ -133,36 +131,39 @@ export class SearchEvents {
 
   async #send(event: Event): Promise<void> {
     const { fetch: fetchOnce = fetch, retrySeconds = 60, url } = this.#options;
+    let beganOnline = true;
     const mayRepeat = (failure: Failure) => {
       event.isSent = false;
-      const maybeArrived = !failure.answer && globalThis.navigator?.onLine !== false;
-      return isTemporary(failure) && this.#isLeft(event) && (event.countsOnce || !maybeArrived);
+      const maybeArrived = !failure.answer && beganOnline;
+      return this.#isWaiting(event) && (event.countsOnce || !maybeArrived);
     };
     const once: typeof fetch = async (...call) => {
-      if (!this.#isLeft(event)) throw new Error("sent when the page was hidden");
+      if (!this.#isWaiting(event)) throw new Error("sent when the page closed");
       event.isSent = true;
+      beganOnline = globalThis.navigator?.onLine !== false;
       return fetchOnce(...call);
     };
     const [address, request] = this.#request(event);
     checkSuccess(await send(once, url + address, request, { seconds: retrySeconds, mayRepeat }));
   }
 
-  #isLeft(event: Event): boolean {
+  #isWaiting(event: Event): boolean {
     return this.#events.includes(event);
   }
 
   /**
-   * Send what is left when the page is hidden or closes. `navigator.sendBeacon` cannot send the key; `keepalive` is its
-   * successor. The page may get no answer any more, so nothing is repeated.
+   * Send the waiting events when the page closes. `navigator.sendBeacon` cannot send the key; `keepalive` is its successor.
+   * No answer may arrive any more, so nothing is repeated, and the events may arrive in another order.
    */
-  #sendRest(): void {
-    if (globalThis.navigator?.onLine === false) return;
+  #sendWaiting(): void {
     const { fetch: fetchOnce = fetch, url, onError } = this.#options;
-    const rest = this.#events.filter(({ isSent }) => !isSent);
-    this.#events = [];
-    for (const event of rest) {
+    const waiting = this.#events.filter(({ isSent }) => !isSent);
+    this.#events = this.#events.filter(({ isSent }) => isSent);
+    for (const event of waiting) {
       const [address, request] = this.#request(event);
-      fetchOnce(url + address, request).catch((error) => onError?.(error));
+      send(fetchOnce, url + address, request, { seconds: 0, mayRepeat: () => false })
+        .then(checkSuccess)
+        .catch((error) => onError?.(error));
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Answer, checkSuccess, type Failure, isTemporary, ShopError, send } from "./requests.js";
+import { type Answer, checkSuccess, type Failure, ShopError, send } from "./requests.js";
 import { defaultStorage, randomKey } from "./storage.js";
 import type {
   Cart,
@@ -53,11 +53,27 @@ export interface Change {
   replayed: boolean;
 }
 
+interface Visitor {
+  token: string;
+  isCustomer: boolean;
+}
+
 interface KnownCart {
   token: string;
   etag: string;
   cart: Cart;
+  /** When its request began and its answer arrived, by `#moments`. */
+  began: number;
+  arrived: number;
 }
+
+/** An answer with a cart, and when its request began. */
+interface CartAnswer extends Answer {
+  began: number;
+}
+
+/** Attempts to send a request with the token of the visitor, which other tabs can change. */
+const ROUNDS = 3;
 
 /**
  * The cart and the orders of a visitor: of a guest until `signIn`, and then of the customer.
@@ -71,10 +87,11 @@ export class Shop {
   readonly #names: Record<"guest" | "customer" | "lock", string>;
   #last: KnownCart | undefined;
   #changes: Promise<unknown> = Promise.resolve();
+  #moments = 0;
 
   constructor(options: ShopOptions) {
     new URL(options.url); // a wrong address is the caller's error, not a lost connection
-    this.#options = options;
+    this.#options = { ...options, url: options.url.replace(/\/+$/, "") };
     this.#storage = options.storage ?? defaultStorage();
     const name = (of: string) => `serverless-cart/${options.apiKey}/${of}`;
     this.#names = { guest: name("guest"), customer: name("customer"), lock: name("lock") };
@@ -87,14 +104,14 @@ export class Shop {
 
   /** Return the cart with current prices, and null for a visitor who has none. */
   async cart(): Promise<Cart | null> {
-    const token = this.#token();
-    if (!token) return null;
-    const isGuest = !this.isSignedIn;
+    const visitor = this.#visitor();
+    if (!visitor) return null;
     try {
-      return await this.#read(token);
+      const cart = await this.#read(visitor.token);
+      return this.#visitor()?.token === visitor.token ? cart : await this.cart();
     } catch (error) {
-      if (isGuest && error instanceof ShopError && error.status === 401) return null;
-      throw error;
+      if (visitor.isCustomer || !(error instanceof ShopError && error.status === 401)) throw error;
+      return this.cart(); // the guest's token is removed, or another tab has signed in
     }
   }
 
@@ -145,16 +162,19 @@ export class Shop {
       this.#locked("exclusive", async () => {
         const { guest, customer } = this.#names;
         const guestToken = this.#storage.getItem(guest);
-        const merged = guestToken && (await this.#merge(customerToken, guestToken));
-        const cart = merged || (await this.#read(customerToken));
+        const merged = guestToken ? await this.#merge(customerToken, guestToken) : undefined;
+        const answer = merged ?? (await this.#send("GET", CART, customerToken));
+        this.#forgetIfRefused(customerToken, answer);
+        checkSuccess(answer);
         this.#storage.setItem(customer, customerToken);
+        const cart = this.#keep(customerToken, answer);
         if (!cart.warnings.some(({ code }) => code === "not_merged")) this.#storage.removeItem(guest);
         return cart;
       }),
     );
   }
 
-  /** Forget the customer's token. Your server can revoke it, too. */
+  /** Forget the customer's token at once. Changes that are being sent still apply to the customer's cart. */
   signOut(): void {
     this.#storage.removeItem(this.#names.customer);
     this.#last = undefined;
@@ -173,9 +193,11 @@ export class Shop {
    * pay for something else: read the cart, show it, and call this again.
    */
   checkOut(order: CheckOut = {}): Promise<PlacedOrder> {
+    const visitor = this.#visitor();
     return this.#inOrder(async () => {
-      const answer = await this.#withToken((token) =>
-        this.#sendChange("POST", "/api/shop/checkout/cart", token, order),
+      const answer = await this.#withToken(
+        (token) => this.#sendChange("POST", "/api/shop/checkout/cart", token, order),
+        visitor,
       );
       checkSuccess(answer);
       return answer.body;
@@ -184,7 +206,7 @@ export class Shop {
 
   /** Return the customer's orders without their items, newest first. */
   async orders(query: OrderQuery = {}): Promise<OrderList> {
-    const words = Object.entries(query).map(([name, value]) => [name, String(value)]);
+    const words = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, `${value}`]]));
     return (await this.#get(`${ORDERS}?${new URLSearchParams(words)}`)).body;
   }
 
@@ -209,13 +231,14 @@ export class Shop {
 
   /** Send a change of the cart after those before it. */
   #change(method: string, path: string, body: unknown, { ifUnchanged }: ChangeOptions = {}): Promise<Change> {
+    const visitor = this.#visitor();
     return this.#inOrder(async () => {
       let sentBy = "";
       const answer = await this.#withToken((token) => {
         sentBy = token;
-        const match = ifUnchanged && this.#last?.token === token ? this.#last.etag : undefined;
+        const match = ifUnchanged ? this.#last?.etag : undefined; // the tag of another visitor's cart is 412, too
         return this.#sendChange(method, path, token, body, match);
-      });
+      }, visitor);
       if (answer.status === 412) return { cart: await this.#read(sentBy), applied: false, replayed: false };
       checkSuccess(answer);
       const replayed = answer.headers.get("Idempotency-Replayed") === "true";
@@ -223,7 +246,7 @@ export class Shop {
     });
   }
 
-  #sendChange(method: string, path: string, token: string, body?: unknown, match?: string): Promise<Answer> {
+  #sendChange(method: string, path: string, token: string, body?: unknown, match?: string): Promise<CartAnswer> {
     const headers: Record<string, string> = { "Idempotency-Key": randomKey() };
     if (match) headers["If-Match"] = match;
     return this.#send(method, path, token, body, headers);
@@ -233,18 +256,16 @@ export class Shop {
   async #read(token: string): Promise<Cart> {
     const known = this.#last?.token === token ? this.#last : undefined;
     const answer = await this.#send("GET", CART, token, undefined, known ? { "If-None-Match": known.etag } : {});
-    if (answer.status === 304 && known) return known.cart;
+    if (answer.status === 304 && known) return this.#last?.token === token ? this.#last.cart : known.cart;
     this.#forgetIfRefused(token, answer);
     checkSuccess(answer);
     return this.#keep(token, answer);
   }
 
   /** Merge the guest's cart, and return nothing if there is no such guest any more. */
-  async #merge(customerToken: string, guestToken: string): Promise<Cart | undefined> {
+  async #merge(customerToken: string, guestToken: string): Promise<CartAnswer | undefined> {
     const answer = await this.#sendChange("POST", `${CART}/merge`, customerToken, { token: guestToken });
-    if (answer.status === 400 && answer.body.details?.token) return undefined;
-    checkSuccess(answer);
-    return this.#keep(customerToken, answer);
+    return answer.status === 400 && answer.body?.details?.token ? undefined : answer;
   }
 
   async #get(path: string): Promise<Answer> {
@@ -253,38 +274,52 @@ export class Shop {
     return answer;
   }
 
-  /** Return the newest cart that is known after this answer. Answers can arrive in another order than they were made. */
-  #keep(token: string, answer: Answer): Cart {
-    const last = this.#last;
-    const etag = answer.headers.get("ETag") ?? "";
-    const cart: Cart = answer.body;
-    if (last?.token === token && version(etag) < version(last.etag)) return last.cart;
-    this.#last = { token, etag, cart };
-    if (last?.token !== token || last.etag !== etag) {
-      const warnings = JSON.stringify(cart.warnings);
-      if (warnings !== "[]" && warnings !== JSON.stringify(last?.cart.warnings)) {
-        this.#options.onWarnings?.(cart.warnings, cart);
-      }
-      this.#options.onCart?.(cart);
+  /**
+   * Return the newest cart that is known after this answer. Answers can arrive in another order than they were made: a cart
+   * is newer if its version is, or if its request began later. A cart that has expired begins again with a low version.
+   */
+  #keep(token: string, { body: cart, headers, began }: CartAnswer): Cart {
+    if (token !== this.#visitor()?.token) return cart; // the visitor has signed in or out since
+    const last = this.#last?.token === token ? this.#last : undefined;
+    const etag = headers.get("ETag") ?? "";
+    if (last && began < last.arrived) {
+      const versions = version(etag) - version(last.etag);
+      if (versions < 0 || (versions === 0 && began < last.began)) return last.cart;
     }
+    const before = this.#last;
+    this.#moments += 1;
+    this.#last = { token, etag, cart, began, arrived: this.#moments };
+    if (last?.etag !== etag) this.#report(cart, before?.cart);
     return cart;
   }
 
+  /** Call the page's functions. Their errors are the page's, not those of the change. */
+  #report(cart: Cart, before: Cart | undefined): void {
+    const { onCart, onWarnings } = this.#options;
+    const warnings = JSON.stringify(cart.warnings);
+    if (onWarnings && warnings !== "[]" && warnings !== JSON.stringify(before?.warnings)) {
+      queueMicrotask(() => onWarnings(cart.warnings, cart));
+    }
+    if (onCart) queueMicrotask(() => onCart(cart));
+  }
+
   /**
-   * Call with the visitor's token; a visitor without one becomes a guest. A guest whose token is not accepted any more
-   * becomes a new guest. A customer must sign in again.
+   * Call with the token of the visitor, who becomes a guest if there is none. A change of a customer who has signed out since is
+   * still the customer's. A guest whose token is not accepted any more becomes a new guest. A customer must sign in again.
    */
-  async #withToken(call: (token: string) => Promise<Answer>): Promise<Answer> {
+  async #withToken<Got extends Answer>(call: (token: string) => Promise<Got>, sender?: Visitor): Promise<Got> {
     for (let round = 1; ; round += 1) {
-      if (!this.#token()) await this.#locked("exclusive", () => this.#makeGuest());
-      const [token, answer] = await this.#locked("shared", async () => {
-        const token = this.#token();
-        return [token, token ? await call(token) : undefined] as const;
+      if (!sender?.isCustomer && !this.#visitor()) await this.#locked("exclusive", () => this.#makeGuest());
+      const [visitor, answer] = await this.#locked("shared", async () => {
+        const visitor = sender?.isCustomer ? sender : this.#visitor();
+        return [visitor, visitor && (await call(visitor.token))] as const;
       });
-      if (!token || !answer) continue; // signed out by another tab
-      const wasCustomer = token === this.#storage.getItem(this.#names.customer);
-      this.#forgetIfRefused(token, answer);
-      if (answer.status !== 401 || wasCustomer || round > 1) return answer;
+      if (visitor && answer) {
+        this.#forgetIfRefused(visitor.token, answer);
+        if (answer.status !== 401 || visitor.isCustomer || round === ROUNDS) return answer;
+      } else if (round === ROUNDS) {
+        throw new ShopError(401, "authentication required"); // the storage keeps nothing
+      }
     }
   }
 
@@ -297,23 +332,25 @@ export class Shop {
   }
 
   async #makeGuest(): Promise<void> {
-    if (this.#token()) return; // another tab was faster
+    if (this.#visitor()) return; // another tab was faster
     const answer = await this.#send("POST", "/api/shop/guests", this.#options.apiKey);
     checkSuccess(answer);
-    this.#storage.setItem(this.#names.guest, answer.body.token);
+    if (!this.#visitor()) this.#storage.setItem(this.#names.guest, answer.body.token);
   }
 
-  #token(): string | null {
-    return this.#storage.getItem(this.#names.customer) ?? this.#storage.getItem(this.#names.guest);
+  #visitor(): Visitor | undefined {
+    const customer = this.#storage.getItem(this.#names.customer);
+    const token = customer ?? this.#storage.getItem(this.#names.guest);
+    return token === null ? undefined : { token, isCustomer: customer !== null };
   }
 
-  #send(
+  async #send(
     method: string,
     path: string,
     token: string,
     body?: unknown,
     headers: Record<string, string> = {},
-  ): Promise<Answer> {
+  ): Promise<CartAnswer> {
     const { fetch: fetchOnce = fetch, onRetry, retrySeconds = 60, url } = this.#options;
     const request: RequestInit = {
       method,
@@ -321,13 +358,15 @@ export class Shop {
       body: body === undefined ? null : JSON.stringify(body),
       cache: "no-store", // only the ETags of this class decide
       credentials: "omit",
+      keepalive: method !== "GET", // a change arrives if the visitor leaves the page at once
     };
-    const mayRepeat = (failure: Failure) => {
-      if (!isTemporary(failure)) return false;
-      onRetry?.(failure.answer?.status ?? 0, failure.waitMs / 1000);
+    const mayRepeat = ({ answer, waitMs }: Failure) => {
+      onRetry?.(answer?.status ?? 0, waitMs / 1000);
       return true;
     };
-    return send(fetchOnce, url + path, request, { seconds: retrySeconds, mayRepeat });
+    this.#moments += 1;
+    const began = this.#moments;
+    return { began, ...(await send(fetchOnce, url + path, request, { seconds: retrySeconds, mayRepeat })) };
   }
 
   /** Run changes one after the other, also after one has failed. */
@@ -341,9 +380,17 @@ export class Shop {
    * Run with a lock that all tabs share, where the browser has one: two tabs make one guest, and none adds to the guest's
    * cart while another one merges it.
    */
-  #locked<Result>(mode: LockMode, run: () => Promise<Result>): Promise<Result> {
-    const locks: LockManager | undefined = globalThis.navigator?.locks;
-    return locks ? (locks.request(this.#names.lock, { mode }, run) as Promise<Result>) : run();
+  async #locked<Result>(mode: LockMode, run: () => Promise<Result>): Promise<Result> {
+    let result: Promise<Result> | undefined;
+    try {
+      await globalThis.navigator?.locks?.request(this.#names.lock, { mode }, () => {
+        result = run();
+        return result;
+      });
+    } catch {
+      // run has failed, or the browser blocks locks together with the storage
+    }
+    return result ?? run();
   }
 }
 

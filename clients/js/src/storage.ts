@@ -1,17 +1,28 @@
 import type { KeyStorage } from "./types.js";
 
-/** Return the page's `localStorage`. Where there is none, or the browser blocks it, the storage lasts as long as the page. */
+/** What `localStorage` does not keep: it is absent, blocked or full. It lasts as long as the page. */
+const kept = new Map<string, string>();
+
+/** Return the page's `localStorage`. Values that it does not keep last as long as the page. */
 export function defaultStorage(): KeyStorage {
-  try {
-    if (globalThis.localStorage) return globalThis.localStorage;
-  } catch {
-    // A browser that blocks the storage of a page throws when the page only looks at it.
-  }
-  const values = new Map<string, string>();
+  const attempt = <Result>(use: (storage: Storage) => Result): Result | undefined => {
+    try {
+      return use(globalThis.localStorage);
+    } catch {
+      return undefined;
+    }
+  };
   return {
-    getItem: (name) => values.get(name) ?? null,
-    setItem: (name, value) => void values.set(name, value),
-    removeItem: (name) => void values.delete(name),
+    getItem: (name) => kept.get(name) ?? attempt((storage) => storage.getItem(name)) ?? null,
+    setItem(name, value) {
+      attempt((storage) => storage.setItem(name, value));
+      if (attempt((storage) => storage.getItem(name)) === value) kept.delete(name);
+      else kept.set(name, value);
+    },
+    removeItem(name) {
+      kept.delete(name);
+      attempt((storage) => storage.removeItem(name));
+    },
   };
 }
 
