@@ -1,7 +1,7 @@
 /** Changes of the cart: what each sends, says and registers as a search event, and how a failed one is tried again. */
 
 import { cart, events, settings, shop } from "./connection.js";
-import { isRefusal, isSignInEnd } from "./errors.js";
+import { isRefusal, isSignInEnd, isTemporary } from "./errors.js";
 import { minorUnits, money } from "./format.js";
 import { refreshProducts } from "./products.js";
 import { refreshSession, session } from "./session.js";
@@ -15,6 +15,9 @@ const INDEX = "product";
 
 let pending = Promise.resolve();
 
+/** The change that failed and may be tried again: its failure is shown until it succeeds. */
+let failed;
+
 /** Resolve when the changes so far have their answers. */
 export const pendingChanges = () => pending;
 
@@ -24,7 +27,7 @@ export const pendingChanges = () => pending;
  */
 export function change(run, onRefused = () => false) {
   const result = runOnce(run, onRefused);
-  pending = Promise.all([pending, result]);
+  pending = Promise.allSettled([pending, result]);
   return result;
 }
 
@@ -32,13 +35,20 @@ async function runOnce(run, onRefused) {
   if (session.value.hasEnded && !(await askToSignIn())) return false;
   try {
     await run();
-    clearFailure();
+    if (!failed || failed === run) clearFailure();
+    if (failed === run) failed = undefined;
     tellOtherTabs();
     return true;
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    if (isSignInEnd(error)) refreshSession();
-    else if (!onRefused(error)) reportFailure(error, () => change(run, onRefused));
+    if (isSignInEnd(error)) {
+      refreshSession();
+      return (await askToSignIn()) && runOnce(run, onRefused);
+    }
+    if (!onRefused(error)) {
+      failed = isTemporary(error) ? run : undefined;
+      reportFailure(error, () => change(run, onRefused));
+    }
     return false;
   }
 }
@@ -52,12 +62,16 @@ const inCart = () => cart.value?.quantity ?? 0;
  */
 export function addPieces({ id, name, price }, quantity = 1) {
   const before = quantityOf(id);
-  let isRepeated = false;
+  let mayBeApplied = false;
   return change(async () => {
-    if (isRepeated) cart.set(await shop.cart());
-    const isApplied = isRepeated && quantityOf(id) >= before + quantity;
-    isRepeated = true;
-    if (!isApplied) await shop.add({ product: id, quantity });
+    if (mayBeApplied) cart.set(await shop.cart());
+    const isApplied = mayBeApplied && quantityOf(id) >= before + quantity;
+    try {
+      if (!isApplied) await shop.add({ product: id, quantity });
+    } catch (error) {
+      mayBeApplied = error.status === 0 || error.status >= 500;
+      throw error;
+    }
     announce(texts.announcements.added(name, inCart()));
     const paid = price / minorUnits(settings.currency);
     events.addToCart({ id: String(id), index: INDEX, title: name, amount: quantity, price: paid });
@@ -88,7 +102,7 @@ export function removeItem({ id, product, quantity }) {
 
 /** Say the total after another change. */
 export function announceTotal(text = texts.announcements.total) {
-  announce(text(money(cart.value.total, settings.currency)));
+  if (cart.value) announce(text(money(cart.value.total, settings.currency)));
 }
 
 /** After a refusal for its stock, the page shows how many are left. */

@@ -5,7 +5,8 @@ import { cart, events, settings, shop } from "./connection.js";
 import { byId, show } from "./dom.js";
 import { money } from "./format.js";
 import { checkSelections, readMethods } from "./methods.js";
-import { refreshProducts } from "./products.js";
+import { askToSaveNotes, findUnsavedNotes } from "./notes.js";
+import { productOf, refreshProducts } from "./products.js";
 import { askToSignIn } from "./sign_in.js";
 import { announce } from "./status.js";
 import { texts } from "./texts.js";
@@ -25,6 +26,15 @@ function showReview(reason) {
   show(byId("place-order"), reason ? texts.checkout.placeFor(totalText()) : texts.checkout.place);
 }
 
+/** Return the warnings of the products as the shop lists them now. */
+function warningsOfProducts({ items }) {
+  return items.flatMap(({ id, product, quantity }) => {
+    const { active, stock } = productOf(product.id) ?? {};
+    if (!active) return [{ code: "unavailable", item: id }];
+    return stock !== null && stock < quantity ? [{ code: "insufficient_stock", item: id }] : [];
+  });
+}
+
 /**
  * Show a cart that has changed since the customer saw it, and move the focus to what needs a decision. The checkout has read
  * all products again; a cart's own readings may be a minute old, so the warnings of its refusal are newer.
@@ -33,8 +43,9 @@ async function review({ details }) {
   await Promise.all([refreshCart(), refreshProducts()]);
   if (!cart.value?.items.length) return;
   const { warnings } = cart.value;
-  const isNew = ({ code, item }) => !warnings.some((known) => known.code === code && known.item === item);
-  cart.set({ ...cart.value, warnings: [...warnings, ...(details?.warnings ?? []).filter(isNew)] });
+  const isKnown = ({ code, item }) => warnings.some((known) => known.code === code && known.item === item);
+  const newer = details?.warnings ?? warningsOfProducts(cart.value);
+  cart.set({ ...cart.value, warnings: [...warnings, ...newer.filter((warning) => !isKnown(warning))] });
   const needsDecision = cart.value.warnings.some(isBlocking);
   showReview(needsDecision ? texts.checkout.resolve : texts.checkout.review);
   const first = needsDecision && document.querySelector("#cart-items .needs-decision .warnings");
@@ -80,11 +91,16 @@ function showPlacedAlready() {
 async function placeOrder() {
   const seen = cart.value.total;
   await pendingChanges();
+  const unsaved = findUnsavedNotes();
+  if (unsaved) {
+    askToSaveNotes(unsaved);
+    return;
+  }
   if (!(await readMethods())) return;
   const isGuest = !shop.isSignedIn;
   if (!checkSelections() || (isGuest && !(await askToSignIn()))) return;
-  if (cart.value.total !== seen) {
-    showReview(isGuest ? texts.checkout.merged : texts.checkout.review);
+  if (cart.value?.total !== seen) {
+    if (cart.value) showReview(isGuest ? texts.checkout.merged : texts.checkout.review);
     byId("review").focus();
     return;
   }
@@ -101,9 +117,12 @@ export function showCheckout() {
     if (isPlacing) return;
     isPlacing = true;
     byId("place-order").ariaBusy = "true";
-    await placeOrder();
-    byId("place-order").ariaBusy = "false";
-    isPlacing = false;
+    try {
+      await placeOrder();
+    } finally {
+      byId("place-order").ariaBusy = "false";
+      isPlacing = false;
+    }
   });
   cart.follow((current) => {
     const isReviewed = current?.items.length && !byId("review").hidden;

@@ -40,7 +40,7 @@ async function read() {
 
 /** Say which of the two selections is missing, and move the focus there. Returns whether both are there. */
 export function checkSelections() {
-  const { shipping_method, payment_method } = cart.value;
+  const { shipping_method = null, payment_method = null } = cart.value ?? {};
   const missing = {
     shipping: shipping.value.length && shipping_method === null,
     payment: payment.value.length && payment_method === null,

@@ -13,7 +13,7 @@ export function prepareNotes(element, itemNow) {
   async function save(options) {
     const notes = field.value;
     element.dataset.sending = "";
-    await change(async () => {
+    const isAnswered = await change(async () => {
       const { applied } = await shop.update(itemNow().id, { notes }, options);
       delete element.dataset.sending;
       if (applied) showSaved(notes);
@@ -21,6 +21,7 @@ export function prepareNotes(element, itemNow) {
       if (itemNow()) showNotes(element, itemNow());
     });
     delete element.dataset.sending;
+    if (!isAnswered) showUnsaved(element, texts.notes.notSaved);
   }
 
   function showSaved(notes) {
@@ -41,13 +42,35 @@ export function prepareNotes(element, itemNow) {
 
 const hasConflict = (element) => !part(element, "conflict").hidden;
 
+/** Find the notes that a customer typed and that are not saved. */
+export function findUnsavedNotes() {
+  const isUnsaved = (element) => part(element, "notes-field").value !== (element.dataset.saved ?? "");
+  return Array.from(document.querySelectorAll('#cart-items [data-part="notes"]')).find(isUnsaved);
+}
+
+/** Show unsaved notes, move the focus there, and say that they are not saved. */
+export function askToSaveNotes(element) {
+  if (!hasConflict(element)) showUnsaved(element, texts.notes.notSaved);
+  element.open = true;
+  part(element, "notes-field").focus();
+}
+
 /** Show the notes of another tab beside those of the customer; undefined: there is no conflict. */
 function showConflict(element, theirs) {
-  const hasTheirs = theirs !== undefined && theirs !== element.dataset.saved;
-  part(element, "conflict").hidden = theirs === undefined;
-  show(part(element, "conflict-text"), theirs === undefined ? "" : texts.notes.conflict(hasTheirs ? theirs : ""));
+  if (theirs === undefined) {
+    part(element, "conflict").hidden = true;
+    show(part(element, "conflict-text"), "");
+  } else {
+    const hasTheirs = theirs !== element.dataset.saved;
+    showUnsaved(element, texts.notes.conflict(hasTheirs ? theirs : ""), hasTheirs);
+  }
+}
+
+function showUnsaved(element, text, hasTheirs = false) {
+  part(element, "conflict").hidden = false;
+  show(part(element, "conflict-text"), text);
   part(element, "use-theirs").hidden = !hasTheirs;
-  if (theirs !== undefined) element.open = true;
+  element.open = true;
 }
 
 /** Show an item's notes. Text that is not saved stays in its field. */

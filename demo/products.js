@@ -1,13 +1,18 @@
 /** The shop's products as its server lists them, and the search among them. */
 
+import { isRefusal } from "./errors.js";
 import { readProducts } from "./server.js";
 import { store } from "./store.js";
 
 export const products = store([]);
 
-/** Read the products again, for prices and stock. */
+/** Read the products again, for prices and stock. If the server does not answer, those that were read last stay. */
 export async function refreshProducts() {
-  products.set(await readProducts());
+  try {
+    products.set(await readProducts());
+  } catch (error) {
+    if (!isRefusal(error) || products.value.length === 0) throw error;
+  }
 }
 
 export const productOf = (id) => products.value.find((product) => product.id === id);

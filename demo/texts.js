@@ -64,6 +64,7 @@ export const texts = {
     summary: (notes) => `Notes: ${notes}`,
     label: (name) => `Notes on ${name}`,
     saved: "Notes saved.",
+    notSaved: "Your notes are not saved yet.",
     conflict: (theirs) =>
       theirs
         ? `The notes were changed in another tab: “${theirs}”. Yours are not saved yet.`

@@ -197,10 +197,39 @@ def test_cart_is_kept_when_a_sign_in_ends(visit: Visit, stack: Stack) -> None:
     expect(ended).to_contain_text("Your sign-in has ended. Sign in again: your cart is kept.")
     expect(shop.page.locator("#cart-content")).to_have_attribute("inert", "")
     expect(shop.part(MUG, "name")).to_be_visible()
-    ended.get_by_text("Sign in", exact=True).click()
     shop.sign_in(customer)
     expect(ended).not_to_be_visible()
-    expect(shop.part(MUG, "quantity")).to_have_value("1")
+    expect(shop.part(MUG, "quantity")).to_have_value("2")
+
+
+def test_unsaved_notes_prevent_an_order(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart().choose("Pick up", "Invoice").write_notes(MUG, "Gift wrap")
+    shop.page.route("**/api/shop/cart/items/*", lambda route: route.fulfill(status=500, json={"error": "no"}), times=1)
+
+    shop.place_order()
+
+    expect(shop.part(MUG, "conflict")).to_have_text(re.compile("Your notes are not saved yet."))
+    shop.part(MUG, "more").click()
+    expect(shop.count).to_have_text("2")
+    expect(shop.page.locator("#retry")).to_be_visible()
+    shop.place_order()
+    expect(shop.part(MUG, "notes-field")).to_be_focused()
+    expect(shop.page.locator("#sign-in-dialog")).not_to_be_visible()
+    shop.part(MUG, "save-mine").click()
+    expect(shop.part(MUG, "summary")).to_have_text("Notes: Gift wrap")
+    shop.place_order()
+    expect(shop.page.locator("#sign-in-dialog")).to_be_visible()
+
+
+def test_only_product_off_sale_is_named(visit: Visit) -> None:
+    number, name = CANDLES
+    shop = visit().signed_in(unique("buyer")).add(name).open_cart().choose("Pick up", "Invoice")
+    shop.change_product(number, active=False)
+
+    shop.place_order()
+
+    expect(shop.part(name, "warnings")).to_contain_text("No longer for sale.")
+    shop.change_product(number, active=True)
 
 
 def test_lost_connection_is_waited_for(visit: Visit) -> None:
