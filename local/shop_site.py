@@ -4,6 +4,7 @@ It plays the server of a shop, which signs customers in and receives the payment
 """
 
 import json
+import logging
 import mimetypes
 import re
 import threading
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import requests
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound, ServiceUnavailable
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import send_from_directory
 from werkzeug.wrappers import Request, Response
@@ -36,10 +37,13 @@ CLIENT_LIBRARY: Final = settings.ROOT / "clients" / "js" / "dist"
 CUSTOMER: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._@-]{1,64}")
 """A name to sign in with. A segment of a path cannot be one or two dots."""
 ORDER: Final = re.compile(r"ORD-[0-9A-Za-z]{26}")
+PRODUCT: Final = re.compile(r"[0-9]{1,16}")
 MANAGEMENT: Final = "/api/v2/"
 PASSED_ON: Final = ("Authorization", "Content-Type")
 RETURNED: Final = ("Content-Type", "Retry-After")
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+_log: Final = logging.getLogger(__name__)
 
 for _type, _extension in (("text/javascript", ".js"), ("image/svg+xml", ".svg")):
     mimetypes.add_type(_type, _extension)  # not every system knows them
@@ -52,7 +56,7 @@ ROUTES: Final = Map(
         Rule("/payments", methods=["POST"], endpoint="pay"),
         Rule("/staff/orders", methods=["GET"], endpoint="orders"),
         Rule("/staff/orders/<key>", methods=["PATCH"], endpoint="change_order"),
-        Rule("/staff/products/<int:product>", methods=["PATCH"], endpoint="change_product"),
+        Rule("/staff/products/<product>", methods=["PATCH"], endpoint="change_product"),
         Rule("/staff/statistics.html", methods=["GET"], endpoint="statistics"),
         Rule("/docs/", methods=["GET"], endpoint="api_page"),
         Rule(f"{MANAGEMENT}<path:path>", methods=METHODS, endpoint="pass_on"),
@@ -92,6 +96,9 @@ class Site:
             response = _json({"error": str(error)}, 503)
         except (requests.RequestException, Unavailable):
             response = _json({"error": "the local cloud does not answer"}, 503)
+        except Exception:  # noqa: BLE001 - its traceback is logged, and the answer is JSON with the headers
+            _log.exception("a request failed")
+            response = _json({"error": "internal server error"}, 500)
         shop_guard.protect(response, self._apis())
         return response(environ, start_response)
 
@@ -118,7 +125,7 @@ class Site:
         """Return the addresses of the APIs that pages call."""
         try:
             stack = self._backend().stack
-        except ServiceUnavailable:
+        except Exception:  # noqa: BLE001 - every response gets its headers, also if there is no stack
             return []
         return [stack.search_url, stack.shop_url]
 
@@ -145,7 +152,10 @@ class Site:
     def _pay(self, request: Request) -> Response:
         key = _text(_body(request), "order", ORDER, "the key of an order")
         backend = self._backend()
-        paid = {"status": "processing", "amount_paid": backend.order(key)["total"]}
+        order = backend.order(key)
+        if order["status"] != "hold":
+            raise Conflict("the order does not wait for a payment")
+        paid = {"status": "processing", "amount_paid": order["total"]}
         return _json({"order": backend.change_order(key, paid)})
 
     def _orders(self, request: Request) -> Response:
@@ -158,8 +168,10 @@ class Site:
         changes = {name: value for name, value in body.items() if name in {"status", "restock"}}
         return _json(self._backend().change_order(key, changes))
 
-    def _change_product(self, request: Request, product: int) -> Response:
-        return _json(self._backend().change_product(product, _product_options(_body(request))))
+    def _change_product(self, request: Request, product: str) -> Response:
+        if not PRODUCT.fullmatch(product) or int(product) > MAX_SAFE_INTEGER:
+            raise NotFound("there is no such product")
+        return _json(self._backend().change_product(int(product), _product_options(_body(request))))
 
     def _statistics(self, request: Request) -> Response:
         days = request.args.get("days", "30")
