@@ -19,12 +19,18 @@ async function payNow() {
   show(byId("error"), "");
   try {
     await pay(order);
-    location.assign(orderPage);
+    location.replace(orderPage); // "Back" must not lead to a payment that is done
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    show(byId("error"), error.status === 409 ? texts.pay.alreadyPaid : errorText(error));
+    const isOver = error.status === 409;
+    show(byId("error"), isOver ? texts.pay.alreadyPaid : errorText(error));
     show(byId("pay"), texts.pay.pay);
     byId("pay").disabled = false;
+    byId("pay").hidden = isOver;
+    if (isOver) {
+      show(byId("cancel"), texts.pay.toOrder);
+      byId("cancel").focus();
+    }
   }
 }
 

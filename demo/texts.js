@@ -182,7 +182,8 @@ export const texts = {
     pay: "Pay now",
     cancel: "Cancel",
     unknown: "This address names no order.",
-    alreadyPaid: "This order can no longer be paid.",
+    alreadyPaid: "This order is already paid, or can no longer be paid.",
+    toOrder: "See the order",
     paying: "Paying …",
   },
 
