@@ -21,6 +21,10 @@ function showSection() {
 }
 
 fillTexts();
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // its address names no section
+  byId("main").focus();
+});
 showStatus();
 showSection();
 window.addEventListener("hashchange", () => {

@@ -18,10 +18,9 @@ const NEXT = {
   refunded: [],
 };
 
-async function load() {
+function load() {
   const status = byId("status-filter").value;
-  const orders = await request(() => readOrders(status ? { status } : {}), texts.connection.notLoaded);
-  if (orders) showOrders(orders);
+  request(() => readOrders(status ? { status } : {}), showOrders, texts.connection.notLoaded);
 }
 
 function showOrders(orders) {
@@ -66,11 +65,14 @@ function createChange(element, key, next) {
   return button;
 }
 
-async function apply(element, key, change) {
-  const changed = await request(() => changeOrder(key, change));
-  if (!changed) return;
-  announce(texts.staff.changed(key, texts.orders.statuses[changed.status]));
-  showOrder(element, changed);
+function apply(element, key, change) {
+  request(
+    () => changeOrder(key, change),
+    (changed) => {
+      announce(texts.staff.changed(key, texts.orders.statuses[changed.status]));
+      showOrder(element, changed);
+    },
+  );
 }
 
 function askToRefund(element, key) {

@@ -10,24 +10,23 @@ import { texts } from "./texts.js";
 let units = 1;
 let products = [];
 
-async function load() {
-  const read = await request(() => Promise.all([readSettings(), readProducts()]), texts.connection.notLoaded);
-  if (!read) return;
-  units = minorUnits(read[0].currency);
-  products = read[1];
+/** The product as it was when a sheet's fields were filled: only what differs from it is saved. */
+const filled = new WeakMap();
+
+function load() {
+  request(() => Promise.all([readSettings(), readProducts()]), showRead, texts.connection.notLoaded);
+}
+
+function showRead([settings, read]) {
+  units = minorUnits(settings.currency);
+  products = read;
   showFound();
 }
 
 function showFound() {
   const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const found = products.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)));
-  showList(
-    byId("product-list"),
-    found,
-    ({ id }) => id,
-    createSheet,
-    () => {},
-  );
+  showList(byId("product-list"), found, ({ id }) => id, createSheet, fill);
 }
 
 function createSheet(product) {
@@ -37,25 +36,48 @@ function createSheet(product) {
   part(element, "save").ariaLabel = texts.staff.saveLabel(product.name);
   part(element, "price").step = 1 / units;
   part(element, "discount").step = 1 / units;
-  fill(element, product);
-  element.firstElementChild.addEventListener("submit", async (event) => {
+  element.firstElementChild.addEventListener("submit", (event) => {
     event.preventDefault();
-    const changed = await request(() => changeProduct(product.id, valuesOf(element)));
-    if (!changed) return;
-    fill(element, changed);
-    announce(texts.staff.saved(product.name));
+    save(element, product);
   });
   return element;
+}
+
+function save(element, { id, name }) {
+  const edited = editedIn(element);
+  if (!Object.keys(edited).length) {
+    announce(texts.staff.saved(name));
+    return;
+  }
+  request(
+    () => changeProduct(id, edited),
+    (changed) => {
+      products = products.map((product) => (product.id === id ? changed : product));
+      Object.assign(filled.get(element), edited);
+      fill(element, changed);
+      announce(texts.staff.saved(name));
+    },
+  );
 }
 
 /** Write an amount in minor units as a number field has it: 1490 as 14.90. */
 const inUnits = (amount) => (amount / units).toFixed(Math.log10(units));
 
-function fill(element, { price, discount, stock, active }) {
-  part(element, "price").value = inUnits(price);
-  part(element, "discount").value = inUnits(discount);
-  part(element, "stock").value = stock ?? "";
-  part(element, "active").checked = active;
+/** Show a product in the fields that nobody has edited. */
+function fill(element, product) {
+  const edited = filled.has(element) ? editedIn(element) : {};
+  const { price, discount, stock, active } = product;
+  if (!("price" in edited)) part(element, "price").value = inUnits(price);
+  if (!("discount" in edited)) part(element, "discount").value = inUnits(discount);
+  if (!("stock" in edited)) part(element, "stock").value = stock ?? "";
+  if (!("active" in edited)) part(element, "active").checked = active;
+  filled.set(element, { ...product });
+}
+
+/** The fields' values that differ from what they were filled with. */
+function editedIn(element) {
+  const values = Object.entries(valuesOf(element));
+  return Object.fromEntries(values.filter(([name, value]) => value !== filled.get(element)[name]));
 }
 
 function valuesOf(element) {
