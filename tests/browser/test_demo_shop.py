@@ -14,13 +14,17 @@ from tools.support.database import Database
 pytestmark = pytest.mark.last  # an open demo shop lists methods, and other tests need it without
 
 MUG, KETTLE, TEA, SPOON = "Stoneware mug, white", "Gooseneck kettle", "Earl Grey", "Cooking spoon"
-PRESS, BOOK, GRINDER, CANDLES = (
+PRESS, BOOK, GRINDER, CANDLES, TRAY = (
     (135, "French press, copper"),
     (403, "Bread at Home"),
     (138, "coffee grinder"),
     (312, "Beeswax"),
+    (314, "Serving tray"),
 )
 TAB_COMES_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
+LINES = (
+    "(element) => { const text = new Range(); text.selectNodeContents(element); return text.getClientRects().length; }"
+)
 CLICK_TEN_TIMES = "(button) => { for (let n = 0; n < 10; n += 1) button.click(); }"
 
 
@@ -52,6 +56,8 @@ def test_purchase_from_search_to_statistics(visit: Visit) -> None:
     expect(sheet).to_contain_text("Shipped")
     staff.page.locator("nav").get_by_text("Statistics").click()
     expect(staff.page.frame_locator("#charts").locator(".main-svg").first).to_be_visible(timeout=15_000)
+    shop.page.go_back()
+    assert "pay.html" not in shop.page.url
 
 
 def test_order_is_cancelled_while_it_waits(visit: Visit) -> None:
@@ -111,6 +117,71 @@ def test_staff_s_price_warns_the_visitor(visit: Visit, stack: Stack, database: D
 
     expect(shop.part(TEA, "warnings")).to_contain_text("it is now €9.50")
     staff.change_product(144, price=890)
+
+
+def test_staff_saves_only_what_was_edited(visit: Visit) -> None:
+    number, name = TRAY
+    staff = visit("staff.html#products")
+    product = staff.page.locator("#product-list > li").filter(has_text=name)
+    product.wait_for()
+    staff.change_product(number, stock=3)
+    product.locator("[data-part=price]").fill("3.50")
+
+    product.get_by_text("Save").click()
+
+    expect(staff.said).to_contain_text("is saved.")
+    expect(product.locator("[data-part=stock]")).to_have_value("3")
+    product.locator("[data-part=discount]").fill("9.99")
+    product.get_by_text("Save").click()
+    expect(staff.page.locator("#failure-text")).to_contain_text("discount must be")
+    staff.change_product(number, stock=4)
+    staff.page.locator("nav").get_by_text("Orders").click()
+    staff.page.locator("nav").get_by_text("Products").click()
+    expect(product.locator("[data-part=stock]")).to_have_value("4")
+    expect(product.locator("[data-part=discount]")).to_have_value("9.99")
+
+
+def test_staff_s_second_try_shows_its_result(visit: Visit) -> None:
+    staff = visit()
+    staff.page.route("**/staff/orders?", lambda route: route.abort(), times=1)
+    staff.open("staff.html")
+    expect(staff.page.locator("#failure-text")).to_have_text("Not loaded. Try again")
+
+    staff.page.locator("#retry").click()
+
+    expect(staff.page.locator("#order-list > li, #no-orders").locator("visible=true").first).to_be_visible()
+
+
+def test_staff_keeps_its_place(visit: Visit) -> None:
+    shop = visit().add(SPOON).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
+    staff = visit("staff.html")
+    sheet = staff.page.locator(".sheet").filter(has_text=shop.order_key)
+    sheet.get_by_text("Mark as shipped").click()
+    expect(sheet.locator("[data-part=changes]")).to_be_focused()
+
+    staff.page.locator("nav").get_by_text("Products").click()
+    expect(staff.page.locator("#products-title")).to_be_focused()
+    staff.page.locator(".skip").press("Enter")
+
+    expect(staff.page.locator("#main")).to_be_focused()
+    expect(staff.page.locator("#products")).to_be_visible()
+
+
+def test_order_is_paid_once(visit: Visit) -> None:
+    shop = visit().add(SPOON).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
+    shop.page.wait_for_url("**/pay.html*")
+    shop.page.set_viewport_size({"width": 360, "height": 800})
+    assert shop.page.locator("dt").first.evaluate(LINES) == 1
+    shop.page.route("**/payments", lose_answer, times=1)
+    shop.page.locator("#pay").click()
+    expect(shop.page.locator("#error")).to_have_text("No connection.")
+
+    shop.page.locator("#pay").click()
+
+    expect(shop.page.locator("#error")).to_contain_text("already paid")
+    expect(shop.page.locator("#pay")).not_to_be_visible()
+    shop.page.get_by_text("See the order").click()
+    expect(shop.order_status).to_have_text("In preparation")
 
 
 def test_last_piece_is_sold_once(visit: Visit) -> None:
