@@ -17,18 +17,25 @@ const CLOCK_MS = 10_000;
 /** The order that the page shows. */
 let shown;
 
+/** The number of loads so far: only the latest shows its answer. */
+let loads = 0;
+
 const statusText = (status) => texts.orders.statuses[status] ?? status;
 
 /** Read with `read`, and show the result; say why if it fails. */
 async function load(read, showResult) {
+  loads += 1;
+  const number = loads;
   byId("orders-signed-out").hidden = shop.isSignedIn;
   if (!shop.isSignedIn) return;
   try {
-    showResult(await read());
+    const result = await read();
+    if (number === loads) showResult(result);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     if (isSignInEnd(error)) refreshSession();
-    else reportFailure(error, () => load(read, showResult), texts.connection.notLoaded);
+    else if (number === loads)
+      reportFailure(error, () => number === loads && load(read, showResult), texts.connection.notLoaded);
   }
 }
 
@@ -41,8 +48,17 @@ export async function showOrdersAt(key) {
   byId("order").hidden = true;
   shown = undefined;
   if (!key) return load(() => shop.orders({ limit: MOST }), showOrders);
-  await readMethods();
-  return load(() => shop.order(key), showOrder);
+  return load(async () => {
+    await readMethods();
+    return shop.order(key);
+  }, showOrder);
+}
+
+/** Read the order that is shown again. */
+export function refreshOrder() {
+  if (!shown || byId("orders").hidden) return;
+  const { key } = shown;
+  load(() => shop.order(key), showOrder);
 }
 
 function showOrders({ results }) {
@@ -78,9 +94,7 @@ function showOrder(order) {
   show(byId("order-notes-shown"), order.notes ? texts.orders.notes(order.notes) : "");
   showStatus(byId("order-status"), order.status);
   showReserved();
-  byId("cancel-order").hidden = order.status !== "hold";
   const pay = byId("pay-order");
-  pay.hidden = order.status !== "hold" || !redirects(order.payment_method);
   pay.href = `pay.html?${new URLSearchParams({ order: order.key, total: order.total, currency: order.currency })}`;
   showList(
     byId("order-items"),
@@ -103,26 +117,48 @@ function showOrder(order) {
   show(byId("order-total"), amount(order.total));
 }
 
-/** Say how long an unpaid order is reserved. */
+/** Say how long an unpaid order is reserved, and show what can be done until then. Returns whether that time is over. */
 function showReserved() {
   const until = shown?.status === "hold" && shown.reserved_until;
-  const minutes = until && Math.max(0, Math.floor((new Date(until) - Date.now()) / 60_000));
-  show(byId("order-reserved"), until ? texts.orders.reserved(time(until), minutes) : "");
+  const left = until ? new Date(until) - Date.now() : 0;
+  const isOver = Boolean(until) && left <= 0;
+  const text = () => texts.orders.reserved(time(until), Math.floor(left / 60_000));
+  show(byId("order-reserved"), isOver ? texts.orders.reservationEnded : until ? text() : "");
+  const isOpen = shown?.status === "hold" && !isOver;
+  byId("cancel-order").hidden = !isOpen;
+  byId("pay-order").hidden = !isOpen || !redirects(shown.payment_method);
+  return isOver;
+}
+
+/** At the end of a reservation, the order gets another status soon. */
+function followReservation() {
+  if (showReserved()) refreshOrder();
 }
 
 function cancel() {
   const { key } = shown;
-  change(async () => {
-    showOrder(await shop.cancel(key));
-    byId("orders-title").focus();
-    announce(texts.orders.cancelled);
-    refreshProducts();
-  });
+  const isShown = () => shown?.key === key;
+  change(
+    async () => {
+      const cancelled = await shop.cancel(key);
+      announce(texts.orders.cancelled);
+      refreshProducts();
+      if (!isShown()) return;
+      showOrder(cancelled);
+      byId("orders-title").focus();
+    },
+    ({ error }) => {
+      if (error !== "order cannot be cancelled" || !isShown()) return false;
+      refreshOrder(); // it was paid or cancelled in another tab
+      byId("orders-title").focus();
+      return false;
+    },
+  );
 }
 
 /** Prepare the views; `reload` shows them again, after another customer has signed in. */
 export function prepareOrders(reload) {
   byId("cancel-order").addEventListener("click", cancel);
-  setInterval(showReserved, CLOCK_MS);
+  setInterval(followReservation, CLOCK_MS);
   session.follow(reload);
 }

@@ -3,7 +3,7 @@
 import { openCart, showCartDrawer } from "./cart.js";
 import { refreshCart } from "./cart_changes.js";
 import { byId } from "./dom.js";
-import { prepareOrders, showOrdersAt } from "./orders.js";
+import { prepareOrders, refreshOrder, showOrdersAt } from "./orders.js";
 import { refreshProducts } from "./products.js";
 import { openProduct, showProducts } from "./shelf.js";
 import { showSignIn } from "./sign_in.js";
@@ -19,9 +19,14 @@ function showPlace() {
   document.title = isOrders ? texts.orders.title : texts.shop.title;
   if (isOrders) showOrdersAt(id);
   if (place === "products") openProduct(Number(id));
+  else byId("product-dialog").close();
   if (place === "cart") openCart();
 }
 
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address stays that of the content
+  byId("main").focus();
+});
 showSignIn();
 showProducts();
 showCartDrawer();
@@ -36,4 +41,7 @@ window.addEventListener("hashchange", () => {
   byId("orders").hidden || byId("orders-title").focus();
 });
 await refreshCart();
-onChangeElsewhere(refreshCart);
+onChangeElsewhere(() => {
+  refreshCart();
+  refreshOrder();
+});

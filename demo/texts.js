@@ -30,6 +30,8 @@ export const texts = {
     addNamed: (name) => `Add to cart: ${name}`,
     soldOut: "Sold out",
     soldOutNamed: (name) => `Sold out: ${name}`,
+    notForSale: "No longer for sale",
+    notForSaleNamed: (name) => `No longer for sale: ${name}`,
     left: (count) => `Only ${count} left`,
     inStock: "In stock",
     was: "Before:",
@@ -137,6 +139,7 @@ export const texts = {
     hint: "This demo asks for no password: choose a customer, or type any name.",
     customer: "Customer",
     customerRule: "Use 1 to 64 letters, digits and . _ @ -",
+    welcome: (customer) => `Signed in as ${customer}.`,
     merged: (customer) => `Signed in as ${customer}. Your cart came along.`,
     signedOut: "Signed out.",
     ended: "Your sign-in has ended. Sign in again: your cart is kept.",
@@ -157,6 +160,7 @@ export const texts = {
       minutes
         ? `Reserved for you until ${time}: ${minutes} min left.`
         : `Reserved for you until ${time}: less than a minute left.`,
+    reservationEnded: "The reservation has ended.",
     line: (count, price) => `${count} × ${price}`,
     notes: (notes) => `Notes: ${notes}`,
     cancel: "Cancel order",
