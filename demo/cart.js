@@ -49,16 +49,28 @@ function showCartWarnings({ items, warnings }) {
 }
 
 function showCart(current) {
+  const hadFocus = byId("cart-filled").contains(document.activeElement);
+  const isUnknown = session.value.hasEnded && !current;
   const items = current?.items ?? [];
   const quantity = current?.quantity ?? 0;
   byId("open-cart").ariaLabel = texts.cart.open(quantity);
   show(byId("cart-count"), quantity ? String(quantity) : "");
-  byId("cart-empty").hidden = items.length > 0;
+  byId("cart-empty").hidden = items.length > 0 || isUnknown;
+  byId("cart-last-known").hidden = isUnknown;
   byId("cart-filled").hidden = items.length === 0;
   byId("cart-foot").hidden = items.length === 0;
   showList(byId("cart-items"), items, ({ id }) => id, createItem, showItem);
   showCartWarnings({ items, warnings: current?.warnings ?? [] });
   if (current) showTotals(current);
+  if (hadFocus && !items.length) byId("cart-title").focus();
+}
+
+/** Forget what a customer typed, for the next one. */
+function clearDrafts() {
+  byId("order-notes").value = "";
+  byId("discount-code").value = "";
+  byId("discount-code").ariaInvalid = "false";
+  show(byId("discount-error"), "");
 }
 
 export function showCartDrawer() {
@@ -71,7 +83,11 @@ export function showCartDrawer() {
   showCheckout();
   cart.follow(showCart);
   products.follow(() => showCart(cart.value)); // "only 2 left" is the products' stock
-  session.follow(({ hasEnded }) => {
+  let previous = null;
+  session.follow(({ customer, hasEnded }) => {
     byId("cart-content").inert = hasEnded;
+    if (previous !== null && customer !== previous) clearDrafts(); // a guest's drafts come along, as the cart does
+    previous = customer;
+    showCart(cart.value);
   });
 }

@@ -19,18 +19,25 @@ function readSession() {
 
 /** Read again who has signed in, here or in another tab. */
 export function refreshSession() {
-  session.set(readSession());
+  const { customer, hasEnded } = readSession();
+  if (customer !== session.value.customer || hasEnded !== session.value.hasEnded) session.set({ customer, hasEnded });
 }
 
-/** Sign a customer in. The items of the guest's cart come along, and so do selections and code that the customer has not. */
-export async function signIn(customer) {
+/**
+ * Sign a customer in, unless `isWanted` says no by then. The items of the guest's cart come along, and so do selections and
+ * code that the customer has not. Resolves to the customer's cart.
+ */
+export async function signIn(customer, isWanted) {
+  const token = await requestToken(customer);
+  if (!isWanted()) return null;
   const guests = cart.value;
-  const merged = await shop.signIn(await requestToken(customer));
+  const merged = await shop.signIn(token);
   localStorage.setItem(NAME, customer);
   refreshSession();
   cart.set(merged);
   if (guests) await bringAlong(guests, merged);
   tellOtherTabs();
+  return merged;
 }
 
 /** A merge moves items only, so the rest is selected again. */

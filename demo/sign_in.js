@@ -1,11 +1,11 @@
 /** The sign-in of the page's head, and its dialog. */
 
-import { settings } from "./connection.js";
+import { cart, settings } from "./connection.js";
 import { openDialog, prepareDialog } from "./dialogs.js";
 import { byId, show } from "./dom.js";
 import { errorText, isRefusal } from "./errors.js";
 import { session, signIn, signOut } from "./session.js";
-import { announce, reportFailure } from "./status.js";
+import { announce, connection, reportFailure } from "./status.js";
 import { texts } from "./texts.js";
 
 let answer;
@@ -21,22 +21,43 @@ export function askToSignIn() {
   });
 }
 
+/** What a sign-in did with the guest's items. */
+function welcome(customer, hadItems, { warnings }) {
+  if (warnings.some(({ code }) => code === "not_merged"))
+    return `${texts.session.welcome(customer)} ${texts.warnings.not_merged()}`;
+  return hadItems ? texts.session.merged(customer) : texts.session.welcome(customer);
+}
+
+/** Move the focus on, if it was on what is hidden now: the button in the page's head cannot be used below the cart. */
+function keepFocus(button) {
+  const { activeElement } = document;
+  if (activeElement !== document.body && activeElement.checkVisibility()) return;
+  (byId("cart").open ? byId("cart-title") : byId(button)).focus();
+}
+
 async function submit(event) {
   event.preventDefault();
   const customer = byId("sign-in-customer").value.trim();
+  const asked = answer;
+  const isWanted = () => byId("sign-in-dialog").open && answer === asked;
+  const hadItems = session.value.customer === null && cart.value?.items.length > 0;
+  let merged;
   byId("sign-in-submit").disabled = true;
   try {
-    await signIn(customer);
+    merged = await signIn(customer, isWanted);
   } catch (error) {
     if (!isRefusal(error)) throw error;
+    connection.set(""); // nothing is tried again
     show(byId("sign-in-error"), errorText(error));
     return;
   } finally {
     byId("sign-in-submit").disabled = false;
   }
-  answer(true);
+  if (!merged) return;
+  asked(true);
   byId("sign-in-dialog").close();
-  announce(texts.session.merged(customer));
+  keepFocus("sign-out");
+  announce(welcome(customer, hadItems, merged));
 }
 
 async function leave() {
@@ -47,6 +68,7 @@ async function leave() {
     if (!isRefusal(error)) throw error;
     reportFailure(error, leave, texts.connection.notLoaded);
   }
+  keepFocus("sign-in");
 }
 
 function showSession({ customer, hasEnded }) {
