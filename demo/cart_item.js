@@ -12,7 +12,8 @@ import { isBlocking, leftOf, warningText } from "./warnings.js";
 const MOST = 9_999;
 
 const amount = (value) => money(value, settings.currency);
-const itemOf = (id) => cart.value.items.find((item) => item.id === id);
+/** The item as the cart has it now. There may be no cart: another tab may have signed out. */
+const itemOf = (id) => cart.value?.items.find((item) => item.id === id);
 
 /** Create the element of an item. */
 export function createItem({ id }) {
@@ -22,12 +23,14 @@ export function createItem({ id }) {
 
   /** Show the wanted quantity at once; the cart's is shown when the last change has its answer. */
   async function changeTo(wanted, send) {
+    if (!itemOf(id)) return;
     quantity.value = wanted;
     changes += 1;
     element.dataset.changes = changes;
     await send(itemOf(id));
     changes -= 1;
     element.dataset.changes = changes;
+    if (!changes && quantity.value === String(wanted)) delete quantity.dataset.shown; // it is no longer being typed
     const item = itemOf(id);
     if (item) showQuantity(element, item);
   }
@@ -43,8 +46,11 @@ export function createItem({ id }) {
     const wanted = Math.min(Math.max(Math.trunc(quantity.valueAsNumber) || 1, 1), MOST);
     changeTo(wanted, (item) => setQuantity(item, wanted));
   });
-  part(element, "remove").addEventListener("click", () => removeItem(itemOf(id)));
-  part(element, "reduce").addEventListener("click", () => setQuantity(itemOf(id), leftOf(itemOf(id))));
+  part(element, "remove").addEventListener("click", () => itemOf(id) && removeItem(itemOf(id)));
+  part(element, "reduce").addEventListener("click", async () => {
+    const item = itemOf(id);
+    if (item && (await setQuantity(item, leftOf(item)))) quantity.focus(); // the button is hidden now
+  });
   prepareNotes(part(element, "notes"), () => itemOf(id));
   return element;
 }
