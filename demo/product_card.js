@@ -16,7 +16,7 @@ export function stockNote({ stock }) {
 
 /** Show a product in an element of the parts picture, name, price, old-price, reduction, stock and add. */
 export function showProduct(element, product) {
-  const { name, price, discount, stock, image } = product;
+  const { name, price, discount, stock, active, image } = product;
   const picture = part(element, "picture");
   if (picture.getAttribute("src") !== image) picture.src = image;
   show(part(element, "name"), name);
@@ -26,7 +26,8 @@ export function showProduct(element, product) {
   show(part(element, "reduction"), discount ? texts.product.save(percent(discount / price)) : "");
   show(part(element, "stock"), stockNote(product));
   const add = part(element, "add");
-  add.disabled = stock === 0;
-  show(add, stock === 0 ? texts.product.soldOut : texts.product.add);
-  add.ariaLabel = stock === 0 ? texts.product.soldOutNamed(name) : texts.product.addNamed(name);
+  const state = active ? (stock === 0 ? "soldOut" : "add") : "notForSale";
+  add.disabled = state !== "add";
+  show(add, texts.product[state]);
+  add.ariaLabel = texts.product[`${state}Named`](name);
 }

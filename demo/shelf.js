@@ -10,6 +10,9 @@ import { texts } from "./texts.js";
 
 let chosen;
 
+/** The product of the dialog that is being added. */
+let adding;
+
 const query = () => byId("search").value.trim();
 
 /** Register that a visitor chose a result of a search: `position` counts from 1. */
@@ -50,11 +53,19 @@ function showChosen() {
   if (!product) return;
   showProduct(byId("product-dialog"), product);
   show(byId("product-reference"), texts.product.reference(product.ref));
+  part(byId("product-dialog"), "add").ariaBusy = String(adding === chosen);
 }
 
 async function addChosen(event) {
   event.preventDefault();
-  if (await addPieces(productOf(chosen), byId("product-quantity").valueAsNumber)) byId("product-dialog").close();
+  const id = chosen;
+  if (adding === id) return; // pressing Enter twice adds once
+  adding = id;
+  showChosen();
+  const isAdded = await addPieces(productOf(id), byId("product-quantity").valueAsNumber);
+  adding = undefined;
+  showChosen();
+  if (isAdded && chosen === id) byId("product-dialog").close();
 }
 
 export function showProducts() {
