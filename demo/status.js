@@ -17,12 +17,13 @@ let retry;
 export function announce(text) {
   clearTimeout(timer);
   show(byId("announcement"), text);
-  timer = setTimeout(() => show(byId("announcement"), ""), ANNOUNCEMENT_MS);
+  if (text) timer = setTimeout(() => announce(""), ANNOUNCEMENT_MS);
 }
 
 /** Say that something failed. With `again`, a temporary failure has a button that calls it. */
 export function reportFailure(error, again, text = texts.connection.notSaved) {
   connection.set("");
+  announce(""); // an older success would be read with the failure
   retry = isTemporary(error) ? again : undefined;
   const isUnanswered = error.status === 0 && retry;
   show(byId("failure-text"), isUnanswered ? text : errorText(error));
