@@ -7,19 +7,20 @@ from playwright.sync_api import Route, expect
 
 from local.stack import Stack
 from serverless_cart.domain.cart import Owner
-from tests.browser.demo_shop import Visit
+from tests.browser.demo_shop import DemoShop, Visit
 from tools.support.clients import unique
 from tools.support.database import Database
 
 pytestmark = pytest.mark.last  # an open demo shop lists methods, and other tests need it without
 
 MUG, KETTLE, TEA, SPOON = "Stoneware mug, white", "Gooseneck kettle", "Earl Grey", "Cooking spoon"
-PRESS, BOOK, GRINDER, CANDLES, TRAY = (
+PRESS, BOOK, GRINDER, CANDLES, TRAY, MOKA = (
     (135, "French press, copper"),
     (403, "Bread at Home"),
     (138, "coffee grinder"),
     (312, "Beeswax"),
     (314, "Serving tray"),
+    (137, "Moka pot, 6 cups"),
 )
 TAB_COMES_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
 LINES = (
@@ -215,6 +216,7 @@ def test_fewer_pieces_resolve_a_small_stock(visit: Visit) -> None:
 
     shop.part(name, "reduce").click()
     expect(shop.part(name, "quantity")).to_have_value("2")
+    expect(shop.part(name, "quantity")).to_be_focused()
     shop.place_order()
 
     expect(shop.order_status).to_have_text("In preparation")
@@ -271,6 +273,16 @@ def test_cart_is_kept_when_a_sign_in_ends(visit: Visit, stack: Stack) -> None:
     shop.sign_in(customer)
     expect(ended).not_to_be_visible()
     expect(shop.part(MUG, "quantity")).to_have_value("2")
+
+
+def test_ended_sign_in_shows_no_empty_cart(visit: Visit, stack: Stack) -> None:
+    shop = visit().signed_in(unique("buyer")).add(MUG)
+    shop.storage("customer", stack.expired_token)
+
+    shop.open().page.locator("#open-cart").click()
+
+    expect(shop.page.locator("#cart .sign-in-ended")).to_be_visible()
+    expect(shop.page.locator("#cart-last-known, #cart-empty").locator("visible=true")).to_have_count(0)
 
 
 def test_unsaved_notes_prevent_an_order(visit: Visit) -> None:
@@ -384,6 +396,146 @@ def test_blocked_origin_is_said_clearly(visit: Visit, stack: Stack) -> None:
     expect(shop.page.locator("#failure-text")).to_have_text(re.compile("does not accept requests from this site"))
 
 
+def test_refused_quantity_does_not_stay(visit: Visit) -> None:
+    number, name = MOKA
+    shop = visit()
+    shop.change_product(number, stock=2)
+    quantity = shop.open().add(name).open_cart().part(name, "quantity")
+
+    quantity.fill("50")
+    quantity.press("Enter")
+
+    expect(shop.page.locator("#failure-text")).to_have_text("There are not enough pieces left.")
+    expect(quantity).to_have_value("1")
+
+
+def test_sign_out_takes_what_a_customer_typed(visit: Visit) -> None:
+    """What a guest typed comes along, as the cart does."""
+    shop = visit().add(MUG).open_cart()
+    notes = shop.page.locator("#order-notes")
+    notes.fill("For my neighbour")
+    shop.choose("Pick up", "Invoice").place_order().page.keyboard.press("Escape")
+    shop.page.keyboard.press("Escape")
+    customer, other = unique("buyer"), unique("buyer")
+    shop.signed_in(customer)
+    expect(shop.said).to_have_text(f"Signed in as {customer}. Your cart came along.")
+    expect(notes).to_have_value("For my neighbour")
+    expect(shop.page.locator("#sign-out")).to_be_focused()
+
+    shop.page.locator("#sign-out").press("Enter")
+
+    expect(shop.page.locator("#sign-in")).to_be_focused()
+    expect(notes).to_have_value("")
+    expect(shop.signed_in(other).said).to_have_text(f"Signed in as {other}.")
+
+
+def test_cancelled_sign_in_signs_nobody_in(visit: Visit) -> None:
+    shop = visit()
+    waiting = hold(shop, "**/sign-in")
+    shop.page.locator("#sign-in").click()
+    shop.page.locator("#sign-in-customer").fill(unique("buyer"))
+    with shop.page.expect_request("**/sign-in"):
+        shop.page.keyboard.press("Enter")
+    shop.page.keyboard.press("Escape")
+
+    waiting[0].continue_()
+
+    expect(shop.page.locator("#sign-in-submit")).to_be_enabled()
+    expect(shop.page.locator("#sign-in")).to_be_visible()
+    expect(shop.page.locator("#signed-in-as")).not_to_be_visible()
+
+
+def hold(shop: DemoShop, url: str) -> list[Route]:
+    """Let requests wait until the test continues them."""
+    waiting: list[Route] = []
+
+    def wait(route: Route) -> None:
+        waiting.append(route)
+
+    shop.page.route(url, wait)
+    return waiting
+
+
+def test_late_order_does_not_land_on_the_list(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
+    order = f"**/orders/{shop.order_key}*"
+    waiting = hold(shop, order)
+    with shop.page.expect_request(order):
+        shop.page.reload()
+    shop.page.locator("#orders-back").click()
+    expect(shop.page.locator("#order-list > li")).to_have_count(1)
+
+    with shop.page.expect_response(order):
+        waiting[0].continue_()
+
+    shop.page.locator(".skip").press("Enter")
+    expect(shop.page.locator("#main")).to_be_focused()
+    expect(shop.page.locator("#order-list")).to_be_visible()
+    assert not shop.page.locator("#order").is_visible()
+
+
+def test_order_that_is_paid_elsewhere_cannot_be_cancelled(visit: Visit) -> None:
+    shop = visit().add(SPOON).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
+    shop.page.locator("#cancel").click()
+    expect(shop.page.locator("#cancel-order")).to_be_visible()
+    shop.send("POST", f"{shop.url}/payments", {"order": shop.order_key})
+
+    shop.page.locator("#cancel-order").click()
+
+    expect(shop.page.locator("#failure-text")).to_have_text("This order can no longer be cancelled.")
+    expect(shop.order_status).to_have_text("In preparation")
+    expect(shop.page.locator("#orders-title")).to_be_focused()
+
+
+def test_ended_reservation_is_said(visit: Visit) -> None:
+    shop = visit().add(SPOON).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
+    shop.page.locator("#cancel").click()
+    expect(shop.page.locator("#pay-order")).to_be_visible()
+    shop.page.clock.install()
+    shop.page.reload()
+    expect(shop.page.locator("#pay-order")).to_be_visible()
+
+    shop.page.clock.fast_forward("24:00:00")
+
+    expect(shop.page.locator("#order-reserved")).to_have_text("The reservation has ended.")
+    expect(shop.page.locator("#pay-order, #cancel-order").locator("visible=true")).to_have_count(0)
+
+
+def test_product_dialog_follows_the_address(visit: Visit) -> None:
+    """Back closes it, pressing Enter twice adds once, and what is no longer for sale cannot be added."""
+    number, _ = MOKA
+    shop = visit()
+    dialog = shop.page.locator("#product-dialog")
+    shop.page.locator("#products > li a").first.click()
+    expect(dialog).to_be_visible()
+    shop.page.go_back()
+    expect(dialog).not_to_be_visible()
+
+    shop.page.locator("#products > li a").first.click()
+    shop.page.locator("#product-form").evaluate("(form) => { form.requestSubmit(); form.requestSubmit(); }")
+    expect(dialog).not_to_be_visible()
+    expect(shop.count).to_have_text("1")
+
+    shop.change_product(number, active=False)
+    shop.open(f"#products/{number}").page.reload()
+    expect(dialog.locator("[data-part=add]")).to_have_text("No longer for sale")
+    expect(dialog.locator("[data-part=add]")).to_be_disabled()
+    shop.change_product(number, active=True)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (320, 640)])
+def test_small_windows_show_the_cart(visit: Visit, width: int, height: int) -> None:
+    shop = visit(viewport={"width": width, "height": height}).add(MUG).open_cart()
+    shop.part(MUG, "more").click()
+    expect(shop.said).to_be_visible()
+
+    content, said = shop.page.locator("#cart-content").bounding_box(), shop.said.bounding_box()
+    assert content
+    assert said
+    assert content["y"] + content["height"] <= said["y"] + 1
+    expect(shop.part(MUG, "quantity")).to_be_in_viewport(ratio=1)
+
+
 def test_keyboard_keeps_its_place(visit: Visit) -> None:
     shop = visit().add(MUG).add(TEA)
     keyboard = shop.page.keyboard
@@ -397,6 +549,8 @@ def test_keyboard_keeps_its_place(visit: Visit) -> None:
 
     shop.part(MUG, "remove").press("Enter")
     expect(shop.page.locator("#cart-items")).to_be_focused()
+    shop.part(TEA, "remove").press("Enter")
+    expect(shop.page.locator("#cart-title")).to_be_focused()
     keyboard.press("Escape")
 
     expect(shop.page.locator("#open-cart")).to_be_focused()
