@@ -11,10 +11,12 @@ export function prepareNotes(element, itemNow) {
   const field = part(element, "notes-field");
 
   async function save(options) {
+    const item = itemNow();
+    if (!item) return; // another tab has removed it or signed out
     const notes = field.value;
     element.dataset.sending = "";
     const isAnswered = await change(async () => {
-      const { applied } = await shop.update(itemNow().id, { notes }, options);
+      const { applied } = await shop.update(item.id, { notes }, options);
       delete element.dataset.sending;
       if (applied) showSaved(notes);
       else if (itemNow()) showConflict(element, itemNow().notes);
@@ -35,8 +37,10 @@ export function prepareNotes(element, itemNow) {
   });
   part(element, "save-mine").addEventListener("click", () => save({}));
   part(element, "use-theirs").addEventListener("click", () => {
-    field.value = itemNow().notes;
-    showNotes(element, itemNow());
+    const item = itemNow();
+    if (!item) return;
+    field.value = item.notes;
+    showNotes(element, item);
   });
 }
 
