@@ -51,6 +51,7 @@ class FaultyNetwork(ThreadingHTTPServer):
         self.search_url = stack.search_url.replace(stack.endpoint_url, self.url)
         self.faults: deque[str] = deque()
         self.sent: list[Sent] = []
+        self.late_preflights = False
 
     def changes(self) -> list[Sent]:
         """Return the changes of carts that were sent."""
@@ -77,6 +78,8 @@ class _Exchange(BaseHTTPRequestHandler):
                 self.server.faults = deque(unquote(names).split(","))
             self._answer(200, CORS, str(len(self.server.faults)).encode())
             return
+        if self.command == "OPTIONS" and self.server.late_preflights:
+            time.sleep(LATE_SECONDS)
         fault = self.server.faults.popleft() if self.server.faults and self.command != "OPTIONS" else ""
         status, headers, content = ANSWERED.get(fault) or ((0, {}, b"") if fault == "cut" else self._forward(body))
         if self.command != "OPTIONS":

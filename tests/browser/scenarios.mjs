@@ -368,3 +368,16 @@ export async function leaveEvents(library, given) {
   await taken(given);
   return session;
 }
+
+/** Leave a change whose request has begun. */
+export function leaveChange(library, given) {
+  const storage = memory();
+  storage.setItem(`serverless-cart/${given.apiKey}/customer`, given.token);
+  return new Promise((begun) => {
+    const watched = (...request) => {
+      begun();
+      return fetch(...request);
+    };
+    shopOf(library, given, { storage, fetch: watched }).add({ product: given.product });
+  });
+}

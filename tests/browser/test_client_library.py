@@ -47,6 +47,7 @@ def given(stack: Stack, network: FaultyNetwork, database: Database, token: str) 
     """Return what a page knows: addresses, keys, products and a customer's token."""
     network.faults.clear()
     network.sent.clear()
+    network.late_preflights = False
     shop = database.token(stack.api_key).shop
     return {
         "shopUrl": network.shop_url,
@@ -256,11 +257,8 @@ def test_full_storage_lasts_as_long_as_the_page(tab: Page, given: dict[str, Any]
 
 
 def test_change_arrives_if_the_visitor_leaves(tab: Page, given: dict[str, Any], network: FaultyNetwork) -> None:
-    tab.evaluate(
-        "({shopUrl: url, apiKey, product, token}) => { const shop = new library.Shop({url, apiKey});"
-        " localStorage.setItem(`serverless-cart/${apiKey}/customer`, token); shop.add({product}); }",
-        given,
-    )
+    network.late_preflights = True
+    tab.evaluate("(given) => scenarios.leaveChange(library, given)", given)
     tab.goto("about:blank")
 
     wait_until(lambda: [(sent.method, sent.status) for sent in network.sent] == [("POST", 200)])
