@@ -33,7 +33,6 @@ export const texts = {
     notForSale: "No longer for sale",
     notForSaleNamed: (name) => `No longer for sale: ${name}`,
     left: (count) => `Only ${count} left`,
-    inStock: "In stock",
     was: "Before:",
     save: (percent) => `−${percent}`,
     quantity: "Quantity",
@@ -105,7 +104,6 @@ export const texts = {
   checkout: {
     shipping: "Delivery",
     payment: "Payment",
-    noMethods: "This shop has no methods to choose from.",
     freeFrom: (amount) => `free from ${amount}`,
     chooseShipping: "Choose a delivery.",
     choosePayment: "Choose a payment.",
