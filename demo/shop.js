@@ -34,14 +34,14 @@ prepareOrders(() => {
   if (!byId("orders").hidden) showPlace();
 });
 showPlace();
-await refreshProducts();
-if (location.hash.startsWith("#products/")) showPlace();
 window.addEventListener("hashchange", () => {
   showPlace();
   byId("orders").hidden || byId("orders-title").focus();
 });
-await refreshCart();
 onChangeElsewhere(() => {
   refreshCart();
   refreshOrder();
 });
+await refreshProducts();
+if (location.hash.startsWith("#products/")) showPlace();
+await refreshCart();

@@ -474,6 +474,19 @@ def test_late_order_does_not_land_on_the_list(visit: Visit) -> None:
     assert not shop.page.locator("#order").is_visible()
 
 
+def test_address_is_followed_before_the_products_are_there(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
+    expect(shop.order_status).to_be_visible()
+    waiting = hold(shop, "**/products.json")
+    shop.page.reload()
+    expect(shop.order_status).to_be_visible()
+
+    shop.page.locator("#orders-back").click()
+
+    expect(shop.page.locator("#order-list > li")).to_have_count(1)
+    waiting[0].continue_()
+
+
 def test_order_that_is_paid_elsewhere_cannot_be_cancelled(visit: Visit) -> None:
     shop = visit().add(SPOON).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
     shop.page.locator("#cancel").click()
