@@ -91,6 +91,16 @@ export async function signInWithFault(library, given) {
   return [cart.quantity, (await shopOf(library, given, { storage }).cart()).quantity];
 }
 
+export async function signOutDuringSignIn(library, given) {
+  const shop = shopOf(library, given, { storage: memory() });
+  await shop.add({ product: given.product, quantity: 2 });
+  const signIn = shop.signIn(given.token);
+  shop.signOut();
+  const { quantity } = await signIn;
+  const after = [shop.isSignedIn, await shop.cart()];
+  return [quantity, ...after, (await shop.signIn(given.token)).quantity, shop.isSignedIn];
+}
+
 export async function orderWithFault(library, given) {
   const shop = await customerOf(library, given);
   const { cart } = await shop.add({ product: given.product, quantity: 2 });

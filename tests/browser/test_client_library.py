@@ -116,6 +116,10 @@ def test_merge_and_checkout_happen_once(run: Run, fault: str) -> None:
     ]  # fmt: skip
 
 
+def test_sign_out_during_a_sign_in_holds(run: Run) -> None:
+    assert run("signOutDuringSignIn") == [2, False, None, 2, True]
+
+
 def test_refused_change_waits_as_asked(run: Run, network: FaultyNetwork) -> None:
     assert run("changeAfterRefusals", faults=["429", "503"]) == [1, True, [[429, True], [503, True]]]
     assert [sent.status for sent in network.changes()] == [429, 503, 200]

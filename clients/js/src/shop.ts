@@ -88,6 +88,7 @@ export class Shop {
   #last: KnownCart | undefined;
   #changes: Promise<unknown> = Promise.resolve();
   #moments = 0;
+  #signOuts = 0;
 
   constructor(options: ShopOptions) {
     new URL(options.url); // a wrong address is the caller's error, not a lost connection
@@ -155,9 +156,11 @@ export class Shop {
 
   /**
    * Keep a customer's token and return the customer's cart, with the items of the guest in it. Warnings `not_merged` list
-   * what stays in the guest's cart. If it fails, the visitor is still the guest, and it can be repeated.
+   * what stays in the guest's cart. If it fails, the visitor is still the guest, and it can be repeated. A `signOut` in the
+   * meantime holds: the items have moved, but the token is not kept.
    */
   signIn(customerToken: string): Promise<Cart> {
+    const signOuts = this.#signOuts;
     return this.#inOrder(() =>
       this.#locked("exclusive", async () => {
         const { guest, customer } = this.#names;
@@ -166,7 +169,7 @@ export class Shop {
         const answer = merged ?? (await this.#send("GET", CART, customerToken));
         this.#forgetIfRefused(customerToken, answer);
         checkSuccess(answer);
-        this.#storage.setItem(customer, customerToken);
+        if (signOuts === this.#signOuts) this.#storage.setItem(customer, customerToken);
         const cart = this.#keep(customerToken, answer);
         if (!cart.warnings.some(({ code }) => code === "not_merged")) this.#storage.removeItem(guest);
         return cart;
@@ -176,6 +179,7 @@ export class Shop {
 
   /** Forget the customer's token at once. Changes that are being sent still apply to the customer's cart. */
   signOut(): void {
+    this.#signOuts += 1;
     this.#storage.removeItem(this.#names.customer);
     this.#last = undefined;
   }
