@@ -15,10 +15,14 @@ from urllib.parse import unquote, urlsplit
 from local.stack import Stack
 
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+PAGE = {"Content-Type": "text/html", **CORS}
 ANSWERED = {
     "429": (429, {"Retry-After": "1", **CORS}, b'{"error": "too many requests"}'),
     "503": (503, {"Retry-After": "1", **CORS}, b'{"error": "temporarily unavailable"}'),
-    "sign-in page": (200, {"Content-Type": "text/html", **CORS}, b"<h1>Welcome to our Wi-Fi</h1>"),
+    "sign-in page": (200, PAGE, b"<h1>Welcome to our Wi-Fi</h1>"),
+    "403 page": (403, PAGE, b"<h1>Blocked</h1>"),
+    "429 page": (429, {"Retry-After": "1", **PAGE}, b"<h1>Slow down</h1>"),
+    "502 page": (502, PAGE, b"<h1>Bad gateway</h1>"),
 }
 """Faults that are an answer to a request that does not reach the local cloud."""
 LATE_SECONDS = 1

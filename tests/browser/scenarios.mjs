@@ -12,6 +12,8 @@ const memory = () => {
   };
 };
 
+const nameOf = (given, kept) => `serverless-cart/${given.shopUrl}/${kept}`;
+
 const shopOf = ({ Shop }, given, options = {}) => new Shop({ url: given.shopUrl, apiKey: given.apiKey, ...options });
 
 const eventsOf = ({ SearchEvents }, given, options = {}) =>
@@ -123,6 +125,16 @@ export async function orderWithFault(library, given) {
   ];
 }
 
+export async function cancelBeforeSignOut(library, given) {
+  const shop = await customerOf(library, given);
+  await shop.add({ product: given.product });
+  const { order_key: key } = await shop.checkOut();
+  const changes = [shop.select({ address: 7 }), shop.cancel(key)];
+  shop.signOut();
+  const [, { status }] = await Promise.all(changes);
+  return [status, shop.isSignedIn, await shop.cart()];
+}
+
 export async function unchangedCart(library, given) {
   const reported = [];
   const shop = await customerOf(library, given, { onCart: (cart) => reported.push(cart.quantity) });
@@ -195,10 +207,52 @@ export async function signInElsewhere(library, given) {
 
 export async function endedSignInAtOnce(library, given) {
   const storage = memory();
-  storage.setItem(`serverless-cart/${given.apiKey}/customer`, given.expired);
+  storage.setItem(nameOf(given, "customer"), given.expired);
   const shop = shopOf(library, given, { storage });
   const calls = [shop.cart(), shop.add({ product: given.product }), shop.shippingMethods(), shop.orders()];
   return Promise.all(calls.map(errorOf));
+}
+
+export async function otherKey(library, given) {
+  const storage = memory();
+  await shopOf(library, given, { storage }).add({ product: given.product });
+  const carts = [{ apiKey: "its-next-key" }, { name: "another shop" }].map((options) =>
+    shopOf(library, given, { storage, ...options }).cart(),
+  );
+  return (await Promise.all(carts)).map((cart) => cart?.quantity);
+}
+
+export async function otherVisitor(library, given) {
+  await shopOf(library, given).add({ product: given.product });
+  return shopOf(library, given).cart();
+}
+
+export async function serverInBetween(library, given) {
+  const retried = [];
+  const shop = await customerOf(library, given, { onRetry: (status, seconds) => retried.push([status, seconds >= 1]) });
+  await faults(given, "429 page", "502 page");
+  const { cart } = await shop.add({ product: given.product });
+  await faults(given, "403 page");
+  return [cart.quantity, retried, await errorOf(shop.add({ product: given.product }))];
+}
+
+/** A page whose own functions fail. */
+export async function failingCallbacks(library, given) {
+  const failures = [];
+  globalThis.process?.on("uncaughtException", ({ message }) => failures.push(message));
+  globalThis.addEventListener?.("error", ({ error }) => failures.push(error.message));
+  const fail = (name) => () => {
+    throw new Error(name);
+  };
+  const shop = shopOf(library, given, { storage: memory(), onCart: fail("onCart"), onRetry: fail("onRetry") });
+  await faults(given, "", "503");
+  const { cart } = await shop.add({ product: given.product });
+  const search = eventsOf(library, given, { onError: fail("onError") });
+  search.click({ dfid: "unknown" });
+  search.addToCart(LAMP);
+  await search.flush();
+  await new Promise((resolve) => setTimeout(resolve));
+  return [cart.quantity, search.sessionId, failures];
 }
 
 /** A page that may not keep anything, which two shops of the page notice. */
@@ -276,7 +330,7 @@ export async function endedSignIn(library, given) {
   await shop.add({ product: given.product });
   const refused = await errorOf(shop.signIn(given.expired));
   const before = [shop.isSignedIn, (await shop.cart()).quantity];
-  storage.setItem(`serverless-cart/${given.apiKey}/customer`, given.expired);
+  storage.setItem(nameOf(given, "customer"), given.expired);
   const failed = [shop.isSignedIn, await errorOf(shop.add({ product: given.product })), shop.isSignedIn];
   return [refused, before, failed, (await shop.cart()).quantity];
 }
@@ -284,7 +338,7 @@ export async function endedSignIn(library, given) {
 export async function endedGuest(library, given) {
   const storage = memory();
   const shop = shopOf(library, given, { storage });
-  const name = `serverless-cart/${given.apiKey}/guest`;
+  const name = nameOf(given, "guest");
   storage.setItem(name, given.expired);
   const read = await shop.cart();
   storage.setItem(name, given.expired);
@@ -382,7 +436,7 @@ export async function leaveEvents(library, given) {
 /** Leave a change whose request has begun. */
 export function leaveChange(library, given) {
   const storage = memory();
-  storage.setItem(`serverless-cart/${given.apiKey}/customer`, given.token);
+  storage.setItem(nameOf(given, "customer"), given.token);
   return new Promise((begun) => {
     const watched = (...request) => {
       begun();

@@ -116,6 +116,10 @@ def test_merge_and_checkout_happen_once(run: Run, fault: str) -> None:
     ]  # fmt: skip
 
 
+def test_cancel_before_a_sign_out_is_the_customer_s(run: Run) -> None:
+    assert run("cancelBeforeSignOut") == ["cancelled", False, None]
+
+
 def test_sign_out_during_a_sign_in_holds(run: Run) -> None:
     assert run("signOutDuringSignIn") == [2, False, None, 2, True]
 
@@ -227,8 +231,9 @@ def test_random_faults_change_nothing(run: Run, database: Database, stack: Stack
         (["cut", "", "", "", "429"], [3], []),
         (["", "", "lost"], [3], [0]),
         (["", "", "cut"], [], [0]),
+        (["", "", "502 page"], [], [502]),
     ],
-    ids=["no fault", "start and throttle", "lost answer", "lost event"],
+    ids=["no fault", "start and throttle", "lost answer", "lost event", "error of a server in between"],
 )
 def test_events_count_at_most_once(
     *, run: Run, database: Database, stack: Stack, faults: list[str], amounts: list[int], errors: list[int]
@@ -253,6 +258,26 @@ def test_event_that_arrived_is_not_repeated_offline(run: Run, database: Database
     session, errors = run("eventBeforeOffline")
 
     assert errors == [0]
+    assert amounts_of(database, stack, session) == [1]
+
+
+def test_next_api_key_finds_the_guest(run: Run) -> None:
+    assert run("otherKey") == [1, None]
+
+
+def test_server_has_many_visitors(given: dict[str, Any]) -> None:
+    assert in_node("otherVisitor", given) is None
+
+
+def test_answer_of_a_server_in_between_is_understood(run: Run) -> None:
+    assert run("serverInBetween") == [1, [[429, True], [502, False]], ["ShopError", 403, "no answer", []]]
+
+
+def test_failing_page_prevents_no_request(run: Run, database: Database, stack: Stack) -> None:
+    quantity, session, failures = run("failingCallbacks")
+
+    assert quantity == 1
+    assert failures == ["onRetry", "onCart", "onError"]
     assert amounts_of(database, stack, session) == [1]
 
 

@@ -23,6 +23,7 @@ export class ShopError extends Error {
 
 export interface Answer {
   status: number;
+  /** Null for 304, and if it is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows the type of the route that it calls
   body: any;
   headers: Headers;
@@ -39,13 +40,18 @@ export interface Failure {
 export interface Repetition {
   /** Seconds after the first attempt in which further attempts begin. */
   seconds: number;
-  /** Called before each repetition; false prevents it. */
+  /** Called before each repetition; false prevents it. It must not throw. */
   mayRepeat(failure: Failure): boolean;
+}
+
+/** Whether nobody knows if the API got the request: there is no answer, or an error of a server in between. */
+export function mayHaveArrived(answer: Answer | undefined): boolean {
+  return !answer || (answer.status >= 500 && answer.body === null);
 }
 
 /** Whether a repetition can succeed: the request did not arrive, was refused for now, or its answer was lost. */
 function isTemporary({ answer }: Failure): boolean {
-  return !answer || answer.status === 429 || answer.status === 503;
+  return mayHaveArrived(answer) || answer?.status === 429 || answer?.status === 503;
 }
 
 /**
@@ -78,7 +84,7 @@ export function checkSuccess({ status, body }: Answer): void {
   if (status >= 400) throw new ShopError(status, body?.error ?? "no answer", body?.details);
 }
 
-/** Return the answer, or nothing if there is none, it ends too early, or it is not JSON, as that of a Wi-Fi's sign-in page. */
+/** Return the answer, or nothing if there is none, it ends too early, or it is a page of its own, as a Wi-Fi's sign-in. */
 async function attemptOnce(
   fetchOnce: typeof fetch,
   url: string,
@@ -87,10 +93,19 @@ async function attemptOnce(
 ): Promise<Answer | undefined> {
   try {
     const response = await fetchOnce(url, { ...request, signal: AbortSignal.timeout(ATTEMPT_MS) });
-    const body = response.status === 304 ? null : await response.json();
-    return { status: response.status, body, headers: response.headers, attempts };
+    const { status, headers, ok } = response;
+    const body = parse(status === 304 ? "" : await response.text());
+    return ok && body === null ? undefined : { status, body, headers, attempts };
   } catch {
     return undefined;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

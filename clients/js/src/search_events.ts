@@ -1,4 +1,4 @@
-import { checkSuccess, type Failure, send } from "./requests.js";
+import { checkSuccess, type Failure, mayHaveArrived, send } from "./requests.js";
 import { defaultStorage, randomKey } from "./storage.js";
 import type { BannerClick, Click, KeyStorage, Redirection, RemovedSessionItem, Sale, SessionItem } from "./types.js";
 
@@ -13,7 +13,7 @@ export interface SearchEventsOptions {
   hashid: string;
   /** The visitor, for the statistics of returning visitors: at most 36 characters, and no personal data. */
   userId?: string;
-  /** Where the session is kept. Default: `localStorage`, so all tabs of the shop's pages share it. */
+  /** Where the session is kept. Default: `localStorage`, so all tabs of the shop's pages share it; in memory without a page. */
   storage?: KeyStorage;
   /** Seconds for which an event that fails is repeated. Default: 60. */
   retrySeconds?: number;
@@ -122,7 +122,7 @@ export class SearchEvents {
       try {
         await this.#send(event);
       } catch (error) {
-        if (this.#events[0] === event) this.#options.onError?.(error);
+        if (this.#events[0] === event) this.#report(error);
       }
       if (this.#events[0] === event) this.#events.shift();
     }
@@ -134,8 +134,8 @@ export class SearchEvents {
     let beganOnline = true;
     const mayRepeat = (failure: Failure) => {
       event.isSent = false;
-      const maybeArrived = !failure.answer && beganOnline;
-      return this.#isWaiting(event) && (event.countsOnce || !maybeArrived);
+      const isLost = mayHaveArrived(failure.answer) && beganOnline;
+      return this.#isWaiting(event) && (event.countsOnce || !isLost);
     };
     const once: typeof fetch = async (...call) => {
       if (!this.#isWaiting(event)) throw new Error("sent when the page closed");
@@ -156,15 +156,20 @@ export class SearchEvents {
    * No answer may arrive any more, so nothing is repeated, and the events may arrive in another order.
    */
   #sendWaiting(): void {
-    const { fetch: fetchOnce = fetch, url, onError } = this.#options;
+    const { fetch: fetchOnce = fetch, url } = this.#options;
     const waiting = this.#events.filter(({ isSent }) => !isSent);
     this.#events = this.#events.filter(({ isSent }) => isSent);
     for (const event of waiting) {
       const [address, request] = this.#request(event);
       send(fetchOnce, url + address, request, { seconds: 0, mayRepeat: () => false })
         .then(checkSuccess)
-        .catch((error) => onError?.(error));
+        .catch((error) => this.#report(error));
     }
+  }
+
+  /** Call the page's function. Its errors are the page's: the next events are sent. */
+  #report(error: unknown): void {
+    queueMicrotask(() => this.#options.onError?.(error));
   }
 
   #request({ method, path, body }: Event): [string, RequestInit] {

@@ -26,8 +26,10 @@ export interface ShopOptions {
   url: string;
   /** An API key of the shop, which is public. It makes guests. */
   apiKey: string;
-  /** Where the tokens are kept. Default: `localStorage`, so all tabs of the shop's pages share them. */
+  /** Where the tokens are kept. Default: `localStorage`, so all tabs of the shop's pages share them; in memory without a page. */
   storage?: KeyStorage;
+  /** Names this shop's tokens in the storage, if pages of one address are of several shops. Default: `url`. */
+  name?: string;
   /** Seconds for which a request that fails is repeated. Default: 60. */
   retrySeconds?: number;
   /** Called with each cart that differs from the last one, whichever call returned it. */
@@ -94,8 +96,8 @@ export class Shop {
     new URL(options.url); // a wrong address is the caller's error, not a lost connection
     this.#options = { ...options, url: options.url.replace(/\/+$/, "") };
     this.#storage = options.storage ?? defaultStorage();
-    const name = (of: string) => `serverless-cart/${options.apiKey}/${of}`;
-    this.#names = { guest: name("guest"), customer: name("customer"), lock: name("lock") };
+    const nameOf = (kept: string) => `serverless-cart/${options.name ?? this.#options.url}/${kept}`; // a key can be replaced
+    this.#names = { guest: nameOf("guest"), customer: nameOf("customer"), lock: nameOf("lock") };
   }
 
   /** Whether a customer has signed in, in this tab or in another one. */
@@ -220,13 +222,14 @@ export class Shop {
 
   /** Cancel an order whose status is `hold`. */
   cancel(key: string): Promise<Order> {
+    const visitor = this.#visitor();
     return this.#inOrder(async () => {
-      const path = `${ORDERS}/${encodeURIComponent(key)}/cancel`;
-      const answer = await this.#withToken((token) => this.#send("POST", path, token));
+      const path = `${ORDERS}/${encodeURIComponent(key)}`;
+      const answer = await this.#withToken((token) => this.#send("POST", `${path}/cancel`, token), visitor);
       if (answer.status === 409 && answer.attempts > 1) {
         // An earlier attempt may have cancelled it.
-        const order = await this.order(key);
-        if (order.status === "cancelled") return order;
+        const order = await this.#withToken((token) => this.#send("GET", path, token), visitor);
+        if (order.body?.status === "cancelled") return order.body;
       }
       checkSuccess(answer);
       return answer.body;
@@ -365,7 +368,7 @@ export class Shop {
       keepalive: method !== "GET", // a change arrives if the visitor leaves the page at once
     };
     const mayRepeat = ({ answer, waitMs }: Failure) => {
-      onRetry?.(answer?.status ?? 0, waitMs / 1000);
+      queueMicrotask(() => onRetry?.(answer?.status ?? 0, waitMs / 1000)); // its errors are the page's
       return true;
     };
     this.#moments += 1;

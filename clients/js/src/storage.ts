@@ -1,13 +1,18 @@
 import type { KeyStorage } from "./types.js";
 
-/** What `localStorage` does not keep: it is absent, blocked or full. It lasts as long as the page. */
-const kept = new Map<string, string>();
+/** What a page's `localStorage` does not keep: it is blocked or full. It lasts as long as the page. */
+const keptByPage = new Map<string, string>();
 
-/** Return the page's `localStorage`. Values that it does not keep last as long as the page. */
+/**
+ * Return the page's `localStorage`. Values that it does not keep last as long as the page. Without a page, as on a server,
+ * return a new storage: each object there serves another visitor.
+ */
 export function defaultStorage(): KeyStorage {
+  const isPage = Boolean(globalThis.document);
+  const kept = isPage ? keptByPage : new Map<string, string>();
   const attempt = <Result>(use: (storage: Storage) => Result): Result | undefined => {
     try {
-      return use(globalThis.localStorage);
+      return isPage ? use(globalThis.localStorage) : undefined;
     } catch {
       return undefined;
     }
