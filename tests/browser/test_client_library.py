@@ -29,6 +29,14 @@ const [scenarios, library, name, given] = process.argv.slice(1);
 console.log(JSON.stringify(await (await import(scenarios))[name](await import(library), JSON.parse(given))));
 """
 IN_PAGE = "([name, given]) => scenarios[name](library, given)"
+NAMES_OF_EXAMPLES = """
+import type { Cart } from "serverless-cart";
+declare const SHOP_URL: string, SEARCH_URL: string, API_KEY: string, HASHID: string, dfid: string;
+declare function showCart(cart: Cart): void;
+declare function showMessage(message: unknown): void;
+declare function tokenFromYourServer(): Promise<string>;
+"""
+"""What a page has around the examples of clients/js/README.md."""
 MAX_GZIPPED = 5_000
 WAIT_SECONDS = 30
 POLL_SECONDS = 0.05
@@ -343,6 +351,9 @@ def test_package_is_small_current_and_typed(tmp_path: Path) -> None:
     assert {"LICENSE", "README.md", "dist", "package.json"} == {file.name for file in package.iterdir()}
     assert "dependencies" not in json.loads((package / "package.json").read_text())
     shutil.copy(Path(__file__).with_name("use_client.ts"), tmp_path)
-    tsc = [str(CLIENT / "node_modules" / ".bin" / "tsc"), "--strict", "--noEmit", "--module", "node20", "use_client.ts"]
+    examples = "\n".join([NAMES_OF_EXAMPLES, *guide.blocks("js", (package / "README.md").read_text())])
+    (tmp_path / "examples.mts").write_text(examples.replace("./serverless-cart.js", "serverless-cart"))
+    tsc = [str(CLIENT / "node_modules" / ".bin" / "tsc"), "--strict", "--noEmit", "--module", "node20"]
+    tsc += ["use_client.ts", "examples.mts"]
     checked = subprocess.run(tsc, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
     assert checked.returncode == 0, checked.stdout
