@@ -19,7 +19,7 @@ INTERRUPTED: Final = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console = Console()
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")]
-ShopPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of the demo shop on 127.0.0.1.")]
+ShopPort = Annotated[int, typer.Option(min=1024, max=65535, help="Port of the demo shop on 127.0.0.1.")]
 
 
 @app.command()

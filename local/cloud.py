@@ -94,10 +94,10 @@ def open_shop(of: Stack, shop_port: int, state: Path = settings.STATE, console: 
     """
     emulator = _emulator_of(of, state)
     with _reasons(emulator):
-        demo_terms.load_into(of, shop_server.url(shop_port), console)
-        demo_orders.place(of, console)
         with step(console, "Starting the demo shop's server"):
             shop = replace(of, demo_url=shop_server.start(emulator.folder, shop_port))
+        demo_terms.load_into(shop, shop.demo_url, console)
+        demo_orders.place(shop, console)
     shop.save(emulator.folder)
     shop.save(state)
     return shop
@@ -108,8 +108,7 @@ def current(state: Path = settings.STATE) -> Stack | None:
     known = Stack.load(state)
     if known is None or not _emulator_of(known, state).is_running():
         return None
-    serves = shop_server.is_running(_emulator_of(known, state).folder)
-    return known if serves else replace(known, demo_url="")
+    return replace(known, demo_url=shop_server.address(_emulator_of(known, state).folder))
 
 
 def down(state: Path = settings.STATE) -> list[Emulator]:

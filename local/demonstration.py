@@ -5,10 +5,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Final
 
+import requests
 from rich.console import Console
 
 from local import settings
-from local.call import call
+from local.call import call, send
 from local.stack import Stack
 
 SESSION: Final = "demonstration"
@@ -31,15 +32,15 @@ class _Request:
         words += [word for header in headers for word in ("-H", header)]
         return shlex.join([*words, "-d", json.dumps(self.body)])
 
-    def send(self) -> object:
-        """Send the request and return the answer's JSON. Raises `LocalCloudError` unless the answer is 200 and JSON."""
-        return call(self.method, self.url, self.token, self.body)
+    def send(self) -> tuple[int, object]:
+        """Send the request and return the answer's status and JSON. Raises `LocalCloudError` if there is none."""
+        return send(self.method, self.url, self.token, self.body)
 
 
 def show(stack: Stack, console: Console) -> None:
-    """Print addresses, keys and commands to paste, send the first requests and print their answers.
+    """Print addresses, keys and commands to paste, fill an empty cart with the first requests and print their answers.
 
-    Raises `LocalCloudError` if an answer is not 200.
+    Raises `LocalCloudError` if there is no answer.
     """
     seeds, refusal = _seeds(stack), _refusal(stack)
     console.rule("The local cloud is running", align="left")
@@ -58,18 +59,37 @@ def show(stack: Stack, console: Console) -> None:
     ):
         _line(console, f"[bold]{label:<24}[/]{value}")
     _line(console, "[dim]More tokens, the products and a second shop: .local/stack.json[/]")
+    _line(console, "\n[dim]# The same as variables, for the commands in README.md[/]")
+    console.out(_variables(stack), highlight=False)
     for request in (*seeds, refusal):
         _line(console, f"\n[dim]# {request.title}[/]")
         console.out(request.curl(), highlight=False)
     _line(console, "\n[dim]# Commands for operators: docs/operate.md[/]")
     for command in ("shop show demo", f"cart show demo {stack.demonstration_customer}", "stats show demo --days 90"):
         console.out(f"{settings.CARTCTL.relative_to(settings.ROOT)} --local {command}", highlight=False)
+    if not call("GET", f"{stack.shop_url}/api/shop/cart", stack.demonstration_token)["is_empty"]:
+        return  # make up, again
     for request in seeds:
         with console.status("Waiting for the answer …"):
-            answer = request.send()
+            status, answer = request.send()
         path = request.url.removeprefix(stack.search_url).removeprefix(stack.shop_url)
-        _line(console, f"\n[bold]{request.method} {path}[/] → [green]200[/]")
+        colour = "green" if status == requests.codes.ok else "red"  # the staff may have sold the product out
+        _line(console, f"\n[bold]{request.method} {path}[/] → [{colour}]{status}[/]")
         console.print_json(data=answer)
+
+
+def _variables(stack: Stack) -> str:
+    """Return a shell command that sets the variables of the README."""
+    values = {
+        "SEARCH_URL": stack.search_url,
+        "SHOP_URL": stack.shop_url,
+        "MANAGEMENT_URL": stack.management_url,
+        "HASHID": stack.hashid,
+        "API_KEY": stack.api_key,
+        "CUSTOMER_TOKEN": stack.demonstration_token,
+        "MANAGEMENT_KEY": stack.management_key,
+    }
+    return shlex.join(["export", *(f"{name}={value}" for name, value in values.items())])
 
 
 def _seeds(stack: Stack) -> tuple[_Request, _Request]:

@@ -145,5 +145,6 @@ def _require_free(port: int) -> None:
         raise LocalCloudError(f"no permission to open port {port}: choose another port with PORT=") from error
     except OSError as error:
         raise LocalCloudError(
-            f"port {port} is in use: stop its process (make down) or choose another port: make start PORT={port + 1}"
+            f"port {port} is in use: stop its process (make down), "
+            f"or choose other ports: PORT={port + 1} SHOP_PORT={settings.SHOP_PORT + 1}"
         ) from error

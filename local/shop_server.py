@@ -45,24 +45,30 @@ def start(folder: Path, port: int) -> str:
                 raise LocalCloudError("another process is already starting the demo shop's server")
             lock.truncate(0)
             lock.write(f"{_spawn(folder, listening.fileno(), lock.fileno())} {port}")
-        _wait_until_it_answers(folder, port)
-    return url(port)
+        try:
+            _wait_until_it_answers(folder, port)
+        except LocalCloudError:
+            stop(folder)
+            raise
+    return f"http://{HOST}:{port}"
 
 
 def stop(folder: Path) -> None:
     """Stop the server of a folder, if it runs. Raises `LocalCloudError` if it does not end."""
-    if not is_running(folder):
+    process = _process(folder)
+    if process is None:
         return
-    pid, _ = (folder / LOCK).read_text().split()
-    os.kill(int(pid), signal.SIGTERM)
+    pid, _ = process
+    os.kill(pid, signal.SIGTERM)
     with (folder / LOCK).open() as lock:
         if not acquire(lock.fileno(), seconds=STOP_SECONDS):
             raise LocalCloudError(f"the demo shop's server cannot be stopped: stop process {pid}")
 
 
-def is_running(folder: Path) -> bool:
-    """Return whether the server of a folder runs."""
-    return is_held(folder / LOCK)
+def address(folder: Path) -> str:
+    """Return the address of the running server of a folder, and an empty text if none runs."""
+    port = _port(folder)
+    return f"http://{HOST}:{port}" if port else ""
 
 
 def check_port(folder: Path, port: int) -> None:
@@ -71,21 +77,27 @@ def check_port(folder: Path, port: int) -> None:
         _listening(port).close()
 
 
-def url(port: int) -> str:
-    """Return the server's address."""
-    return f"http://{HOST}:{port}"
-
-
 def _port(folder: Path) -> int | None:
-    """Return the port of the running server of a folder."""
-    if not is_running(folder):
-        return None
-    _, port = (folder / LOCK).read_text().split()
-    return int(port)
+    process = _process(folder)
+    return process[1] if process else None
+
+
+def _process(folder: Path) -> tuple[int, int] | None:
+    """Return the process id and the port of the running server of a folder."""
+    lock = folder / LOCK
+    deadline = time.monotonic() + STOP_SECONDS
+    while is_held(lock):
+        if found := lock.read_text().split():
+            pid, port = map(int, found)
+            return pid, port
+        if time.monotonic() > deadline:
+            raise LocalCloudError("another process is already starting the demo shop's server")
+        time.sleep(POLL_SECONDS)  # it has just been started
+    return None
 
 
 def _listening(port: int) -> socket.socket:
-    other = f"choose another port for the demo shop: make start SHOP_PORT={port + 1}"
+    other = f"choose another port for the demo shop: SHOP_PORT={port + 1}"
     try:
         return socket.create_server((HOST, port))
     except PermissionError as error:
@@ -116,7 +128,7 @@ def _wait_until_it_answers(folder: Path, port: int) -> None:
         http.trust_env = False  # no proxy to this machine itself
         while True:
             try:
-                if http.get(f"{url(port)}/settings.json", timeout=1).ok:
+                if http.get(f"http://{HOST}:{port}/settings.json", timeout=1).ok:
                     return
             except requests.RequestException as error:
                 reason = str(error)

@@ -224,7 +224,7 @@ def _body(request: Request) -> dict[str, Any]:
     """Return the object in a request's body. Raises `BadRequest`."""
     try:
         body = json.loads(request.get_data())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("the body is no JSON") from None
     if not isinstance(body, dict):
         raise BadRequest("the body is no JSON object")

@@ -47,7 +47,8 @@ class PageCustomer:
 def prepare(stack: Stack) -> PageCustomer:
     """Sign the customer in, and make sure that there are a cart, two unpaid orders and a guest's cart.
 
-    Raises `LocalCloudError` if the demo shop sells nothing, `requests.RequestException` if the APIs do not answer.
+    Raises `LocalCloudError` if a request is refused or the demo shop sells nothing, `requests.RequestException` if there
+    is no answer.
     """
     with _preparing:
         return _prepared(stack)
@@ -114,8 +115,7 @@ def _add(shop: requests.Session, stack: Stack) -> Any:  # noqa: ANN401 - the API
     for product in (*PRODUCTS, *(product.id for product in stack.products)):
         answer = _answer(shop, "POST", f"{stack.shop_url}/api/shop/cart/items", {"product": product, "quantity": 2})
         if answer.status_code != requests.codes.bad_request:
-            answer.raise_for_status()
-            return answer.json()
+            return _content(answer)
     raise LocalCloudError("the demo shop has no product for sale: run make down, then make up")
 
 
@@ -129,8 +129,14 @@ def _client(key: str) -> Iterator[requests.Session]:
 
 
 def _sent(http: requests.Session, method: str, url: str, **body: object) -> Any:  # noqa: ANN401 - the API's JSON
-    answer = _answer(http, method, url, body or None)
-    answer.raise_for_status()
+    return _content(_answer(http, method, url, body or None))
+
+
+def _content(answer: requests.Response) -> Any:  # noqa: ANN401 - the API's JSON
+    """Return an answer's JSON. Raises `LocalCloudError` if the request was refused."""
+    if not answer.ok:
+        asked = f"{answer.request.method} {answer.request.path_url}"
+        raise LocalCloudError(f"the API page cannot be prepared: {asked} answered {answer.status_code}: {answer.text}")
     return answer.json()
 
 

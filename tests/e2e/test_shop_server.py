@@ -2,21 +2,29 @@
 
 import http.client
 import json
+import re
+import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
+from rich.console import Console
 from werkzeug.test import Client
 
-from local import cloud, demo_orders, shop_server, shop_site
+from local import cloud, demo_orders, demonstration, shop_server, shop_site
 from local.emulator import free_port
 from local.stack import Stack
+from serverless_cart.domain.cart import Owner
 from serverless_cart.domain.product import Product
-from tools.support.clients import Customer, Manager, Visitor, sensitive, sensitive_in, unique
+from tools.support.clients import Customer, Http, Manager, Visitor, sensitive, sensitive_in, unique
+from tools.support.paths import ROOT
 
+README = ROOT / "README.md"
 JSON = "application/json"
 
 
@@ -178,7 +186,7 @@ def test_impossible_ids_of_products_are_refused(browser: Browser, product: str) 
     assert (answer.status_code, answer.json()) == (404, {"error": "there is no such product"})
 
 
-def test_unexpected_error_is_logged_and_keeps_the_headers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unexpected_error_keeps_the_headers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "stack.json").write_text("{")
     site = shop_site.Site(tmp_path, 4600)
 
@@ -232,6 +240,20 @@ def test_pages_have_one_name(browser: Browser, mode: str, status: int) -> None:
 
     assert answer.status_code == status
     assert answer.headers.get("Location") == (f"{browser.url}/settings.json?a=%2F" if status == 302 else None)
+
+
+@pytest.mark.parametrize("body", ["", "{", "[" * 60_000, "[]"], ids=["none", "cut off", "deep", "a list"])
+def test_body_that_is_no_object_is_refused(browser: Browser, body: str) -> None:
+    assert browser.raw("POST", "/sign-in", {"Content-Type": JSON}, body)[0] == 400
+
+
+def test_refused_preparation_of_the_api_page_is_named(stack: Stack, tmp_path: Path) -> None:
+    replace(stack, management_key="0" * 40).save(tmp_path)
+
+    answer = Client(shop_site.Site(tmp_path, 4600)).get("/docs/", base_url="http://127.0.0.1:4600")
+
+    assert answer.status_code == 503
+    assert re.search(r"POST \S*/api/v2/customers/\S+/tokens answered 401: ", answer.text)
 
 
 def test_large_bodies_are_refused(browser: Browser) -> None:
@@ -305,6 +327,22 @@ def test_demonstration_s_orders_are_placed_once(browser: Browser, stack: Stack, 
     ]
     assert [(it["status"], it["payment_method"], it["quantity"]) for it in placed] == [("hold", 2, 1)] * 2
     assert manager.cart(stack.demonstration_customer).body["is_empty"]
+
+
+def test_demonstration_fills_the_cart_once(stack: Stack, manager: Manager, shop_http: Http) -> None:
+    customer = Customer(shop_http, stack.demonstration_token, Owner("demo", stack.demonstration_customer))
+    shown = StringIO()
+    try:
+        for _ in range(2):
+            demonstration.show(stack, Console(file=shown))
+        assert [item["quantity"] for item in manager.cart(stack.demonstration_customer).body["items"]] == [2]
+    finally:
+        customer.clear()
+
+    (variables,) = {line for line in shown.getvalue().splitlines() if line.startswith("export ")}
+    names = {word.partition("=")[0] for word in shlex.split(variables)}
+    first_requests = README.read_text().partition("## First requests")[2].partition("## A shop of your own")[0]
+    assert {*re.findall(r"\$(\w+)", first_requests), "MANAGEMENT_URL", "MANAGEMENT_KEY"} == names - {"export"}
 
 
 def test_log_has_no_secret(browser: Browser, folder: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import requests
@@ -112,10 +113,30 @@ def test_stack_is_read_again_when_it_changes(folder: Path) -> None:
     assert (answer.status_code, answer.json()) == (503, {"error": "the local cloud has stopped"})
 
 
+@pytest.mark.usefixtures("end_emulator")
+def test_server_that_does_not_answer_is_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop_server, "START_SECONDS", 1)
+    (folder / "stack.json").unlink()
+    port = free_port()
+
+    with pytest.raises(LocalCloudError, match="does not answer"):
+        shop_server.start(folder, port)
+
+    assert (shop_server.address(folder), listens(port)) == ("", False)
+
+
+def test_server_that_is_just_starting_is_waited_for(folder: Path) -> None:
+    with (folder / shop_server.LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Timer(0.2, (folder / shop_server.LOCK).write_text, ["1 4600"]).start()
+
+        assert shop_server.address(folder) == "http://127.0.0.1:4600"
+
+
 @pytest.mark.parametrize("use", [shop_server.check_port, shop_server.start])
 def test_busy_port_is_one_clear_error(folder: Path, use: Callable[[Path, int], object]) -> None:
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
 
-        with pytest.raises(LocalCloudError, match=f"^port {port} is in use: .* make start SHOP_PORT={port + 1}$"):
+        with pytest.raises(LocalCloudError, match=f"^port {port} is in use: .* SHOP_PORT={port + 1}$"):
             use(folder, port)
