@@ -18,7 +18,7 @@ LIBRARIES: Final = ROOT / "tests" / "clients" / "libraries"
 CLIENT: Final = ROOT / "clients" / "js"
 """Our client library, whose packages are its developers' tools."""
 FILES: Final = ("package.json", "package-lock.json")
-NPM_CI: Final = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+NPM_CI: Final = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 FOLDER: Final = ROOT / ".local" / "client-packages"
 MODULES: Final = FOLDER / "node_modules"
 CHROMIUM: Final = FOLDER / "chromium"

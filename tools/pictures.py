@@ -22,7 +22,7 @@ PRODUCTS: Final = ("Stoneware mug, white", "Stoneware mug, white", "Gooseneck ke
 
 
 def main() -> None:
-    """Run a local cloud with the demo shop, and take the picture. Exit with one line if that fails."""
+    """Run a local cloud with the demo shop, and take the picture. Exit with one line if the cloud fails."""
     console = Console()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +61,7 @@ def _apply(page: Page, code: str) -> None:
     expect(page.locator("#discount")).to_be_visible()
     page.locator("#cart-title").focus()
     page.locator("#cart-items > li").first.scroll_into_view_if_needed()
-    expect(page.locator("#announcement")).not_to_be_visible(timeout=10_000)
+    expect(page.locator("#announcement")).not_to_be_visible(timeout=20_000)
 
 
 if __name__ == "__main__":

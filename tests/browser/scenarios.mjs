@@ -187,7 +187,7 @@ export async function lateAnswerAfterSignOut(library, given) {
   const reported = [];
   const shop = await customerOf(library, given, { onCart: (cart) => reported.push(cart.quantity) });
   await (await customerOf(library, given)).add({ product: given.product });
-  await faults(given, "late");
+  await faults(given, "late", "late");
   const reading = shop.cart();
   const changing = shop.add({ product: given.product });
   await taken(given);
@@ -351,10 +351,10 @@ export async function endedGuest(library, given) {
 export async function noAnswer(library, given) {
   const retried = [];
   const shop = await customerOf(library, given, {
-    retrySeconds: 1,
+    retrySeconds: 3,
     onRetry: (status, seconds) => retried.push([status, seconds < 2]),
   });
-  await faults(given, ...Array(9).fill("cut"));
+  await faults(given, ...Array(20).fill("cut"));
   const error = await errorOf(shop.add({ product: given.product }));
   await faults(given, "503");
   const impatient = await customerOf(library, given, { retrySeconds: 0.1 }).catch((refused) => refused.status);

@@ -104,7 +104,7 @@ def test_documented_sign_in_keeps_the_guests_cart(tab: Page, stack: Stack, token
     assert added[0]["id"] != merged[0]["id"] == merged[1]["id"]
 
 
-def test_readme_s_sign_in_opens_the_customers_cart(page: Page, stack: Stack) -> None:
+def test_documented_sign_in_opens_the_cart(page: Page, stack: Stack) -> None:
     (python,) = re.findall(r"^ {4}(token = .*?)\n\n", section("## Sign-in", README), flags=re.MULTILINE | re.DOTALL)
     signed_in: dict[str, Any] = {
         "requests": requests, "MANAGEMENT_URL": stack.management_url, "MANAGEMENT_KEY": stack.management_key,

@@ -152,7 +152,7 @@ def test_late_answer_replaces_no_newer_cart(run: Run, *, changed: bool, quantity
     assert run("lateAnswer", changed=changed) == [quantity, quantity, [0, 1, quantity]]
 
 
-def test_late_answer_shows_no_other_visitor_s_cart(run: Run) -> None:
+def test_late_answer_shows_no_foreign_cart(run: Run) -> None:
     assert run("lateAnswerAfterSignOut") == [None, 2, None, [0]]
 
 
@@ -262,7 +262,7 @@ def test_events_that_count_once_are_repeated(run: Run, database: Database, stack
     assert {"INIT", "IMAGE", "REDIRECT", "CHECKOUT"} <= set(database.events(stack.hashid, session))
 
 
-def test_event_that_arrived_is_not_repeated_offline(run: Run, database: Database, stack: Stack) -> None:
+def test_arrived_event_is_not_repeated_offline(run: Run, database: Database, stack: Stack) -> None:
     session, errors = run("eventBeforeOffline")
 
     assert errors == [0]

@@ -56,7 +56,7 @@ def test_purchase_from_search_to_statistics(visit: Visit) -> None:
     sheet.get_by_text("Mark as shipped").click()
     expect(sheet).to_contain_text("Shipped")
     staff.page.locator("nav").get_by_text("Statistics").click()
-    expect(staff.page.frame_locator("#charts").locator(".main-svg").first).to_be_visible(timeout=15_000)
+    expect(staff.page.frame_locator("#charts").locator(".main-svg").first).to_be_visible()
     shop.page.go_back()
     assert "pay.html" not in shop.page.url
 
@@ -459,6 +459,7 @@ def hold(shop: DemoShop, url: str) -> list[Route]:
 def test_late_order_does_not_land_on_the_list(visit: Visit) -> None:
     shop = visit().add(MUG).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
     order = f"**/orders/{shop.order_key}*"
+    expect(shop.order_status).to_be_visible()
     waiting = hold(shop, order)
     with shop.page.expect_request(order):
         shop.page.reload()

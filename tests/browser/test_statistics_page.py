@@ -1,16 +1,16 @@
 """The page of `cartctl stats show --html` in a real browser: offline, readable and harmless."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from cartctl.statistics import Statistics
 from cartctl.statistics_page import page as statistics_page
 from serverless_cart.domain.statistics_reports import DAILY, REPORTS
+from tests.browser.watched import WatchedPage
 
 DAYS = 90
 HOSTILE = '<b>b</b>&lt;</script><img src="https://evil.example/x" onerror="alert(1)"> ' + "long" * 40
@@ -56,36 +56,23 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written
 
 
-@dataclass
-class Opened:
-    """An open page, its requests, and what it complained about."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module", params=[("light", 1280), ("dark", 1280), ("light", PHONE)], ids=str)
-def opened(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterator[Opened]:
+def opened(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterator[WatchedPage]:
     scheme, width = request.param
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    opened = Opened(context.new_page())
-    opened.page.on("request", lambda request: opened.requests.append(request.url))
-    opened.page.on("console", lambda message: opened.complaints.append(message.text))
-    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    opened.page.on("dialog", lambda dialog: opened.complaints.append(dialog.message))
+    opened = WatchedPage(context.new_page())
     opened.page.goto(file.as_uri())
     expect(opened.page.locator(".chart .main-svg:first-child")).to_have_count(CHARTS)
     yield opened
     context.close()
 
 
-def test_page_works_alone(opened: Opened, file: Path) -> None:
-    assert opened.requests == [file.as_uri()]
+def test_page_works_alone(opened: WatchedPage, file: Path) -> None:
+    assert [request.url for request in opened.requests] == [file.as_uri()]
     assert opened.complaints == []
 
 
-def test_page_fits_its_width(opened: Opened) -> None:
+def test_page_fits_its_width(opened: WatchedPage) -> None:
     opened.page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")
 
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -94,14 +81,14 @@ def test_page_fits_its_width(opened: Opened) -> None:
     assert tables.evaluate_all("(all) => all.every((one) => one.scrollWidth <= one.clientWidth)")
 
 
-def test_charts_have_all_their_marks(opened: Opened) -> None:
+def test_charts_have_all_their_marks(opened: WatchedPage) -> None:
     charts = opened.page.locator(".chart")
 
     assert [charts.nth(number).locator(".scatterlayer .js-line").count() for number in range(2)] == [2, 3]
     assert [charts.nth(number).locator(".bars .point").count() for number in range(2, CHARTS)] == [3, DAYS, *[9] * 4]
 
 
-def test_hostile_text_is_text(opened: Opened) -> None:
+def test_hostile_text_is_text(opened: WatchedPage) -> None:
     assert opened.page.locator("img, main b, main i, .chart a").count() == 0
     assert opened.page.title() == f"Statistics of {HOSTILE}"
     labels = opened.page.locator(".chart >> nth=4 >> .ytick text").all_text_contents()
@@ -110,7 +97,7 @@ def test_hostile_text_is_text(opened: Opened) -> None:
     assert opened.page.locator("tbody th").filter(has_text=f"{HOSTILE} 8").count() == 4
 
 
-def test_each_chart_has_a_name_and_a_table(opened: Opened) -> None:
+def test_each_chart_has_a_name_and_a_table(opened: WatchedPage) -> None:
     assert opened.page.locator("html").get_attribute("lang") == "en"
     assert opened.page.locator("h1").count() == 1
     assert opened.page.locator(".chart[role=img]").count() == CHARTS
@@ -121,7 +108,7 @@ def test_each_chart_has_a_name_and_a_table(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("selector", ["h2, summary, th, dt", ".xtick text, .ytick text, .legendtext"])
-def test_text_has_contrast(opened: Opened, selector: str) -> None:
+def test_text_has_contrast(opened: WatchedPage, selector: str) -> None:
     assert min(opened.page.evaluate(CONTRAST, selector)) > 4.5
 
 

@@ -22,7 +22,7 @@ def texts(group: str) -> set[str]:
     return set(re.findall(r'^    "?([\w ]+?)"?:', block[1], re.MULTILINE))
 
 
-def test_each_product_has_a_picture_and_each_picture_a_product() -> None:
+def test_each_product_has_a_picture() -> None:
     with (ROOT / "local" / "demo" / "catalogue.csv").open() as file:
         images = {row["image"] for row in csv.DictReader(file)}
 
@@ -50,7 +50,7 @@ def test_each_warning_of_the_contract_has_a_text() -> None:
     assert warnings - texts("warnings") == set()
 
 
-def test_pages_have_no_words_scripts_or_styles_of_their_own() -> None:
+def test_pages_have_neither_words_nor_scripts() -> None:
     pages = sorted(DEMO.glob("*.html"))
 
     assert len(pages) == 3

@@ -44,7 +44,7 @@ export interface Repetition {
   mayRepeat(failure: Failure): boolean;
 }
 
-/** Whether nobody knows if the API got the request: there is no answer, or an error of a server in between. */
+/** Whether the API may have carried out the request: there is no answer, or an error of a server in between. */
 export function mayHaveArrived(answer: Answer | undefined): boolean {
   return !answer || (answer.status >= 500 && answer.body === null);
 }
