@@ -47,8 +47,8 @@ class PageCustomer:
 def prepare(stack: Stack) -> PageCustomer:
     """Sign the customer in, and make sure that there are a cart, two unpaid orders and a guest's cart.
 
-    Raises `LocalCloudError` if a request is refused or the demo shop sells nothing, `requests.RequestException` if there
-    is no answer.
+    Raises `LocalCloudError` if a request is refused or the demo shop sells nothing, `requests.RequestException` without
+    an answer.
     """
     with _preparing:
         return _prepared(stack)
