@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Route, expect
 
 from local.stack import Stack
 
@@ -13,6 +13,7 @@ IMAGES_OF_OTHER_TESTS = "https://img.example/"
 """Pictures of the products that other tests sell, which the page's policy blocks."""
 
 expect.set_options(timeout=20_000)  # milliseconds: a function's first call starts it
+TAB_COMES_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
 STORAGE = """
 ([name, value]) => {
   const full = Object.keys(localStorage).find((it) => it.startsWith("serverless-cart/") && it.endsWith(`/${name}`));
@@ -144,3 +145,14 @@ class DemoShop:
 
 Visit = Callable[..., DemoShop]
 """Opens a place in the shop as a new visitor, or ``beside`` a tab of one."""
+
+
+def hold(shop: DemoShop, url: str) -> list[Route]:
+    """Let requests wait until the test continues them."""
+    waiting: list[Route] = []
+
+    def wait(route: Route) -> None:
+        waiting.append(route)
+
+    shop.page.route(url, wait)
+    return waiting

@@ -6,23 +6,19 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from local.stack import Stack
-from serverless_cart.domain.cart import Owner
-from tests.browser.demo_shop import DemoShop, Visit
+from tests.browser.demo_shop import Visit, hold
 from tools.support.clients import unique
-from tools.support.database import Database
 
 pytestmark = pytest.mark.last  # an open demo shop lists methods, and other tests need it without
 
 MUG, KETTLE, TEA, SPOON = "Stoneware mug, white", "Gooseneck kettle", "Earl Grey", "Cooking spoon"
-PRESS, BOOK, GRINDER, CANDLES, TRAY, MOKA = (
+PRESS, BOOK, GRINDER, CANDLES, MOKA = (
     (135, "French press, copper"),
     (403, "Bread at Home"),
     (138, "coffee grinder"),
     (312, "Beeswax"),
-    (314, "Serving tray"),
     (137, "Moka pot, 6 cups"),
 )
-TAB_COMES_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
 LINES = (
     "(element) => { const text = new Range(); text.selectNodeContents(element); return text.getClientRects().length; }"
 )
@@ -76,21 +72,6 @@ def test_order_is_cancelled_while_it_waits(visit: Visit) -> None:
     expect(shop.page.locator("#order-list > li")).to_contain_text(["Cancelled"])
 
 
-def test_staff_refunds_an_order(visit: Visit) -> None:
-    number, name = CANDLES
-    shop = visit()
-    shop.change_product(number, stock=7)
-    shop.add(name).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
-    staff = visit("staff.html")
-    sheet = staff.page.locator(".sheet").filter(has_text=shop.order_key)
-    sheet.get_by_text("Refund", exact=True).click()
-    staff.page.get_by_text("Refund now").click()
-    expect(sheet).to_contain_text("Refunded")
-    staff.page.locator("nav").get_by_text("Products").click()
-    product = staff.page.locator("#product-list > li").filter(has_text=name)
-    expect(product.locator("[data-part=stock]")).to_have_value("7")
-
-
 def test_changed_price_is_reviewed(visit: Visit) -> None:
     number, name = GRINDER
     shop = visit().signed_in(unique("buyer")).add(name).open_cart().choose("Pick up", "Invoice")
@@ -103,69 +84,6 @@ def test_changed_price_is_reviewed(visit: Visit) -> None:
     expect(shop.page.locator("#place-order")).to_have_text("Place order for €84.90")
     shop.place_order()
     expect(shop.page.locator("#order-total")).to_have_text("€84.90")
-
-
-def test_staff_s_price_warns_the_visitor(visit: Visit, stack: Stack, database: Database) -> None:
-    customer, staff = unique("buyer"), visit("staff.html#products")
-    shop = visit().signed_in(customer).add(TEA).open_cart()
-    product = staff.page.locator("#product-list > li").filter(has_text=TEA)
-    product.locator("[data-part=price]").fill("9.50")
-    product.get_by_text("Save").click()
-    expect(staff.said).to_contain_text("is saved.")
-
-    database.age_prices(Owner(database.token(stack.api_key).shop, customer), 120)
-    shop.page.evaluate(TAB_COMES_BACK)
-
-    expect(shop.part(TEA, "warnings")).to_contain_text("it is now €9.50")
-    staff.change_product(144, price=890)
-
-
-def test_staff_saves_only_what_was_edited(visit: Visit) -> None:
-    number, name = TRAY
-    staff = visit("staff.html#products")
-    product = staff.page.locator("#product-list > li").filter(has_text=name)
-    product.wait_for()
-    staff.change_product(number, stock=3)
-    product.locator("[data-part=price]").fill("3.50")
-
-    product.get_by_text("Save").click()
-
-    expect(staff.said).to_contain_text("is saved.")
-    expect(product.locator("[data-part=stock]")).to_have_value("3")
-    product.locator("[data-part=discount]").fill("9.99")
-    product.get_by_text("Save").click()
-    expect(staff.page.locator("#failure-text")).to_contain_text("discount must be")
-    staff.change_product(number, stock=4)
-    staff.page.locator("nav").get_by_text("Orders").click()
-    staff.page.locator("nav").get_by_text("Products").click()
-    expect(product.locator("[data-part=stock]")).to_have_value("4")
-    expect(product.locator("[data-part=discount]")).to_have_value("9.99")
-
-
-def test_staff_s_second_try_shows_its_result(visit: Visit) -> None:
-    staff = visit()
-    staff.page.route("**/staff/orders?", lambda route: route.abort(), times=1)
-    staff.open("staff.html")
-    expect(staff.page.locator("#failure-text")).to_have_text("Not loaded. Try again")
-
-    staff.page.locator("#retry").click()
-
-    expect(staff.page.locator("#order-list > li, #no-orders").locator("visible=true").first).to_be_visible()
-
-
-def test_staff_keeps_its_place(visit: Visit) -> None:
-    shop = visit().add(SPOON).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
-    staff = visit("staff.html")
-    sheet = staff.page.locator(".sheet").filter(has_text=shop.order_key)
-    sheet.get_by_text("Mark as shipped").click()
-    expect(sheet.locator("[data-part=changes]")).to_be_focused()
-
-    staff.page.locator("nav").get_by_text("Products").click()
-    expect(staff.page.locator("#products-title")).to_be_focused()
-    staff.page.locator(".skip").press("Enter")
-
-    expect(staff.page.locator("#main")).to_be_focused()
-    expect(staff.page.locator("#products")).to_be_visible()
 
 
 def test_order_is_paid_once(visit: Visit) -> None:
@@ -443,17 +361,6 @@ def test_cancelled_sign_in_signs_nobody_in(visit: Visit) -> None:
     expect(shop.page.locator("#sign-in-submit")).to_be_enabled()
     expect(shop.page.locator("#sign-in")).to_be_visible()
     expect(shop.page.locator("#signed-in-as")).not_to_be_visible()
-
-
-def hold(shop: DemoShop, url: str) -> list[Route]:
-    """Let requests wait until the test continues them."""
-    waiting: list[Route] = []
-
-    def wait(route: Route) -> None:
-        waiting.append(route)
-
-    shop.page.route(url, wait)
-    return waiting
 
 
 def test_late_order_does_not_land_on_the_list(visit: Visit) -> None:
