@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from local.stack import Stack
-from tests.browser.demo_shop import DemoShop, Visit
+from tests.browser.demo_shop import TAB_COMES_BACK, DemoShop, Visit
 from tools.client_packages import MODULES
 from tools.support.clients import unique
 from tools.support.paths import ROOT
@@ -139,3 +139,38 @@ def test_all_texts_are_in_one_place(visit: Visit, stack: Stack) -> None:
 def serve_marked(route: Route) -> None:
     script = TEXTS.read_text().replace("export const texts", "const plain") + MARKED
     route.fulfill(body=script, content_type="text/javascript")
+
+
+def test_only_a_click_beside_a_dialog_closes_it(visit: Visit, stack: Stack) -> None:
+    """Selecting text over its edge does not, nor a click on the status line, or on a cart that waits for a sign-in."""
+    shop = visit()
+    mouse, cart = shop.page.mouse, shop.page.locator("#cart")
+    shop.page.locator("#sign-in").click()
+    mouse.move(*middle_of(shop.page.locator("#sign-in-customer")))
+    mouse.down()
+    mouse.move(5, 5)
+    mouse.up()
+    expect(shop.page.locator("#sign-in-dialog")).to_be_visible()
+    shop.sign_in(unique("buyer")).add(MUG).open_cart()
+    for pieces, width in enumerate((1280, 800, 390), 2):
+        shop.page.set_viewport_size({"width": width, "height": 700})
+        shop.part(MUG, "more").click()
+        expect(shop.said).to_contain_text(f"{pieces} pieces in the cart")
+        mouse.click(*middle_of(shop.said))
+        expect(cart).to_be_visible()
+    shop.storage("customer", stack.expired_token)
+    shop.page.evaluate(TAB_COMES_BACK)
+    expect(shop.page.locator("#cart-content")).to_have_attribute("inert", "")
+    mouse.click(*middle_of(shop.page.locator("#cart-content")))
+    expect(cart).to_be_visible()
+
+    shop.page.set_viewport_size({"width": 1280, "height": 700})
+    mouse.click(5, 5)
+
+    expect(cart).not_to_be_visible()
+
+
+def middle_of(element: Locator) -> tuple[float, float]:
+    box = element.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
