@@ -46,6 +46,8 @@ DATA = re.compile(
 MUG, KETTLE = "Stoneware mug, white", "Gooseneck kettle"
 SETTINGS = (("light", 360), ("dark", 1280))
 """Colours depend on the scheme only, and places on the width only."""
+HEADS = ((320, 210), (768, 170), (820, 170), (901, 80), (1024, 80))
+"""Widths of the window, and the greatest height of the head, in pixels."""
 FEW = 8
 """Products on the page, the first of the catalogue: axe-core looks at each element, and other tests sell lamps."""
 
@@ -174,3 +176,19 @@ def middle_of(element: Locator) -> tuple[float, float]:
     box = element.bounding_box()
     assert box
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_head_is_low_at_each_width_and_not_printed(visit: Visit) -> None:
+    shop = visit().signed_in("customer-1")
+    head = shop.page.locator(".head")
+    for width, height in HEADS:
+        shop.page.set_viewport_size({"width": width, "height": 800})
+        box = head.bounding_box()
+        assert box
+        assert box["height"] <= height
+        assert shop.page.evaluate("document.documentElement.scrollWidth") <= width
+
+    shop.page.emulate_media(media="print")
+
+    for surroundings in (head, shop.page.locator(".foot"), shop.said):
+        expect(surroundings).not_to_be_visible()
