@@ -5,6 +5,7 @@ import { settings, shop } from "./connection.js";
 import { byId, copyOf, part, show, showList } from "./dom.js";
 import { isRefusal, isSignInEnd } from "./errors.js";
 import { dateTime, money, time } from "./format.js";
+import { latest } from "./latest.js";
 import { readMethods, redirects } from "./methods.js";
 import { refreshProducts } from "./products.js";
 import { refreshSession, session } from "./session.js";
@@ -14,39 +15,45 @@ import { texts } from "./texts.js";
 const MOST = 50;
 const CLOCK_MS = 10_000;
 
+/** The order of this key is shown; without a key, the list. */
+let shownKey;
+
 /** The order that the page shows. */
 let shown;
 
-/** The number of loads so far: only the latest shows its answer. */
-let loads = 0;
+const beginLoad = latest();
 
 const statusText = (status) => texts.orders.statuses[status] ?? status;
 
 /** Read with `read`, and show the result; say why if it fails. */
 async function load(read, showResult) {
-  loads += 1;
-  const number = loads;
+  const isLatest = beginLoad();
   byId("orders-signed-out").hidden = shop.isSignedIn;
   if (!shop.isSignedIn) return;
   try {
     const result = await read();
-    if (number === loads) showResult(result);
+    if (isLatest()) showResult(result);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     if (isSignInEnd(error)) refreshSession();
-    else if (number === loads)
-      reportFailure(error, () => number === loads && load(read, showResult), texts.connection.notLoaded);
+    else if (isLatest()) reportFailure(error, () => isLatest() && load(read, showResult), texts.connection.notLoaded);
   }
 }
 
 /** Show the list of orders, or with a key that order. */
-export async function showOrdersAt(key) {
+export function showOrdersAt(key) {
   show(byId("orders-title"), key ? texts.orders.order : texts.orders.title);
   byId("orders-back").hidden = !key;
   byId("order-list").hidden = true;
   byId("no-orders").hidden = true;
   byId("order").hidden = true;
+  shownKey = key;
   shown = undefined;
+  loadShown();
+}
+
+function loadShown() {
+  const key = shownKey;
   if (!key) return load(() => shop.orders({ limit: MOST }), showOrders);
   return load(async () => {
     await readMethods();
@@ -54,11 +61,9 @@ export async function showOrdersAt(key) {
   }, showOrder);
 }
 
-/** Read the order that is shown again. */
+/** Read the list or the order that is shown again. */
 export function refreshOrder() {
-  if (!shown || byId("orders").hidden) return;
-  const { key } = shown;
-  load(() => shop.order(key), showOrder);
+  if (!byId("orders").hidden) loadShown();
 }
 
 function showOrders({ results }) {

@@ -192,3 +192,17 @@ def test_head_is_low_at_each_width_and_not_printed(visit: Visit) -> None:
 
     for surroundings in (head, shop.page.locator(".foot"), shop.said):
         expect(surroundings).not_to_be_visible()
+
+
+def test_list_of_orders_shows_a_payment_elsewhere(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
+    shop.page.wait_for_url("**/pay.html*")
+    other = visit("#orders", beside=shop)
+    statuses = other.page.locator("#order-list .badge")
+    expect(statuses).to_have_text(["Waits for payment"])
+    shop.page.locator("#pay").click()
+    expect(shop.order_status).to_have_text("In preparation")
+
+    other.page.evaluate(TAB_COMES_BACK)
+
+    expect(statuses).to_have_text(["In preparation"])
