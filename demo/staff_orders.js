@@ -3,7 +3,7 @@
 import { byId, copyOf, part, show, showList } from "./dom.js";
 import { dateTime, money } from "./format.js";
 import { changeOrder, readOrders } from "./server.js";
-import { request } from "./staff_request.js";
+import { reader, request } from "./staff_request.js";
 import { announce } from "./status.js";
 import { texts } from "./texts.js";
 
@@ -18,9 +18,11 @@ const NEXT = {
   refunded: [],
 };
 
+const read = reader(showOrders);
+
 function load() {
   const status = byId("status-filter").value;
-  request(() => readOrders(status ? { status } : {}), showOrders, texts.connection.notLoaded);
+  read(() => readOrders(status ? { status } : {}));
 }
 
 function showOrders(orders) {

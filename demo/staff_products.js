@@ -3,7 +3,7 @@
 import { byId, copyOf, part, show, showList } from "./dom.js";
 import { minorUnits } from "./format.js";
 import { changeProduct, readProducts, readSettings } from "./server.js";
-import { request } from "./staff_request.js";
+import { reader, request } from "./staff_request.js";
 import { announce } from "./status.js";
 import { texts } from "./texts.js";
 
@@ -13,20 +13,26 @@ let products = [];
 /** The product as it was when a sheet's fields were filled: only what differs from it is saved. */
 const filled = new WeakMap();
 
-function load() {
-  request(() => Promise.all([readSettings(), readProducts()]), showRead, texts.connection.notLoaded);
-}
-
-function showRead([settings, read]) {
+const read = reader(([settings, catalogue]) => {
   units = minorUnits(settings.currency);
-  products = read;
-  showFound();
-}
+  products = catalogue;
+  showProducts();
+});
 
-function showFound() {
+/** Show the products that have all words of the search. The others stay in the list, hidden, with what was typed. */
+function showProducts() {
   const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = products.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)));
-  showList(byId("product-list"), found, ({ id }) => id, createSheet, fill);
+  const isFound = ({ name }) => words.every((word) => name.toLowerCase().includes(word));
+  showList(
+    byId("product-list"),
+    products,
+    ({ id }) => id,
+    createSheet,
+    (element, product) => {
+      fill(element, product);
+      element.hidden = !isFound(product);
+    },
+  );
 }
 
 function createSheet(product) {
@@ -92,6 +98,6 @@ function valuesOf(element) {
 
 /** Show the section. Products that are shown keep what was typed. */
 export function showStaffProducts() {
-  byId("search").oninput = showFound;
-  load();
+  byId("search").oninput = showProducts;
+  read(() => Promise.all([readSettings(), readProducts()]));
 }

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from local.stack import Stack
 from serverless_cart.domain.cart import Owner
-from tests.browser.demo_shop import TAB_COMES_BACK, Visit
+from tests.browser.demo_shop import TAB_COMES_BACK, Visit, hold
 from tools.support.clients import unique
 from tools.support.database import Database
 
@@ -91,3 +91,34 @@ def test_staff_keeps_its_place(visit: Visit) -> None:
 
     expect(staff.page.locator("#main")).to_be_focused()
     expect(staff.page.locator("#products")).to_be_visible()
+
+
+def test_staff_s_filter_shows_its_latest_answer(visit: Visit) -> None:
+    visit().add(SPOON).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
+    staff = visit("staff.html")
+    statuses = staff.page.locator("#order-list .badge")
+    expect(statuses.first).to_be_visible()
+    waiting = hold(staff, "**/staff/orders?status=hold")
+    with staff.page.expect_request("**/staff/orders?status=hold"):
+        staff.page.locator("#status-filter").select_option("hold")
+    with staff.page.expect_response("**/staff/orders?status=shipped"):
+        staff.page.locator("#status-filter").select_option("shipped")
+
+    with staff.page.expect_response("**/staff/orders?status=hold") as late:
+        waiting[0].continue_()
+
+    late.value.finished()
+    staff.page.evaluate("new Promise(requestAnimationFrame)")
+    expect(statuses.filter(has_text="Waits for payment")).to_have_count(0)
+
+
+def test_staff_s_search_keeps_what_was_typed(visit: Visit) -> None:
+    staff = visit("staff.html#products")
+    product = staff.page.locator("#product-list > li").filter(has_text=TEA)
+    product.locator("[data-part=price]").fill("99.99")
+    staff.page.locator("#search").fill("kettle")
+    expect(product).not_to_be_visible()
+
+    staff.page.locator("#search").fill("")
+
+    expect(product.locator("[data-part=price]")).to_have_value("99.99")
