@@ -23,6 +23,9 @@ export function copyOf(template) {
   return fragment.firstElementChild;
 }
 
+/** Whether a click on a link opens it here, and in no other tab or window. */
+export const isPlainClick = ({ altKey, ctrlKey, metaKey, shiftKey }) => !(altKey || ctrlKey || metaKey || shiftKey);
+
 /** Set a text, and hide an element whose text is empty. An unchanged text is not read aloud again. */
 export function show(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -3,7 +3,7 @@
 import { addPieces } from "./cart_changes.js";
 import { events } from "./connection.js";
 import { openDialog, prepareDialog } from "./dialogs.js";
-import { byId, copyOf, part, show, showList } from "./dom.js";
+import { byId, copyOf, isPlainClick, part, show, showList } from "./dom.js";
 import { showProduct } from "./product_card.js";
 import { productOf, products, search } from "./products.js";
 import { texts } from "./texts.js";
@@ -24,7 +24,13 @@ function createCard({ id }) {
   const card = copyOf("product-card");
   const position = () => Array.from(card.parentElement.children).indexOf(card) + 1;
   part(card, "link").href = `#products/${id}`;
-  part(card, "link").addEventListener("click", () => registerChoice(productOf(id), position()));
+  part(card, "link").addEventListener("click", (event) => {
+    registerChoice(productOf(id), position());
+    if (!isPlainClick(event)) return;
+    event.preventDefault();
+    history.pushState({ isFromShelf: true }, "", `#products/${id}`);
+    openProduct(id);
+  });
   part(card, "add").addEventListener("click", () => {
     if (query()) registerChoice(productOf(id), position());
     addPieces(productOf(id));
@@ -68,10 +74,15 @@ async function addChosen(event) {
   if (isAdded && chosen === id) byId("product-dialog").close();
 }
 
+/** Leave the address of a product whose dialog has closed: back to the page that opened it, or to the list. */
+function leaveProduct() {
+  if (!location.hash.startsWith("#products/")) return;
+  if (history.state?.isFromShelf) history.back();
+  else history.replaceState(null, "", "#");
+}
+
 export function showProducts() {
-  prepareDialog(byId("product-dialog"), () => {
-    if (location.hash.startsWith("#products/")) history.replaceState(null, "", "#");
-  });
+  prepareDialog(byId("product-dialog"), leaveProduct);
   byId("product-form").addEventListener("submit", addChosen);
   byId("search").addEventListener("input", () => {
     if (location.hash.startsWith("#orders")) location.hash = "";

@@ -44,6 +44,7 @@ DATA = re.compile(
 )
 """What is no text of the page: amounts, dates, keys, and names of customers and methods."""
 MUG, KETTLE = "Stoneware mug, white", "Gooseneck kettle"
+MUG_ID = 123
 SETTINGS = (("light", 360), ("dark", 1280))
 """Colours depend on the scheme only, and places on the width only."""
 HEADS = ((320, 210), (768, 170), (820, 170), (901, 80), (1024, 80))
@@ -206,3 +207,29 @@ def test_list_of_orders_shows_a_payment_elsewhere(visit: Visit) -> None:
     other.page.evaluate(TAB_COMES_BACK)
 
     expect(statuses).to_have_text(["In preparation"])
+
+
+def test_closed_product_is_no_step_back(visit: Visit) -> None:
+    shop = visit("staff.html").open()
+    dialog, links = shop.page.locator("#product-dialog"), shop.page.locator("#products > li a")
+    for link in (links.first, links.nth(30)):
+        link.click()
+        expect(dialog).to_be_visible()
+        shop.page.keyboard.press("Escape")
+        expect(shop.page).to_have_url(f"{shop.url}/")
+        expect(link).to_be_focused()
+        expect(link).to_be_in_viewport()
+    links.first.click()
+    shop.page.reload()
+    expect(dialog).to_be_visible()
+    shop.page.keyboard.press("Escape")
+    expect(shop.page).to_have_url(f"{shop.url}/")
+    shop.page.go_back()
+    expect(shop.page).to_have_url(re.compile("staff"))
+
+    shop.open(f"#products/{MUG_ID}")
+    expect(dialog).to_be_visible()
+    shop.page.keyboard.press("Escape")
+
+    expect(links.first).to_be_visible()
+    expect(shop.page).to_have_url(f"{shop.url}/#")
