@@ -1,6 +1,6 @@
 /** The payment provider's page: it reports the payment to the shop's server, and goes back to the order. */
 
-import { byId, fillTexts, show } from "./dom.js";
+import { byId, fillTexts, isPlainClick, show } from "./dom.js";
 import { errorText, isRefusal } from "./errors.js";
 import { money } from "./format.js";
 import { pay } from "./server.js";
@@ -11,7 +11,9 @@ const order = query.get("order") ?? "";
 const total = Number(query.get("total") ?? Number.NaN);
 const currency = query.get("currency") ?? "";
 const isKnown = /^ORD-[0-9A-Z]{26}$/.test(order) && Number.isSafeInteger(total) && /^[A-Z]{3}$/.test(currency);
-const orderPage = `index.html#orders/${order}`;
+
+/** Go to the order. "Back" must not lead to a payment that may be done or over by then. */
+const leave = () => location.replace(byId("cancel").href);
 
 async function payNow() {
   byId("pay").disabled = true;
@@ -19,7 +21,7 @@ async function payNow() {
   show(byId("error"), "");
   try {
     await pay(order);
-    location.replace(orderPage); // "Back" must not lead to a payment that is done
+    leave();
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const isOver = error.status === 409;
@@ -40,5 +42,10 @@ show(byId("amount"), isKnown ? money(total, currency) : "");
 show(byId("error"), isKnown ? "" : texts.pay.unknown);
 byId("pay").hidden = !isKnown;
 byId("pay").addEventListener("click", payNow);
-byId("cancel").href = isKnown ? orderPage : "index.html";
+byId("cancel").href = isKnown ? `index.html#orders/${order}` : "index.html";
+byId("cancel").addEventListener("click", (event) => {
+  if (!isPlainClick(event)) return;
+  event.preventDefault();
+  leave();
+});
 byId("cancel").hidden = false;

@@ -233,3 +233,14 @@ def test_closed_product_is_no_step_back(visit: Visit) -> None:
 
     expect(links.first).to_be_visible()
     expect(shop.page).to_have_url(f"{shop.url}/#")
+
+
+def test_left_payment_is_no_step_back(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart().choose("Pick up", "Card").place_order().sign_in(unique("buyer"))
+    shop.page.locator("#cancel").click()
+    shop.page.locator("#cancel-order").click()
+    expect(shop.order_status).to_have_text("Cancelled")
+
+    shop.page.go_back()
+
+    expect(shop.page).to_have_url(f"{shop.url}/")
