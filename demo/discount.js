@@ -4,6 +4,7 @@ import { announceTotal, change } from "./cart_changes.js";
 import { cart, settings, shop } from "./connection.js";
 import { byId, show } from "./dom.js";
 import { errorText } from "./errors.js";
+import { moveFocus } from "./focus.js";
 import { money } from "./format.js";
 import { texts } from "./texts.js";
 
@@ -18,7 +19,7 @@ function showRefusal(error) {
       (error.error === "invalid discount code" ? texts.discount.unknown : errorText(error)));
   show(byId("discount-error"), text);
   byId("discount-code").ariaInvalid = "true";
-  byId("discount-code").focus();
+  moveFocus(byId("discount-code"), byId("discount-form"));
   return true;
 }
 
@@ -35,7 +36,7 @@ function apply(event) {
     await shop.applyDiscount(code);
     byId("discount-code").value = "";
     announceTotal((total) => texts.announcements.code(cart.value.discount_code, total));
-    byId("remove-discount").focus();
+    moveFocus(byId("remove-discount"), byId("discount-form"));
   }, showRefusal);
 }
 
@@ -43,7 +44,7 @@ function remove() {
   change(async () => {
     await shop.removeDiscount();
     announceTotal(texts.announcements.codeRemoved);
-    byId("discount-code").focus();
+    moveFocus(byId("discount-code"), byId("discount-applied"));
   });
 }
 

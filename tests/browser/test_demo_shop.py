@@ -19,6 +19,7 @@ PRESS, BOOK, GRINDER, CANDLES, MOKA = (
     (312, "Beeswax"),
     (137, "Moka pot, 6 cups"),
 )
+CORS = {"Access-Control-Allow-Origin": "*"}
 LINES = (
     "(element) => { const text = new Range(); text.selectNodeContents(element); return text.getClientRects().length; }"
 )
@@ -295,7 +296,7 @@ def lose_answer(route: Route) -> None:
 )
 def test_each_error_has_a_text(visit: Visit, stack: Stack, status: int, error: str, text: str) -> None:
     shop = visit()
-    answer = {"status": status, "json": {"error": error}, "headers": {"Access-Control-Allow-Origin": "*"}}
+    answer = {"status": status, "json": {"error": error}, "headers": CORS}
     shop.page.route(f"{stack.shop_url}/api/shop/guests", lambda route: route.fulfill(**answer))
 
     shop.add_button(MUG).click()
@@ -475,3 +476,17 @@ def test_keyboard_keeps_its_place(visit: Visit) -> None:
     keyboard.press("Escape")
 
     expect(shop.page.locator("#open-cart")).to_be_focused()
+
+
+def test_late_answer_does_not_move_the_focus(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart()
+    waiting = hold(shop, "**/cart/discount")
+    shop.page.locator("#discount-code").fill("WELCOME")
+    with shop.page.expect_request("**/cart/discount"):
+        shop.page.keyboard.press("Enter")
+    shop.page.locator("#order-notes").focus()
+
+    waiting[0].continue_()
+
+    expect(shop.said).to_contain_text("Code WELCOME applied.")
+    expect(shop.page.locator("#order-notes")).to_be_focused()
