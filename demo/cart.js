@@ -8,10 +8,10 @@ import { showDiscount } from "./discount.js";
 import { byId, show, showList } from "./dom.js";
 import { money } from "./format.js";
 import { showMethods } from "./methods.js";
-import { products } from "./products.js";
+import { products, refreshProducts } from "./products.js";
 import { session } from "./session.js";
 import { texts } from "./texts.js";
-import { warningText } from "./warnings.js";
+import { isNewerThanProducts, warningText } from "./warnings.js";
 
 /** Warnings of a merge: no later answer has them, so they are shown until the drawer closes. */
 let notMerged = [];
@@ -81,7 +81,10 @@ export function showCartDrawer() {
   showDiscount();
   showMethods();
   showCheckout();
-  cart.follow(showCart);
+  cart.follow((current) => {
+    showCart(current);
+    if (current && isNewerThanProducts(current)) refreshProducts();
+  });
   products.follow(() => showCart(cart.value)); // "only 2 left" is the products' stock
   let previous = null;
   session.follow(({ customer, hasEnded }) => {

@@ -6,12 +6,17 @@ import { store } from "./store.js";
 
 export const products = store([]);
 
+/** Read the products. */
+export async function loadProducts() {
+  products.set(await readProducts());
+}
+
 /** Read the products again, for prices and stock. If the server does not answer, those that were read last stay. */
 export async function refreshProducts() {
   try {
-    products.set(await readProducts());
+    await loadProducts();
   } catch (error) {
-    if (!isRefusal(error) || products.value.length === 0) throw error;
+    if (!isRefusal(error)) throw error;
   }
 }
 

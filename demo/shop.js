@@ -4,7 +4,7 @@ import { openCart, showCartDrawer } from "./cart.js";
 import { refreshCart } from "./cart_changes.js";
 import { byId } from "./dom.js";
 import { prepareOrders, refreshOrder, showOrdersAt } from "./orders.js";
-import { refreshProducts } from "./products.js";
+import { loadProducts, refreshProducts } from "./products.js";
 import { openProduct, showProducts } from "./shelf.js";
 import { showSignIn } from "./sign_in.js";
 import { onChangeElsewhere } from "./tabs.js";
@@ -40,8 +40,9 @@ window.addEventListener("hashchange", () => {
 });
 onChangeElsewhere(() => {
   refreshCart();
+  refreshProducts();
   refreshOrder();
 });
-await refreshProducts();
+await loadProducts();
 if (location.hash.startsWith("#products/")) showPlace();
 await refreshCart();

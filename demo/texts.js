@@ -121,8 +121,10 @@ export const texts = {
   warnings: {
     price_changed: (price) => `The price has changed: it is now ${price}.`,
     unavailable: () => "No longer for sale. Remove it to place the order.",
-    insufficient_stock: (_, left) =>
-      left ? `Only ${left} left, fewer than you want.` : "Sold out. Remove it to place the order.",
+    insufficient_stock: (_, left) => {
+      if (left === null) return "Fewer are left than you want.";
+      return left ? `Only ${left} left, fewer than you want.` : "Sold out. Remove it to place the order.";
+    },
     discount_unavailable: () => "The discount code no longer applies, so it takes nothing off.",
     shipping_unavailable: () => "The selected delivery is no longer offered. Choose another one.",
     not_merged: () => "Not all pieces from before your sign-in fit into the cart.",

@@ -5,12 +5,25 @@ import { money } from "./format.js";
 import { productOf } from "./products.js";
 import { texts } from "./texts.js";
 
-const BLOCKING = new Set(["unavailable", "insufficient_stock", "shipping_unavailable"]);
+const STOCK = new Set(["unavailable", "insufficient_stock"]);
+const BLOCKING = new Set([...STOCK, "shipping_unavailable"]);
 
 export const isBlocking = ({ code }) => BLOCKING.has(code);
 
-/** Return the number of pieces that are left of an item's product, or null without a limit. */
-export const leftOf = (item) => productOf(item.product.id)?.stock ?? null;
+/** Return the number of pieces that are left of an item's product, or null if it is not known that they are too few. */
+export function leftOf({ product, quantity }) {
+  const stock = productOf(product.id)?.stock ?? null;
+  return stock !== null && stock < quantity ? stock : null;
+}
+
+/** Whether a cart knows newer stocks or prices of its products than those that were read last. */
+export function isNewerThanProducts({ items, warnings }) {
+  const hasOldPrice = ({ product: { id }, unit_price, unit_discount }) => {
+    const known = productOf(id);
+    return known && (known.price !== unit_price || known.discount !== unit_discount);
+  };
+  return warnings.some(({ code }) => STOCK.has(code)) || items.some(hasOldPrice);
+}
 
 /** Return the text of a warning; `item` is the item that it is about, if the cart has it. */
 export function warningText({ code }, item) {

@@ -6,18 +6,22 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from local.stack import Stack
-from tests.browser.demo_shop import Visit, hold
+from serverless_cart.domain.cart import Owner
+from tests.browser.demo_shop import TAB_COMES_BACK, Visit, hold
 from tools.support.clients import unique
+from tools.support.database import Database
 
 pytestmark = pytest.mark.last  # an open demo shop lists methods, and other tests need it without
 
 MUG, KETTLE, TEA, SPOON = "Stoneware mug, white", "Gooseneck kettle", "Earl Grey", "Cooking spoon"
-PRESS, BOOK, GRINDER, CANDLES, MOKA = (
+PRESS, BOOK, GRINDER, CANDLES, MOKA, NAPKINS, APRON = (
     (135, "French press, copper"),
     (403, "Bread at Home"),
     (138, "coffee grinder"),
     (312, "Beeswax"),
     (137, "Moka pot, 6 cups"),
+    (308, "Linen napkins"),
+    (310, "Apron"),
 )
 CORS = {"Access-Control-Allow-Origin": "*"}
 LINES = (
@@ -490,3 +494,33 @@ def test_late_answer_does_not_move_the_focus(visit: Visit) -> None:
 
     expect(shop.said).to_contain_text("Code WELCOME applied.")
     expect(shop.page.locator("#order-notes")).to_be_focused()
+
+
+def test_number_left_is_read_with_the_cart(visit: Visit, stack: Stack, database: Database) -> None:
+    number, name = NAPKINS
+    customer, shop = unique("buyer"), visit()
+    shop.signed_in(customer).add(SPOON).add(name).open_cart().part(name, "quantity").fill("5")
+    shop.page.keyboard.press("Tab")
+    expect(shop.count).to_have_text("6")
+    shop.change_product(number, stock=2)
+    database.age_prices(Owner(database.token(stack.api_key).shop, customer), 120)
+
+    shop.part(SPOON, "more").click()
+
+    expect(shop.part(name, "warnings")).to_have_text("Only 2 left, fewer than you want.")
+    expect(shop.part(name, "reduce")).to_have_text("Set to 2")
+
+
+def test_shelf_follows_the_prices(visit: Visit) -> None:
+    """When the tab comes back, and when the cart has another price."""
+    number, name = APRON
+    shop = visit()
+    price = shop.page.locator("#products > li").filter(has_text=name).locator("[data-part=price]")
+    shop.change_product(number, price=4590)
+    shop.page.evaluate(TAB_COMES_BACK)
+    expect(price).to_have_text("€45.90")
+
+    shop.change_product(number, price=4690)
+    shop.add(name)
+
+    expect(price).to_have_text("€46.90")
