@@ -1,12 +1,12 @@
 /** Changes of the cart: what each sends, says and registers as a search event, and how a failed one is tried again. */
 
 import { cart, events, settings, shop } from "./connection.js";
-import { isRefusal, isSignInEnd, isTemporary } from "./errors.js";
+import { isRefusal, isSignInEnd } from "./errors.js";
 import { minorUnits, money } from "./format.js";
 import { refreshProducts } from "./products.js";
 import { refreshSession, session } from "./session.js";
-import { askToSignIn } from "./sign_in.js";
-import { announce, clearFailure, reportFailure } from "./status.js";
+import { askToSignIn, cancels } from "./sign_in.js";
+import { announce, clearFailure, reportFailure, retries } from "./status.js";
 import { tellOtherTabs } from "./tabs.js";
 import { texts } from "./texts.js";
 
@@ -15,57 +15,70 @@ const INDEX = "product";
 
 let pending = Promise.resolve();
 
-/** The change that failed and may be tried again: its failure is shown until it succeeds. */
-let failed;
+/** The changes that are being sent, each as the function that sends it again. */
+const sending = new Set();
 
 /** Resolve when the changes so far have their answers. */
 export const pendingChanges = () => pending;
 
 /**
  * Run a change of the cart, with what follows from it, and again if the visitor wants it. Resolves to whether it succeeded;
- * if not, the status line says why. `onRefused` may show a refusal at another place: it returns whether it did.
+ * if not, the status line says why. `run` gets a promise that resolves when the changes before it have their answers.
+ * `onRefused` may show a refusal at another place: it returns whether it did. `adds` are the product and the pieces that it adds.
  */
-export function change(run, onRefused = () => false) {
-  const result = runOnce(run, onRefused);
-  pending = Promise.allSettled([pending, result]);
-  return result;
+export function change(run, onRefused = () => false, adds = {}) {
+  function send() {
+    const earlier = pending;
+    sending.add(send);
+    const result = runOnce(() => run(earlier), onRefused, send).finally(() => sending.delete(send));
+    pending = Promise.allSettled([earlier, result]);
+    return result;
+  }
+  send.adds = adds;
+  return send();
 }
 
-async function runOnce(run, onRefused) {
+async function runOnce(run, onRefused, again) {
   if (session.value.hasEnded && !(await askToSignIn())) return false;
+  const known = cancels;
   try {
     await run();
-    if (!failed || failed === run) clearFailure();
-    if (failed === run) failed = undefined;
+    if (!Array.from(retries).some(({ adds }) => adds)) clearFailure(); // the failure of another change stays
     tellOtherTabs();
     return true;
   } catch (error) {
     if (!isRefusal(error)) throw error;
     if (isSignInEnd(error)) {
       refreshSession();
-      return (await askToSignIn()) && runOnce(run, onRefused);
+      // An earlier change may have asked already.
+      const isSignedIn = shop.isSignedIn || (cancels === known && (await askToSignIn()));
+      return isSignedIn && runOnce(run, onRefused, again);
     }
-    if (!onRefused(error)) {
-      failed = isTemporary(error) ? run : undefined;
-      reportFailure(error, () => change(run, onRefused));
-    }
+    if (!onRefused(error)) reportFailure(error, again);
     return false;
   }
 }
 
 const quantityOf = (product) => cart.value?.items.find((item) => item.product.id === product)?.quantity ?? 0;
 const inCart = () => cart.value?.quantity ?? 0;
+const paid = (price, discount) => (price - discount) / minorUnits(settings.currency);
+
+/** The pieces of a product that were added and are in no answer yet: they are being sent, or may be tried again. */
+function piecesOnTheWay(product) {
+  const additions = [...sending, ...retries].filter(({ adds }) => adds?.id === product);
+  return additions.reduce((sum, { adds }) => sum + adds.quantity, 0);
+}
 
 /**
  * Add pieces to the cart. Pieces that another tab adds at the same time are added, too. If all answers were lost, the
  * change may have been applied: then a further try reads the cart first.
  */
-export function addPieces({ id, name, price }, quantity = 1) {
-  const before = quantityOf(id);
+export function addPieces({ id, name, price, discount }, quantity = 1) {
+  const wanted = quantityOf(id) + piecesOnTheWay(id) + quantity;
   let mayBeApplied = false;
-  return change(async () => {
+  const add = async () => {
     if (mayBeApplied) cart.set(await shop.cart());
-    const isApplied = mayBeApplied && quantityOf(id) >= before + quantity;
+    const isApplied = mayBeApplied && quantityOf(id) >= wanted;
     try {
       if (!isApplied) await shop.add({ product: id, quantity });
     } catch (error) {
@@ -73,30 +86,37 @@ export function addPieces({ id, name, price }, quantity = 1) {
       throw error;
     }
     announce(texts.announcements.added(name, inCart()));
-    const paid = price / minorUnits(settings.currency);
-    events.addToCart({ id: String(id), index: INDEX, title: name, amount: quantity, price: paid });
-  }, refuseStock);
+    const event = { id: String(id), index: INDEX, title: name, amount: quantity, price: paid(price, discount) };
+    events.addToCart(event);
+  };
+  return change(add, refuseStock, { id, quantity });
+}
+
+/** Send a change, and resolve to the quantity of a product just before it: the changes before it have their answers then. */
+async function quantityBefore(product, earlier, sent) {
+  const [quantity] = await Promise.all([earlier.then(() => quantityOf(product)), sent]);
+  return quantity;
 }
 
 /** Set the quantity of an item. */
 export function setQuantity(item, quantity) {
-  const before = item.quantity;
   const { id, name } = item.product;
-  return change(async () => {
-    await shop.update(item.id, { quantity });
+  return change(async (earlier) => {
+    const before = await quantityBefore(id, earlier, shop.update(item.id, { quantity }));
     announce(texts.announcements.changed(name, quantity, inCart()));
     const event = { id: String(id), index: INDEX, amount: Math.abs(quantity - before) };
-    if (quantity > before) events.addToCart({ ...event, title: name });
+    const price = paid(item.unit_price, item.unit_discount);
+    if (quantity > before) events.addToCart({ ...event, title: name, price });
     if (quantity < before) events.removeFromCart(event);
   }, refuseStock);
 }
 
 /** Remove an item. */
-export function removeItem({ id, product, quantity }) {
-  return change(async () => {
-    await shop.remove(id);
+export function removeItem({ id, product }) {
+  return change(async (earlier) => {
+    const amount = await quantityBefore(product.id, earlier, shop.remove(id));
     announce(texts.announcements.removed(product.name, inCart()));
-    events.removeFromCart({ id: String(product.id), index: INDEX, amount: quantity });
+    if (amount) events.removeFromCart({ id: String(product.id), index: INDEX, amount });
   }, isGone);
 }
 

@@ -3,6 +3,7 @@
 import { addPieces, removeItem, setQuantity } from "./cart_changes.js";
 import { cart, settings } from "./connection.js";
 import { copyOf, part, show, showList } from "./dom.js";
+import { moveFocus } from "./focus.js";
 import { money } from "./format.js";
 import { prepareNotes, showNotes } from "./notes.js";
 import { productOf } from "./products.js";
@@ -40,16 +41,21 @@ export function createItem({ id }) {
     if (wanted >= 1) changeTo(wanted, (item) => setQuantity(item, wanted));
   });
   part(element, "more").addEventListener("click", () => {
-    changeTo(quantity.valueAsNumber + 1, ({ product, unit_price }) => addPieces({ ...product, price: unit_price }));
+    changeTo(quantity.valueAsNumber + 1, ({ product, unit_price, unit_discount }) =>
+      addPieces({ ...product, price: unit_price, discount: unit_discount }),
+    );
   });
   quantity.addEventListener("change", () => {
-    const wanted = Math.min(Math.max(Math.trunc(quantity.valueAsNumber) || 1, 1), MOST);
-    changeTo(wanted, (item) => setQuantity(item, wanted));
+    const typed = Math.trunc(quantity.valueAsNumber);
+    const wanted = Math.min(Math.max(typed, 1), MOST);
+    if (Number.isNaN(typed)) quantity.value = quantity.dataset.shown;
+    else changeTo(wanted, (item) => setQuantity(item, wanted));
   });
   part(element, "remove").addEventListener("click", () => itemOf(id) && removeItem(itemOf(id)));
-  part(element, "reduce").addEventListener("click", async () => {
+  const reduce = part(element, "reduce");
+  reduce.addEventListener("click", async () => {
     const item = itemOf(id);
-    if (item && (await setQuantity(item, leftOf(item)))) quantity.focus(); // the button is hidden now
+    if (item && (await setQuantity(item, leftOf(item)))) moveFocus(quantity, reduce); // the button is hidden now
   });
   prepareNotes(part(element, "notes"), () => itemOf(id));
   return element;

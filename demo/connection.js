@@ -27,6 +27,7 @@ export const cart = store(null);
 export const shop = new Shop({
   url: settings.shop_url,
   apiKey: settings.api_key,
+  name: settings.hashid, // each `make start` after a `make down` has another shop, whose visitors are new
   retrySeconds: RETRY_SECONDS,
   fetch: watchedFetch,
   onCart: (newer) => cart.set(newer),

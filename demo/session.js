@@ -1,19 +1,28 @@
 /** Who has signed in. The client library keeps the token; this keeps the name, which outlives it. */
 
-import { cart, shop } from "./connection.js";
+import { cart, settings, shop } from "./connection.js";
 import { isRefusal } from "./errors.js";
-import { requestToken } from "./server.js";
 import { reportFailure } from "./status.js";
 import { store } from "./store.js";
 import { tellOtherTabs } from "./tabs.js";
 
-const NAME = "demo-shop/customer";
+const NAME = `demo-shop/${settings.hashid}/customer`;
+const names = findStorage();
+
+/** If the browser blocks localStorage, the name lasts as long as the page, as the library's token does. */
+function findStorage() {
+  try {
+    return localStorage;
+  } catch {
+    return {};
+  }
+}
 
 /** The customer's name or null, and whether the sign-in has ended by itself: the name is still there, the token is not. */
 export const session = store(readSession());
 
 function readSession() {
-  const customer = localStorage.getItem(NAME);
+  const customer = names[NAME] ?? null;
   return { customer, hasEnded: customer !== null && !shop.isSignedIn };
 }
 
@@ -24,15 +33,13 @@ export function refreshSession() {
 }
 
 /**
- * Sign a customer in, unless `isWanted` says no by then. The items of the guest's cart come along, and so do selections and
- * code that the customer has not. Resolves to the customer's cart.
+ * Sign a customer in with a token. The items of the guest's cart come along, and so do selections and code that the customer
+ * has not. Resolves to the customer's cart.
  */
-export async function signIn(customer, isWanted) {
-  const token = await requestToken(customer);
-  if (!isWanted()) return null;
-  const guests = cart.value;
+export async function signIn(customer, token) {
+  const guests = session.value.customer === null ? cart.value : null; // else it is the cart of an ended sign-in
   const merged = await shop.signIn(token);
-  localStorage.setItem(NAME, customer);
+  names[NAME] = customer;
   refreshSession();
   cart.set(merged);
   if (guests) await bringAlong(guests, merged);
@@ -54,7 +61,7 @@ async function bringAlong(guests, merged) {
 
 /** Forget the customer; the cart is that of the guest again. */
 export async function signOut() {
-  localStorage.removeItem(NAME);
+  delete names[NAME];
   shop.signOut();
   refreshSession();
   cart.set(null);

@@ -4,11 +4,17 @@ import { cart, settings } from "./connection.js";
 import { openDialog, prepareDialog } from "./dialogs.js";
 import { byId, show } from "./dom.js";
 import { errorText, isRefusal } from "./errors.js";
+import { moveFocus } from "./focus.js";
+import { requestToken } from "./server.js";
 import { session, signIn, signOut } from "./session.js";
 import { announce, connection, reportFailure } from "./status.js";
 import { texts } from "./texts.js";
 
-let answer;
+/** The question that the open dialog asks; all who ask it get the same answer. */
+let question;
+
+/** Whether the guest's items are on their way to the customer's cart: then it is too late to cancel. */
+let isMerging = false;
 
 /** Ask the visitor to sign in. Resolves to whether the visitor did. */
 export function askToSignIn() {
@@ -16,9 +22,16 @@ export function askToSignIn() {
   show(byId("sign-in-error"), "");
   byId("sign-in-customer").value ||= session.value.customer ?? settings.customers[0];
   openDialog(byId("sign-in-dialog"));
-  return new Promise((resolve) => {
-    answer = resolve;
-  });
+  question ??= Promise.withResolvers();
+  return question.promise;
+}
+
+/** How often the visitor has cancelled a sign-in. */
+export let cancels = 0;
+
+function answer(isSignedIn) {
+  question?.resolve(isSignedIn);
+  question = undefined;
 }
 
 /** What a sign-in did with the guest's items. */
@@ -29,32 +42,35 @@ function welcome(customer, hadItems, { warnings }) {
 }
 
 /** Move the focus on, if it was on what is hidden now: the button in the page's head cannot be used below the cart. */
-function keepFocus(button) {
-  const { activeElement } = document;
-  if (activeElement !== document.body && activeElement.checkVisibility()) return;
-  (byId("cart").open ? byId("cart-title") : byId(button)).focus();
+const keepFocus = (button) => moveFocus(byId(byId("cart").open ? "cart-title" : button));
+
+function setMerging(isSo) {
+  isMerging = isSo;
+  byId("sign-in-dialog").querySelector(".close").disabled = isSo;
 }
 
 async function submit(event) {
   event.preventDefault();
   const customer = byId("sign-in-customer").value.trim();
-  const asked = answer;
-  const isWanted = () => byId("sign-in-dialog").open && answer === asked;
+  const asked = question;
   const hadItems = session.value.customer === null && cart.value?.items.length > 0;
   let merged;
   byId("sign-in-submit").disabled = true;
   try {
-    merged = await signIn(customer, isWanted);
+    const token = await requestToken(customer);
+    if (!byId("sign-in-dialog").open || question !== asked) return; // it was cancelled
+    setMerging(true);
+    merged = await signIn(customer, token);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     connection.set(""); // nothing is tried again
     show(byId("sign-in-error"), errorText(error));
     return;
   } finally {
+    setMerging(false);
     byId("sign-in-submit").disabled = false;
   }
-  if (!merged) return;
-  asked(true);
+  answer(true);
   byId("sign-in-dialog").close();
   keepFocus("sign-out");
   announce(welcome(customer, hadItems, merged));
@@ -81,7 +97,11 @@ function showSession({ customer, hasEnded }) {
 
 export function showSignIn() {
   byId("customers").append(...settings.customers.map((name) => new Option(name, name)));
-  prepareDialog(byId("sign-in-dialog"), () => answer(false));
+  prepareDialog(byId("sign-in-dialog"), () => {
+    if (isMerging) return openDialog(byId("sign-in-dialog"));
+    if (question) cancels += 1;
+    answer(false);
+  });
   byId("sign-in-form").addEventListener("submit", submit);
   byId("sign-out").addEventListener("click", leave);
   for (const button of document.querySelectorAll(".ask-to-sign-in")) button.addEventListener("click", askToSignIn);

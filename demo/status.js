@@ -10,8 +10,11 @@ const ANNOUNCEMENT_MS = 8_000;
 /** "lost" or "busy" while requests are being repeated, else "". */
 export const connection = store("");
 
+/** What failed and may be tried again, oldest first. A change has `adds`, a reading has not. */
+export const retries = new Set();
+
 let timer;
-let retry;
+let isRetrying = false;
 
 /** Say what was done, also to screen readers. */
 export function announce(text) {
@@ -24,25 +27,43 @@ export function announce(text) {
 export function reportFailure(error, again, text = texts.connection.notSaved) {
   connection.set("");
   announce(""); // an older success would be read with the failure
-  retry = isTemporary(error) ? again : undefined;
-  const isUnanswered = error.status === 0 && retry;
-  show(byId("failure-text"), isUnanswered ? text : errorText(error));
-  byId("retry").hidden = !retry;
+  const mayRetry = isTemporary(error) && again !== undefined;
+  if (mayRetry) retries.add(again);
+  show(byId("failure-text"), mayRetry && error.status === 0 ? text : errorText(error));
+  byId("retry").hidden = retries.size === 0;
   byId("failure").hidden = false;
 }
 
-export function clearFailure() {
-  retry = undefined;
+function hideFailure() {
   byId("failure").hidden = true;
   show(byId("failure-text"), "");
 }
 
+/** Forget what failed. In a retry, the success of one change does not hide the failure of another. */
+export function clearFailure() {
+  if (isRetrying) return;
+  retries.clear();
+  hideFailure();
+}
+
+/** Try all again in their order. What fails again is in `retries` again. */
+async function retryAll() {
+  hideFailure();
+  isRetrying = true;
+  try {
+    for (const again of Array.from(retries)) {
+      if (retries.delete(again)) await again(); // else it was dismissed in the meantime
+    }
+  } finally {
+    isRetrying = false;
+  }
+}
+
 export function showStatus() {
   connection.follow((state) => show(byId("connection"), state && texts.connection[state]));
-  byId("dismiss").addEventListener("click", clearFailure);
-  byId("retry").addEventListener("click", () => {
-    const again = retry;
-    clearFailure();
-    again?.();
+  byId("dismiss").addEventListener("click", () => {
+    retries.clear();
+    hideFailure();
   });
+  byId("retry").addEventListener("click", retryAll);
 }

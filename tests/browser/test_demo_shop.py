@@ -27,6 +27,7 @@ CORS = {"Access-Control-Allow-Origin": "*"}
 LINES = (
     "(element) => { const text = new Range(); text.selectNodeContents(element); return text.getClientRects().length; }"
 )
+CLICK_TWICE = "(button) => { button.click(); button.click(); }"
 CLICK_TEN_TIMES = "(button) => { for (let n = 0; n < 10; n += 1) button.click(); }"
 
 
@@ -524,3 +525,127 @@ def test_shelf_follows_the_prices(visit: Visit) -> None:
     shop.add(name)
 
     expect(price).to_have_text("€46.90")
+
+
+def test_two_changes_ask_for_one_sign_in(visit: Visit, stack: Stack) -> None:
+    customer = unique("buyer")
+    shop = visit().signed_in(customer).add(MUG).open_cart().choose("Pick up", "Invoice")
+    shop.storage("customer", stack.expired_token)
+
+    shop.part(MUG, "more").evaluate(CLICK_TWICE)
+    shop.sign_in(customer)
+
+    expect(shop.count).to_have_text("3")
+    shop.place_order()
+    expect(shop.order_status).to_have_text("In preparation")
+
+
+def test_cancelled_sign_in_ends_all_that_wait(visit: Visit, stack: Stack) -> None:
+    shop = visit().signed_in(unique("buyer")).add(MUG).open_cart()
+    shop.storage("customer", stack.expired_token)
+    shop.part(MUG, "more").evaluate(CLICK_TWICE)
+    expect(shop.page.locator("#sign-in-dialog")).to_be_visible()
+    shop.page.keyboard.press("Escape")
+    shop.page.locator("#cart .go-on-as-guest").click()
+    shop.page.keyboard.press("Escape")
+
+    shop.add(SPOON).open_cart().choose("Pick up", "Invoice").place_order()
+
+    expect(shop.page.locator("#sign-in-dialog")).to_be_visible()
+
+
+def test_choices_of_an_ended_sign_in_stay_there(visit: Visit, stack: Stack) -> None:
+    shop = visit().signed_in(unique("buyer")).add(MUG).open_cart().choose("Express", "Invoice")
+    shop.page.keyboard.press("Escape")
+    shop.storage("customer", stack.expired_token)
+    shop.page.evaluate(TAB_COMES_BACK)
+    shop.page.locator("main .ask-to-sign-in").locator("visible=true").click()
+
+    shop.sign_in(unique("buyer")).add(SPOON).open_cart()
+
+    expect(shop.page.locator(".method")).to_have_count(5)
+    expect(shop.page.locator(".method :checked")).to_have_count(0)
+
+
+def test_cancel_during_a_merge_comes_too_late(visit: Visit) -> None:
+    shop = visit().add(MUG)
+    customer, waiting = unique("buyer"), hold(shop, "**/cart/merge")
+    shop.page.locator("#sign-in").click()
+    shop.page.locator("#sign-in-customer").fill(customer)
+    with shop.page.expect_request("**/cart/merge"):
+        shop.page.keyboard.press("Enter")
+    expect(shop.page.locator("#sign-in-dialog .close")).to_be_disabled()
+    shop.page.keyboard.press("Escape")
+    expect(shop.page.locator("#sign-in-dialog")).to_be_visible()
+
+    waiting[0].continue_()
+
+    expect(shop.page.locator("#sign-in-dialog")).not_to_be_visible()
+    expect(shop.page.locator("#signed-in-as")).to_have_text(f"Signed in as {customer}")
+    expect(shop.count).to_have_text("1")
+
+
+def test_search_events_count_each_piece_once(visit: Visit) -> None:
+    shop = visit().add(MUG).open_cart()
+    shop.part(MUG, "quantity").fill("5")
+    shop.page.keyboard.press("Tab")
+    expect(shop.count).to_have_text("5")
+    shop.part(MUG, "less").evaluate(CLICK_TWICE)
+    expect(shop.count).to_have_text("3")
+
+    with shop.page.expect_request(lambda request: request.method == "PATCH" and '"amount":3' in str(request.post_data)):
+        shop.part(MUG, "remove").click()
+
+    events = [(body["amount"], body.get("price")) for name, body in shop.events if name == "cart"]
+    assert events == [(1, 12.4), (4, 12.4), (1, None), (1, None), (3, None)]
+
+
+def test_all_failed_changes_are_tried_again(visit: Visit) -> None:
+    """Two of them add the same product."""
+    shop, items = visit(), "**/cart/items"
+    answer = {"status": 500, "json": {"error": "internal server error"}, "headers": CORS}
+    shop.page.route(items, lambda route: route.fulfill(**answer))
+    for name in (MUG, MUG, TEA):
+        with shop.page.expect_response(items):
+            shop.add_button(name).click()
+    expect(shop.page.locator("#retry")).to_be_visible()
+    shop.page.unroute_all()
+
+    shop.page.locator("#retry").click()
+
+    expect(shop.count).to_have_text("3")
+    expect(shop.page.locator("#failure")).not_to_be_visible()
+    shop.open_cart()
+    expect(shop.part(MUG, "quantity")).to_have_value("2")
+
+
+def test_blocked_storage_stops_no_sign_in(visit: Visit) -> None:
+    shop = visit()
+    shop.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException(); } })")
+    customer = unique("buyer")
+
+    shop.open().add(MUG).signed_in(customer)
+
+    expect(shop.page.locator("#signed-in-as")).to_have_text(f"Signed in as {customer}")
+    expect(shop.count).to_have_text("1")
+
+
+def test_emptied_quantity_is_restored(visit: Visit) -> None:
+    quantity = visit().add(MUG).add(MUG).open_cart().part(MUG, "quantity")
+
+    quantity.fill("")
+    quantity.press("Enter")
+
+    expect(quantity).to_have_value("2")
+
+
+def test_visitors_of_a_new_shop_are_new(visit: Visit, stack: Stack) -> None:
+    """Each start of the local cloud has another shop."""
+    shop = visit().signed_in(unique("buyer")).add(MUG)
+    other = {"api_key": stack.second_shop.api_key, "hashid": stack.second_shop.hashid}
+    shop.page.route("**/settings.json", lambda route: route.fulfill(json={**route.fetch().json(), **other}))
+
+    shop.open()
+
+    expect(shop.page.locator("#sign-in")).to_be_visible()
+    expect(shop.page.locator("main .sign-in-ended")).not_to_be_visible()
