@@ -3,10 +3,13 @@
 import { change, pendingChanges, refreshCart } from "./cart_changes.js";
 import { cart, events, settings, shop } from "./connection.js";
 import { byId, show } from "./dom.js";
+import { moveFocus } from "./focus.js";
 import { money } from "./format.js";
 import { checkSelections, readMethods } from "./methods.js";
 import { askToSaveNotes, findUnsavedNotes } from "./notes.js";
+import { showOrdersAt } from "./orders.js";
 import { productOf, refreshProducts } from "./products.js";
+import { session } from "./session.js";
 import { askToSignIn } from "./sign_in.js";
 import { announce } from "./status.js";
 import { texts } from "./texts.js";
@@ -41,7 +44,7 @@ function warningsOfProducts({ items }) {
  */
 async function review({ details }) {
   await Promise.all([refreshCart(), refreshProducts()]);
-  if (!cart.value?.items.length) return;
+  if (!cart.value?.items.length) return showEmptied();
   const { warnings } = cart.value;
   const isKnown = ({ code, item }) => warnings.some((known) => known.code === code && known.item === item);
   const newer = details?.warnings ?? warningsOfProducts(cart.value);
@@ -49,11 +52,26 @@ async function review({ details }) {
   const needsDecision = cart.value.warnings.some(isBlocking);
   showReview(needsDecision ? texts.checkout.resolve : texts.checkout.review);
   const first = needsDecision && document.querySelector("#cart-items .needs-decision .warnings");
-  (first || byId("review")).focus();
+  moveFocus(first || byId("review"), byId("cart-foot"));
+}
+
+/** Show the cart if it is not the one that the customer saw. */
+function reviewUnseen(reason) {
+  if (!cart.value?.items.length) return showEmptied();
+  showReview(reason);
+  moveFocus(byId("review"), byId("cart-foot"));
+}
+
+/** A cart that is empty now may be an order: of an attempt whose answers were lost, or of another tab. */
+function showEmptied() {
+  byId("cart").close();
+  if (location.hash === "#orders") showOrdersAt();
+  else location.hash = "#orders";
+  announce(texts.checkout.emptied);
 }
 
 function showRefusal(error) {
-  if (error.status === 0) mayBePlaced = true;
+  if (error.status === 0 || error.status >= 500) mayBePlaced = true;
   const needsReview = error.error === NEEDS_REVIEW || error.error === "cart is empty";
   if (needsReview) review(error);
   return needsReview;
@@ -74,23 +92,25 @@ function showOrder({ order_key, next_step }) {
   }
 }
 
-/** Whether an earlier attempt, whose answers were all lost, has emptied the cart into an order. */
-async function isPlacedAlready() {
-  if (!mayBePlaced) return false;
+/** After an attempt without an answer, read the cart: it may have become an order. */
+async function readUnsureCart() {
+  if (!mayBePlaced) return;
   cart.set(await shop.cart());
   mayBePlaced = false;
-  return cart.value.is_empty;
 }
 
-function showPlacedAlready() {
-  byId("cart").close();
-  location.hash = "#orders";
-  announce(texts.checkout.maybePlaced);
+/** What an order is made of, in a form that can be compared. A merge may change the order of the items. */
+function orderFace() {
+  const { items = [], shipping_method, payment_method } = cart.value ?? {};
+  const lines = items.map(({ product, quantity, notes, total }) => [product.id, quantity, notes, total]);
+  return JSON.stringify([lines.toSorted(([one], [other]) => one - other), shipping_method, payment_method]);
 }
 
 async function placeOrder() {
-  const seen = cart.value.total;
+  const { total } = cart.value;
+  const { customer } = session.value;
   await pendingChanges();
+  const face = orderFace();
   const unsaved = findUnsavedNotes();
   if (unsaved) {
     askToSaveNotes(unsaved);
@@ -99,15 +119,12 @@ async function placeOrder() {
   if (!(await readMethods())) return;
   const isGuest = !shop.isSignedIn;
   if (!checkSelections() || (isGuest && !(await askToSignIn()))) return;
-  if (cart.value?.total !== seen) {
-    if (cart.value) showReview(isGuest ? texts.checkout.merged : texts.checkout.review);
-    byId("review").focus();
-    return;
-  }
-  if (!checkSelections()) return; // those of the customer's own cart
+  const isSeen = () =>
+    cart.value?.total === total && orderFace() === face && [null, session.value.customer].includes(customer);
+  // This can run again after another sign-in, or much later: only what the customer saw is ordered.
   await change(async () => {
-    if (await isPlacedAlready()) return showPlacedAlready();
-    const { total } = cart.value;
+    await readUnsureCart();
+    if (!isSeen()) return reviewUnseen(customer === null ? texts.checkout.merged : texts.checkout.review);
     return showOrder(await shop.checkOut({ notes: byId("order-notes").value, total }));
   }, showRefusal);
 }

@@ -114,7 +114,7 @@ export const texts = {
     merged: "Your cart now has the items of your account, too. Check it, then place the order again.",
     resolve: "Something in the cart needs your decision first.",
     newTotal: (total) => `The new total is ${total}.`,
-    maybePlaced: "Your cart is empty now: the order was placed. You find it here.",
+    emptied: "Your cart is empty now. If it was ordered, you find the order here.",
     placed: "Thank you! Your order is placed.",
   },
 

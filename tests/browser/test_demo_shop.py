@@ -5,9 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 
+from local.demo_terms import INVOICE, PICK_UP
 from local.stack import Stack
 from serverless_cart.domain.cart import Owner
-from tests.browser.demo_shop import TAB_COMES_BACK, Visit, hold
+from tests.browser.demo_shop import TAB_COMES_BACK, DemoShop, Visit, hold
 from tools.support.clients import unique
 from tools.support.database import Database
 
@@ -649,3 +650,51 @@ def test_visitors_of_a_new_shop_are_new(visit: Visit, stack: Stack) -> None:
 
     expect(shop.page.locator("#sign-in")).to_be_visible()
     expect(shop.page.locator("main .sign-in-ended")).not_to_be_visible()
+
+
+def customers_token(shop: DemoShop, customer: str) -> str:
+    token: str = shop.send("POST", f"{shop.url}/sign-in", {"customer": customer})["token"]
+    return token
+
+
+@pytest.mark.parametrize("is_same", [True, False], ids=["changed elsewhere", "another customer's"])
+def test_unseen_cart_is_not_ordered(visit: Visit, stack: Stack, *, is_same: bool) -> None:
+    """The sign-in ends at the checkout. The cart after the next one differs, or only its customer does."""
+    first, other = unique("buyer"), unique("buyer")
+    shop = visit().signed_in(first).add(SPOON).open_cart().choose("Pick up", "Invoice")
+    shop.storage("customer", stack.expired_token)
+    second = first if is_same else other
+    token = customers_token(shop, second)
+    shop.send("POST", f"{stack.shop_url}/api/shop/cart/items", {"product": 211}, token)
+    if not is_same:
+        shop.send(
+            "PATCH", f"{stack.shop_url}/api/shop/cart", {"shipping_method": PICK_UP, "payment_method": INVOICE}, token
+        )
+
+    shop.place_order().sign_in(second)
+
+    expect(shop.page.locator("#review")).to_contain_text("Something has changed since you looked.")
+    expect(shop.page.locator("#review")).to_be_focused()
+    expect(shop.count).to_have_text("2" if is_same else "1")
+    shop.place_order()
+    expect(shop.page.locator("#order-total")).to_have_text("€19.80" if is_same else "€9.90")
+
+
+@pytest.mark.parametrize("is_lost", [True, False], ids=["lost answer", "other device"])
+def test_order_that_was_not_answered_is_found(visit: Visit, stack: Stack, *, is_lost: bool) -> None:
+    checkout = f"{stack.shop_url}/api/shop/checkout/cart"
+    shop = visit().signed_in(unique("buyer")).add(SPOON).open_cart().choose("Pick up", "Invoice")
+    if is_lost:
+        shop.page.route(checkout, fault_after_order, times=1)
+        shop.place_order().page.locator("#retry").click()
+    else:
+        shop.send("POST", checkout, {}, shop.storage("customer"))
+        shop.place_order()
+
+    expect(shop.said).to_contain_text("If it was ordered, you find the order here.")
+    expect(shop.page.locator("#order-list > li")).to_have_count(1)
+
+
+def fault_after_order(route: Route) -> None:
+    route.fetch()
+    route.fulfill(status=500, json={"error": "internal server error"}, headers=CORS)
