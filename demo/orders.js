@@ -62,7 +62,7 @@ function loadShown() {
 }
 
 /** Read the list or the order that is shown again. */
-export function refreshOrder() {
+export function refreshOrders() {
   if (!byId("orders").hidden) loadShown();
 }
 
@@ -137,7 +137,7 @@ function showReserved() {
 
 /** At the end of a reservation, the order gets another status soon. */
 function followReservation() {
-  if (showReserved()) refreshOrder();
+  if (showReserved()) refreshOrders();
 }
 
 function cancel() {
@@ -154,7 +154,7 @@ function cancel() {
     },
     ({ error }) => {
       if (error !== "order cannot be cancelled" || !isShown()) return false;
-      refreshOrder(); // it was paid or cancelled in another tab
+      refreshOrders(); // it was paid or cancelled in another tab
       byId("orders-title").focus();
       return false;
     },

@@ -9,7 +9,7 @@ import { texts } from "./texts.js";
 const FEW = 5;
 
 /** Return what a product's stock is, in words; empty if there is plenty. */
-export function stockNote({ stock }) {
+function stockNote({ stock }) {
   if (stock === 0) return texts.product.soldOut;
   return stock !== null && stock <= FEW ? texts.product.left(stock) : "";
 }

@@ -3,7 +3,7 @@
 import { openCart, showCartDrawer } from "./cart.js";
 import { refreshCart } from "./cart_changes.js";
 import { byId } from "./dom.js";
-import { prepareOrders, refreshOrder, showOrdersAt } from "./orders.js";
+import { prepareOrders, refreshOrders, showOrdersAt } from "./orders.js";
 import { loadProducts, refreshProducts } from "./products.js";
 import { openProduct, showProducts } from "./shelf.js";
 import { showSignIn } from "./sign_in.js";
@@ -41,7 +41,7 @@ window.addEventListener("hashchange", () => {
 onChangeElsewhere(() => {
   refreshCart();
   refreshProducts();
-  refreshOrder();
+  refreshOrders();
 });
 await loadProducts();
 if (location.hash.startsWith("#products/")) showPlace();

@@ -34,7 +34,7 @@ function answer(isSignedIn) {
   question = undefined;
 }
 
-/** What a sign-in did with the guest's items. */
+/** Return the text that says what a sign-in did with the guest's items. */
 function welcome(customer, hadItems, { warnings }) {
   if (warnings.some(({ code }) => code === "not_merged"))
     return `${texts.session.welcome(customer)} ${texts.warnings.not_merged()}`;

@@ -69,7 +69,7 @@ function save(element, { id, name }) {
 /** Write an amount in minor units as a number field has it: 1490 as 14.90. */
 const inUnits = (amount) => (amount / units).toFixed(Math.log10(units));
 
-/** Show a product in the fields that nobody has edited. */
+/** Show a product in the fields that are not edited. */
 function fill(element, product) {
   const edited = filled.has(element) ? editedIn(element) : {};
   const { price, discount, stock, active } = product;

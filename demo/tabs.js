@@ -1,4 +1,4 @@
-/** Tabs of one browser show the same cart: each tells the others of its changes, and they read the cart again. */
+/** Tabs of one browser show the same cart: each reports its changes to the others, and they read the cart again. */
 
 const channel = new BroadcastChannel("demo-shop");
 

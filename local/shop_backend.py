@@ -1,4 +1,4 @@
-"""What the demo shop's server requests from the local cloud, with the management key and with cartctl."""
+"""The requests of the demo shop's server to the local cloud, with the management key and with cartctl."""
 
 import tempfile
 import threading

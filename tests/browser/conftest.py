@@ -73,6 +73,8 @@ def visit(browser: Browser, stack: Stack, shop_url: str) -> Iterator[Visit]:
         return visits[-1].open(place)
 
     yield open_tab
+    for one in visits:
+        one.restore_products()
     for context in {one.page.context for one in visits}:
         context.close()
     assert [one.complaints for one in visits] == [[] for _ in visits]

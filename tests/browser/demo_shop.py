@@ -32,6 +32,7 @@ class DemoShop:
         self.complaints: list[str] = []
         self.refused: list[str] = []
         self.events: list[tuple[str, Any]] = []
+        self._changed: set[int] = set()
         self._stack = stack
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -139,8 +140,16 @@ class DemoShop:
         return answer.json()
 
     def change_product(self, product: int, **changes: object) -> None:
-        """Change the catalogue as the shop's staff does."""
+        """Change the catalogue as the shop's staff does, until `restore_products`."""
         self.send("PATCH", f"{self.url}/staff/products/{product}", changes)
+        self._changed.add(product)
+
+    def restore_products(self) -> None:
+        """Take back the changes of the catalogue."""
+        for product in self._stack.products:
+            if product.id in self._changed:
+                kept = {name: getattr(product, name) for name in ("price", "discount", "stock", "active")}
+                self.change_product(product.id, **kept)
 
 
 Visit = Callable[..., DemoShop]
