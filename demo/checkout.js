@@ -99,8 +99,8 @@ async function readUnsureCart() {
   mayBePlaced = false;
 }
 
-/** What an order is made of, in a form that can be compared. A merge may change the order of the items. */
-function orderFace() {
+/** Return what an order would be made of, as a text that can be compared. A merge may change the order of the items. */
+function orderContents() {
   const { items = [], shipping_method, payment_method } = cart.value ?? {};
   const lines = items.map(({ product, quantity, notes, total }) => [product.id, quantity, notes, total]);
   return JSON.stringify([lines.toSorted(([one], [other]) => one - other), shipping_method, payment_method]);
@@ -110,7 +110,7 @@ async function placeOrder() {
   const { total } = cart.value;
   const { customer } = session.value;
   await pendingChanges();
-  const face = orderFace();
+  const seen = orderContents();
   const unsaved = findUnsavedNotes();
   if (unsaved) {
     askToSaveNotes(unsaved);
@@ -120,7 +120,7 @@ async function placeOrder() {
   const isGuest = !shop.isSignedIn;
   if (!checkSelections() || (isGuest && !(await askToSignIn()))) return;
   const isSeen = () =>
-    cart.value?.total === total && orderFace() === face && [null, session.value.customer].includes(customer);
+    cart.value?.total === total && orderContents() === seen && [null, session.value.customer].includes(customer);
   // This can run again after another sign-in, or much later: only what the customer saw is ordered.
   await change(async () => {
     await readUnsureCart();
