@@ -103,7 +103,8 @@ class DatabaseProbe:
         if self.url:
             # More connections than threads, or each call would connect. As boto3's own, they do not wait to send: the
             # system would hold a request's body until the engine has acknowledged the headers, for 40 ms.
-            engine = URLLib3Session(max_pool_connections=128, socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)])
+            options: list[Any] = [(IPPROTO_TCP, TCP_NODELAY, 1)]  # the type stubs have strings
+            engine = URLLib3Session(max_pool_connections=128, socket_options=options)
 
             def ask(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
                 return None if request.url == NOWHERE else engine.send(request)
