@@ -7,14 +7,15 @@ import { store } from "./store.js";
 import { tellOtherTabs } from "./tabs.js";
 
 const NAME = `demo-shop/${settings.hashid}/customer`;
-const names = findStorage();
 
-/** If the browser blocks localStorage, the name lasts as long as the page, as the library's token does. */
-function findStorage() {
+/** The name, if localStorage is blocked or full: it lasts as long as the page, as the library's token does. */
+let unstored = null;
+
+function attempt(use) {
   try {
-    return localStorage;
+    return use(localStorage);
   } catch {
-    return {};
+    return undefined;
   }
 }
 
@@ -22,7 +23,7 @@ function findStorage() {
 export const session = store(readSession());
 
 function readSession() {
-  const customer = names[NAME] ?? null;
+  const customer = unstored ?? attempt((storage) => storage.getItem(NAME)) ?? null;
   return { customer, hasEnded: customer !== null && !shop.isSignedIn };
 }
 
@@ -39,7 +40,11 @@ export function refreshSession() {
 export async function signIn(customer, token) {
   const guests = session.value.customer === null ? cart.value : null; // else it is the cart of an ended sign-in
   const merged = await shop.signIn(token);
-  names[NAME] = customer;
+  unstored = customer;
+  attempt((storage) => {
+    storage.setItem(NAME, customer);
+    unstored = null;
+  });
   refreshSession();
   cart.set(merged);
   if (guests) await bringAlong(guests, merged);
@@ -61,7 +66,8 @@ async function bringAlong(guests, merged) {
 
 /** Forget the customer; the cart is that of the guest again. */
 export async function signOut() {
-  delete names[NAME];
+  unstored = null;
+  attempt((storage) => storage.removeItem(NAME));
   shop.signOut();
   refreshSession();
   cart.set(null);

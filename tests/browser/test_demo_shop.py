@@ -618,15 +618,23 @@ def test_all_failed_changes_are_tried_again(visit: Visit) -> None:
     expect(shop.part(MUG, "quantity")).to_have_value("2")
 
 
-def test_blocked_storage_stops_no_sign_in(visit: Visit) -> None:
+@pytest.mark.parametrize(
+    "script",
+    ["Object.defineProperty(window, 'localStorage', { get() { throw new DOMException(); } })",
+     "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"],
+    ids=["blocked", "full"],
+)  # fmt: skip
+def test_sign_in_works_without_storage(visit: Visit, script: str) -> None:
     shop = visit()
-    shop.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException(); } })")
+    shop.page.add_init_script(script)
     customer = unique("buyer")
 
     shop.open().add(MUG).signed_in(customer)
 
     expect(shop.page.locator("#signed-in-as")).to_have_text(f"Signed in as {customer}")
     expect(shop.count).to_have_text("1")
+    shop.page.locator("#sign-out").click()
+    expect(shop.page.locator("#sign-in")).to_be_visible()
 
 
 def test_emptied_quantity_is_restored(visit: Visit) -> None:
