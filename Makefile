@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 4566
 SHOP_PORT ?= 4600
 MINUTES ?= 10
+PROCESSES ?= 2
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 NESTED = $(wildcard stacks/*.yaml deployment/*.yaml)
 TEMPLATES = $(wildcard template.yaml examples/*/template.yaml) $(NESTED)
@@ -15,7 +16,7 @@ LOCKED = layers/dependencies/requirements requirements/checkov requirements/dev 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare build cartctl start up down test test-engine test-clients test-browser pictures test-sam-local reliability soak bench mutants lint docs openapi format lock clean
+.PHONY: help prepare build cartctl start up down test test-in-process test-over-http test-engine test-clients test-browser pictures test-sam-local reliability soak bench mutants lint docs openapi format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,8 +40,12 @@ up: prepare ## Run the local cloud in the background, or deploy code changes to 
 down: ## Stop the local cloud and delete its data
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 
-test: lint ## Lint and run all tests (FULL=1: full size, SEED=: the operations of an earlier run)
-	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit tests/integration
+test: test-in-process test-over-http ## Lint and run all tests (FULL=1: full size, SEED=: the operations of an earlier run)
+
+test-in-process: lint
+	$(PYTEST) --numprocesses $(PROCESSES) --dist loadfile tests/unit tests/integration
+
+test-over-http: lint
 	$(PYTEST) tests/store tests/e2e
 
 test-engine: prepare ## Test on DynamoDB Local, Amazon's own engine (needs Java and npm; FULL=1, SEED=)
