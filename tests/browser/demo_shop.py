@@ -97,9 +97,11 @@ class DemoShop:
         return self.sign_in(customer)
 
     def choose(self, *methods: str) -> "DemoShop":
+        """Select methods, and wait until the page has announced the new total of each."""
         for method in methods:
-            with self.page.expect_response(lambda answer: answer.request.method == "PATCH"):
-                self.page.locator(".method").filter(has_text=method).click()
+            self.said.evaluate("(said) => { said.textContent = ''; }")
+            self.page.locator(".method").filter(has_text=method).click()
+            expect(self.said).not_to_be_empty()
         return self
 
     def place_order(self) -> "DemoShop":

@@ -279,7 +279,7 @@ def test_lost_answers_double_nothing(visit: Visit, stack: Stack, *, gives_up: bo
         expect(shop.page.locator("#connection")).to_be_visible()
         shop.page.clock.fast_forward(60_000)
         expect(shop.page.locator("#failure-text")).to_have_text("Not saved. Try again")
-        shop.page.unroute_all()
+        shop.page.unroute_all(behavior="wait")
         shop.page.locator("#retry").click()
 
     expect(shop.said).to_contain_text("added. 1 piece in the cart.")
@@ -608,7 +608,7 @@ def test_all_failed_changes_are_tried_again(visit: Visit) -> None:
         with shop.page.expect_response(items):
             shop.add_button(name).click()
     expect(shop.page.locator("#retry")).to_be_visible()
-    shop.page.unroute_all()
+    shop.page.unroute_all(behavior="wait")
 
     shop.page.locator("#retry").click()
 
