@@ -19,7 +19,7 @@ def built() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        with held(settings.STATE / "build.lock"):
+        with held(deploy.LOCK):
             deploy.build("http://127.0.0.1", folder / "build.log")  # no request is sent there
             for name in resources_of_type("AWS::Serverless::LayerVersion"):
                 shutil.copytree(settings.BUILD / name, folder / name)

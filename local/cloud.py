@@ -5,7 +5,7 @@ started last.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -152,9 +152,8 @@ def _start(emulator: Emulator) -> None:
 def _deliver(emulator: Emulator, state: Path, parameters: Mapping[str, str], console: Console) -> Stack:
     """Build, deploy to a running emulator, load the demo shop if it is missing, and save the description."""
     folder, endpoint_url = emulator.folder, emulator.endpoint_url
-    with _reasons(emulator), ExitStack() as shared:
-        with step(console, "Building (sam build)"):
-            shared.enter_context(held(settings.STATE / "build.lock"))  # clouds of one checkout share the build
+    with _reasons(emulator):
+        with step(console, "Building (sam build)"), held(deploy.LOCK):
             deploy.build(endpoint_url, folder / "build.log")
         with step(console, f"Waiting for the emulator on port {emulator.port}"):
             emulator.wait_until_it_answers()

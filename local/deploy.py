@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from local import environment, settings
 from local.errors import LocalCloudError
+from local.lock import held
 from local.stack import Deployment
 from tools.build import Target, write_template
 
@@ -26,12 +27,14 @@ LEFT_OUT: Final = frozenset({
     "AWS::WAFv2::WebACLAssociation",
 })  # fmt: skip
 """Types of resources in nested stacks that the emulator does not know, and so are not deployed to it."""
+LOCK: Final = settings.STATE / "build.lock"
+"""Held while the build, which the clouds of one checkout share, is made or read."""
 REASON_LINES: Final = 12
 """The most lines of SAM's output that are shown if it fails."""
 
 
 def build(endpoint_url: str, log: Path) -> None:
-    """Build for this host what changed since the last build. Raises `LocalCloudError`."""
+    """Build for this host what changed since the last build; the caller holds `LOCK`. Raises `LocalCloudError`."""
     target = Target(environment.RUNTIME, environment.ARCHITECTURE)
     template = write_template(target, settings.STATE)
     built_for = settings.BUILD.with_suffix(".target")
@@ -50,7 +53,7 @@ def build(endpoint_url: str, log: Path) -> None:
 def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deployment:
     """Deploy the build. ``parameters`` are added to those of local/samconfig.toml and of this host.
 
-    Raises `LocalCloudError`.
+    No other process can build meanwhile. Raises `LocalCloudError`.
     """
     overrides = {
         **settings.PARAMETERS,
@@ -61,7 +64,8 @@ def deploy(endpoint_url: str, log: Path, parameters: Mapping[str, str]) -> Deplo
     arguments = ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
     start = datetime.now(UTC)
     try:
-        run_sam("deploy", arguments, endpoint_url, log)
+        with held(LOCK):
+            run_sam("deploy", arguments, endpoint_url, log)
     except LocalCloudError as error:
         raise LocalCloudError("\n".join([str(error), *_failures(endpoint_url, start)])) from None
     return deployed(endpoint_url)

@@ -4,9 +4,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from local import deploy, settings
+from local.lock import held
 from local.stack import Stack
 from serverless_cart.auth import Token
 from serverless_cart.clock import clock
@@ -22,6 +25,13 @@ from tests.support.shopper import REGISTERED, Changed, Guarded, Shopper
 from tools.support.clients import NOTE, Customer, Http, Manager, Visitor, sensitive, unique
 from tools.support.database import Database
 from tools.support.events import MINUTE
+
+
+@pytest.fixture
+def build(stack: Stack) -> Iterator[Path]:  # noqa: ARG001 - it is built for the stack
+    """Return the folder of the stack's build, which no other process can replace meanwhile."""
+    with held(deploy.LOCK):
+        yield settings.BUILD
 
 
 @pytest.fixture(scope="session")

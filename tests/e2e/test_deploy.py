@@ -104,9 +104,8 @@ def test_snapstart_needs_python_3_12(stack: Stack, tmp_path: Path) -> None:
         deploy.deploy(stack.endpoint_url, tmp_path / "log", {"Runtime": "python3.11", "SnapStart": "PublishedVersions"})
 
 
-@pytest.mark.usefixtures("stack")
-def test_sam_local_finds_functions_and_authorizers() -> None:
-    built = settings.BUILD / "template.yaml"
+def test_sam_local_finds_functions_and_authorizers(build: Path) -> None:
+    built = build / "template.yaml"
     run = subprocess.run(  # noqa: S603 - SAM's own code
         [str(settings.SAM.with_name("python")), "-c", READ, str(built)], capture_output=True, text=True, check=True
     )

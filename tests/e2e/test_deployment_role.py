@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from cartctl import app
 from cartctl.connection import Deployment
 from local import environment, settings
-from local.deploy import deployed
+from local.deploy import LOCK, deployed
+from local.lock import held
 from local.stack import Stack
 from tools.support.paths import ROOT
 
@@ -89,25 +90,25 @@ class Workflow:
         keys = session.get_credentials()
         assert keys
         variables = {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
-        return subprocess.run(  # noqa: S603 - SAM itself
-            [
-                *(
-                    str(settings.SAM),
-                    "deploy",
-                    "--config-file",
-                    str(ROOT / "samconfig.yaml"),
-                    "--config-env",
-                    "staging",
-                ),
-                *("--template-file", str(settings.BUILD / "template.yaml"), "--no-resolve-s3"),
-                *("--s3-bucket", self.outputs["ArtifactsBucket"], "--no-confirm-changeset", *arguments),
-            ],
-            cwd=ROOT,
-            env={**environment.of_sam(self.stack.endpoint_url), **variables, "AWS_SESSION_TOKEN": str(keys.token)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [
+            str(settings.SAM),
+            "deploy",
+            "--config-file",
+            str(ROOT / "samconfig.yaml"),
+            "--config-env",
+            "staging",
+        ]
+        command += ["--template-file", str(settings.BUILD / "template.yaml"), "--no-resolve-s3"]
+        command += ["--s3-bucket", self.outputs["ArtifactsBucket"], "--no-confirm-changeset", *arguments]
+        with held(LOCK):
+            return subprocess.run(  # noqa: S603 - SAM itself
+                command,
+                cwd=ROOT,
+                env={**environment.of_sam(self.stack.endpoint_url), **variables, "AWS_SESSION_TOKEN": str(keys.token)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
 
     def remove(self) -> None:
         cloudformation = self.client(self.administrator, "cloudformation")

@@ -105,7 +105,7 @@ def call(region: str, environment: dict[str, str]) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("build")
 @pytest.mark.parametrize(
     ("region", "host"),
     [
@@ -133,14 +133,14 @@ def test_pruned_client_works_in_every_partition(credentials_url: str, region: st
         assert len(answered["sent"]) == 2 + 1 + 3
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("build")
 def test_layers_keep_their_size_limit() -> None:
     zipped = {name: size_of_folder(settings.BUILD / name)["zipped"] for name in NAMES}
 
     assert sum(zipped.values()) <= LAYERS, zipped
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("build")
 @pytest.mark.parametrize("name", NAMES)
 def test_layer_has_bytecode_of_every_module(name: str) -> None:
     sources = list((settings.BUILD / name).rglob("*.py"))
