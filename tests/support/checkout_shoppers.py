@@ -40,7 +40,7 @@ FATES: Final = {
     "left to the timer": 20,
     "cancelled": 20,
     "cancelled and paid at once": 12,
-    "paid too late": 4,
+    "paid too late": 8,
     "sold": 6,
     "refused": 20,
     "refunded": 18,
