@@ -33,6 +33,7 @@ TEMPLATE: Final = Template("""<!DOCTYPE html>
 <meta name="referrer" content="no-referrer">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src $hashes; \
 style-src 'unsafe-inline'; img-src data:; connect-src $origins; base-uri 'none'; form-action 'none'">
+<link rel="icon" href="data:,">
 <title>$title</title>
 <style>$style</style>
 <style>
