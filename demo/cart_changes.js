@@ -6,7 +6,7 @@ import { minorUnits, money } from "./format.js";
 import { refreshProducts } from "./products.js";
 import { refreshSession, session } from "./session.js";
 import { askToSignIn, cancels } from "./sign_in.js";
-import { announce, clearFailure, reportFailure, retries } from "./status.js";
+import { announce, clearFailure, forgetReplaced, reportFailure, retries } from "./status.js";
 import { tellOtherTabs } from "./tabs.js";
 import { texts } from "./texts.js";
 
@@ -23,10 +23,13 @@ export const pendingChanges = () => pending;
 
 /**
  * Run a change of the cart, with what follows from it, and again if the visitor wants it. Resolves to whether it succeeded;
- * if not, the status line says why. `run` gets a promise that resolves when the changes before it have their answers.
- * `onRefused` may show a refusal at another place: it returns whether it did. `adds` are the product and the pieces that it adds.
+ * if not, the status line says why. `of` names what it changes: a change replaces the earlier ones of the same, unless it
+ * `adds` pieces. `run` gets a promise that resolves when the changes before it have their answers. `onRefused` may show a
+ * refusal at another place: it returns whether it did.
  */
-export function change(run, onRefused = () => false, adds = {}) {
+export function change(of, run, onRefused = () => false, adds = 0) {
+  for (const earlier of [...sending, ...retries]) earlier.isReplaced ||= earlier.of === of && adds === 0;
+  forgetReplaced();
   function send() {
     const earlier = pending;
     sending.add(send);
@@ -34,8 +37,7 @@ export function change(run, onRefused = () => false, adds = {}) {
     pending = Promise.allSettled([earlier, result]);
     return result;
   }
-  send.adds = adds;
-  return send();
+  return Object.assign(send, { of, adds })();
 }
 
 async function runOnce(run, onRefused, again) {
@@ -43,7 +45,7 @@ async function runOnce(run, onRefused, again) {
   const known = cancels;
   try {
     await run();
-    if (!Array.from(retries).some(({ adds }) => adds)) clearFailure(); // the failure of another change stays
+    if (!Array.from(retries).some(({ of }) => of)) clearFailure(); // the failure of another change stays
     tellOtherTabs();
     return true;
   } catch (error) {
@@ -54,10 +56,12 @@ async function runOnce(run, onRefused, again) {
       const isSignedIn = shop.isSignedIn || (cancels === known && (await askToSignIn()));
       return isSignedIn && runOnce(run, onRefused, again);
     }
-    if (!onRefused(error)) reportFailure(error, again);
+    if (!onRefused(error) && !again.isReplaced) reportFailure(error, again);
     return false;
   }
 }
+
+const quantityName = (product) => `quantity of ${product}`;
 
 const quantityOf = (product) => cart.value?.items.find((item) => item.product.id === product)?.quantity ?? 0;
 const inCart = () => cart.value?.quantity ?? 0;
@@ -65,8 +69,8 @@ const paid = (price, discount) => (price - discount) / minorUnits(settings.curre
 
 /** The pieces of a product that were added and are in no answer yet: they are being sent, or may be tried again. */
 function piecesOnTheWay(product) {
-  const additions = [...sending, ...retries].filter(({ adds }) => adds?.id === product);
-  return additions.reduce((sum, { adds }) => sum + adds.quantity, 0);
+  const changes = [...sending, ...retries].filter(({ of }) => of === quantityName(product));
+  return changes.reduce((sum, { adds }) => sum + adds, 0);
 }
 
 /**
@@ -89,7 +93,7 @@ export function addPieces({ id, name, price, discount }, quantity = 1) {
     const event = { id: String(id), index: INDEX, title: name, amount: quantity, price: paid(price, discount) };
     events.addToCart(event);
   };
-  return change(add, refuseStock, { id, quantity });
+  return change(quantityName(id), add, refuseStock, quantity);
 }
 
 /** Send a change, and resolve to the quantity of a product just before it: the changes before it have their answers then. */
@@ -101,23 +105,31 @@ async function quantityBefore(product, earlier, sent) {
 /** Set the quantity of an item. */
 export function setQuantity(item, quantity) {
   const { id, name } = item.product;
-  return change(async (earlier) => {
-    const before = await quantityBefore(id, earlier, shop.update(item.id, { quantity }));
-    announce(texts.announcements.changed(name, quantity, inCart()));
-    const event = { id: String(id), index: INDEX, amount: Math.abs(quantity - before) };
-    const price = paid(item.unit_price, item.unit_discount);
-    if (quantity > before) events.addToCart({ ...event, title: name, price });
-    if (quantity < before) events.removeFromCart(event);
-  }, refuseStock);
+  return change(
+    quantityName(id),
+    async (earlier) => {
+      const before = await quantityBefore(id, earlier, shop.update(item.id, { quantity }));
+      announce(texts.announcements.changed(name, quantity, inCart()));
+      const event = { id: String(id), index: INDEX, amount: Math.abs(quantity - before) };
+      const price = paid(item.unit_price, item.unit_discount);
+      if (quantity > before) events.addToCart({ ...event, title: name, price });
+      if (quantity < before) events.removeFromCart(event);
+    },
+    refuseStock,
+  );
 }
 
 /** Remove an item. */
 export function removeItem({ id, product }) {
-  return change(async (earlier) => {
-    const amount = await quantityBefore(product.id, earlier, shop.remove(id));
-    announce(texts.announcements.removed(product.name, inCart()));
-    if (amount) events.removeFromCart({ id: String(product.id), index: INDEX, amount });
-  }, isGone);
+  return change(
+    quantityName(product.id),
+    async (earlier) => {
+      const amount = await quantityBefore(product.id, earlier, shop.remove(id));
+      announce(texts.announcements.removed(product.name, inCart()));
+      if (amount) events.removeFromCart({ id: String(product.id), index: INDEX, amount });
+    },
+    isGone,
+  );
 }
 
 /** Say the total after another change. */

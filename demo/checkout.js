@@ -122,11 +122,15 @@ async function placeOrder() {
   const isSeen = () =>
     cart.value?.total === total && orderContents() === seen && [null, session.value.customer].includes(customer);
   // This can run again after another sign-in, or much later: only what the customer saw is ordered.
-  await change(async () => {
-    await readUnsureCart();
-    if (!isSeen()) return reviewUnseen(customer === null ? texts.checkout.merged : texts.checkout.review);
-    return showOrder(await shop.checkOut({ notes: byId("order-notes").value, total }));
-  }, showRefusal);
+  await change(
+    "order",
+    async () => {
+      await readUnsureCart();
+      if (!isSeen()) return reviewUnseen(customer === null ? texts.checkout.merged : texts.checkout.review);
+      return showOrder(await shop.checkOut({ notes: byId("order-notes").value, total }));
+    },
+    showRefusal,
+  );
 }
 
 export function showCheckout() {

@@ -32,16 +32,20 @@ function apply(event) {
   event.preventDefault();
   const code = byId("discount-code").value.trim();
   if (!code) return;
-  change(async () => {
-    await shop.applyDiscount(code);
-    byId("discount-code").value = "";
-    announceTotal((total) => texts.announcements.code(cart.value.discount_code, total));
-    moveFocus(byId("remove-discount"), byId("discount-form"));
-  }, showRefusal);
+  change(
+    "discount code",
+    async () => {
+      await shop.applyDiscount(code);
+      byId("discount-code").value = "";
+      announceTotal((total) => texts.announcements.code(cart.value.discount_code, total));
+      moveFocus(byId("remove-discount"), byId("discount-form"));
+    },
+    showRefusal,
+  );
 }
 
 function remove() {
-  change(async () => {
+  change("discount code", async () => {
     await shop.removeDiscount();
     announceTotal(texts.announcements.codeRemoved);
     moveFocus(byId("discount-code"), byId("discount-applied"));

@@ -65,7 +65,7 @@ function createMethod(kind, { id }) {
   radio.value = id;
   radio.addEventListener("change", async () => {
     show(byId(`${kind}-error`), "");
-    const isSelected = await change(async () => {
+    const isSelected = await change(kind, async () => {
       await shop.select({ [`${kind}_method`]: id });
       announceTotal();
     });

@@ -15,7 +15,7 @@ export function prepareNotes(element, itemNow) {
     if (!item) return; // another tab has removed it or signed out
     const notes = field.value;
     element.dataset.sending = "";
-    const isAnswered = await change(async () => {
+    const isAnswered = await change(`notes on ${item.product.id}`, async () => {
       const { applied } = await shop.update(item.id, { notes }, options);
       delete element.dataset.sending;
       if (applied) showSaved(notes);

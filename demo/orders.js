@@ -144,6 +144,7 @@ function cancel() {
   const { key } = shown;
   const isShown = () => shown?.key === key;
   change(
+    `cancellation of ${key}`,
     async () => {
       const cancelled = await shop.cancel(key);
       announce(texts.orders.cancelled);

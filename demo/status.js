@@ -10,7 +10,7 @@ const ANNOUNCEMENT_MS = 8_000;
 /** "lost" or "busy" while requests are being repeated, else "". */
 export const connection = store("");
 
-/** What failed and may be tried again, oldest first. A change has `adds`, a reading has not. */
+/** What failed and may be tried again, oldest first: readings, and changes, which have `of`. */
 export const retries = new Set();
 
 let timer;
@@ -44,6 +44,15 @@ export function clearFailure() {
   if (isRetrying) return;
   retries.clear();
   hideFailure();
+}
+
+/** Forget the failed changes that newer ones have replaced: to try them again would undo the newer ones. */
+export function forgetReplaced() {
+  if (retries.size === 0) return;
+  for (const again of retries) {
+    if (again.isReplaced) retries.delete(again);
+  }
+  if (retries.size === 0) hideFailure();
 }
 
 /** Try all again in their order. What fails again is in `retries` again. */

@@ -104,6 +104,11 @@ class DemoShop:
             expect(self.said).not_to_be_empty()
         return self
 
+    def set_quantity(self, item: str, quantity: int) -> "DemoShop":
+        self.part(item, "quantity").fill(str(quantity))
+        self.page.keyboard.press("Tab")
+        return self
+
     def place_order(self) -> "DemoShop":
         self.page.locator("#place-order").click()
         return self
@@ -158,12 +163,22 @@ Visit = Callable[..., DemoShop]
 """Opens a place in the shop as a new visitor, or ``beside`` a tab of one."""
 
 
-def hold(shop: DemoShop, url: str) -> list[Route]:
-    """Let requests wait until the test continues them."""
-    waiting: list[Route] = []
+class Held:
+    """Requests of a tab, all or the next ``times``, that wait until the test continues them."""
 
-    def wait(route: Route) -> None:
-        waiting.append(route)
+    def __init__(self, shop: DemoShop, url: str, times: int | None = None) -> None:
+        self._page = shop.page
+        self._requests: list[Route] = []
+        self._page.route(url, self._keep, times=times)
 
-    shop.page.route(url, wait)
-    return waiting
+    def _keep(self, request: Route) -> None:
+        self._requests.append(request)
+
+    def first(self) -> Route:
+        """Wait for the first request."""
+        for _ in range(1_000):
+            if self._requests:
+                return self._requests[0]
+            self._page.wait_for_timeout(20)  # milliseconds, in which Playwright hears of requests
+        message = "no request"
+        raise AssertionError(message)

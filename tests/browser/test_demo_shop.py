@@ -8,7 +8,7 @@ from playwright.sync_api import Route, expect
 from local.demo_terms import INVOICE, PICK_UP
 from local.stack import Stack
 from serverless_cart.domain.cart import Owner
-from tests.browser.demo_shop import TAB_COMES_BACK, DemoShop, Visit, hold
+from tests.browser.demo_shop import TAB_COMES_BACK, DemoShop, Held, Visit
 from tools.support.clients import unique
 from tools.support.database import Database
 
@@ -355,14 +355,14 @@ def test_sign_out_takes_what_a_customer_typed(visit: Visit) -> None:
 
 def test_cancelled_sign_in_has_no_effect(visit: Visit) -> None:
     shop = visit()
-    waiting = hold(shop, "**/sign-in")
+    held = Held(shop, "**/sign-in")
     shop.page.locator("#sign-in").click()
     shop.page.locator("#sign-in-customer").fill(unique("buyer"))
-    with shop.page.expect_request("**/sign-in"):
-        shop.page.keyboard.press("Enter")
+    shop.page.keyboard.press("Enter")
+    request = held.first()
     shop.page.keyboard.press("Escape")
 
-    waiting[0].continue_()
+    request.continue_()
 
     expect(shop.page.locator("#sign-in-submit")).to_be_enabled()
     expect(shop.page.locator("#sign-in")).to_be_visible()
@@ -373,14 +373,14 @@ def test_late_order_does_not_land_on_the_list(visit: Visit) -> None:
     shop = visit().add(MUG).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
     order = f"**/orders/{shop.order_key}*"
     expect(shop.order_status).to_be_visible()
-    waiting = hold(shop, order)
-    with shop.page.expect_request(order):
-        shop.page.reload()
+    held = Held(shop, order)
+    shop.page.reload()
+    request = held.first()
     shop.page.locator("#orders-back").click()
     expect(shop.page.locator("#order-list > li")).to_have_count(1)
 
     with shop.page.expect_response(order):
-        waiting[0].continue_()
+        request.continue_()
 
     shop.page.locator(".skip").press("Enter")
     expect(shop.page.locator("#main")).to_be_focused()
@@ -391,14 +391,14 @@ def test_late_order_does_not_land_on_the_list(visit: Visit) -> None:
 def test_address_is_followed_from_the_start(visit: Visit) -> None:
     shop = visit().add(MUG).open_cart().choose("Pick up", "Invoice").place_order().sign_in(unique("buyer"))
     expect(shop.order_status).to_be_visible()
-    waiting = hold(shop, "**/products.json")
+    held = Held(shop, "**/products.json")
     shop.page.reload()
     expect(shop.order_status).to_be_visible()
 
     shop.page.locator("#orders-back").click()
 
     expect(shop.page.locator("#order-list > li")).to_have_count(1)
-    waiting[0].continue_()
+    held.first().continue_()
 
 
 def test_order_paid_elsewhere_cannot_be_cancelled(visit: Visit) -> None:
@@ -484,13 +484,13 @@ def test_keyboard_keeps_its_place(visit: Visit) -> None:
 
 def test_late_answer_does_not_move_the_focus(visit: Visit) -> None:
     shop = visit().add(MUG).open_cart()
-    waiting = hold(shop, "**/cart/discount")
+    held = Held(shop, "**/cart/discount")
     shop.page.locator("#discount-code").fill("WELCOME")
-    with shop.page.expect_request("**/cart/discount"):
-        shop.page.keyboard.press("Enter")
+    shop.page.keyboard.press("Enter")
+    request = held.first()
     shop.page.locator("#order-notes").focus()
 
-    waiting[0].continue_()
+    request.continue_()
 
     expect(shop.said).to_contain_text("Code WELCOME applied.")
     expect(shop.page.locator("#order-notes")).to_be_focused()
@@ -499,8 +499,7 @@ def test_late_answer_does_not_move_the_focus(visit: Visit) -> None:
 def test_number_left_is_read_with_the_cart(visit: Visit, stack: Stack, database: Database) -> None:
     number, name = NAPKINS
     customer, shop = unique("buyer"), visit()
-    shop.signed_in(customer).add(SPOON).add(name).open_cart().part(name, "quantity").fill("5")
-    shop.page.keyboard.press("Tab")
+    shop.signed_in(customer).add(SPOON).add(name).open_cart().set_quantity(name, 5)
     expect(shop.count).to_have_text("6")
     shop.change_product(number, stock=2)
     database.age_prices(Owner(database.token(stack.api_key).shop, customer), 120)
@@ -568,16 +567,16 @@ def test_choices_of_an_ended_sign_in_stay_there(visit: Visit, stack: Stack) -> N
 
 def test_cancel_during_a_merge_comes_too_late(visit: Visit) -> None:
     shop = visit().add(MUG)
-    customer, waiting = unique("buyer"), hold(shop, "**/cart/merge")
+    customer, held = unique("buyer"), Held(shop, "**/cart/merge")
     shop.page.locator("#sign-in").click()
     shop.page.locator("#sign-in-customer").fill(customer)
-    with shop.page.expect_request("**/cart/merge"):
-        shop.page.keyboard.press("Enter")
+    shop.page.keyboard.press("Enter")
+    request = held.first()
     expect(shop.page.locator("#sign-in-dialog .close")).to_be_disabled()
     shop.page.keyboard.press("Escape")
     expect(shop.page.locator("#sign-in-dialog")).to_be_visible()
 
-    waiting[0].continue_()
+    request.continue_()
 
     expect(shop.page.locator("#sign-in-dialog")).not_to_be_visible()
     expect(shop.page.locator("#signed-in-as")).to_have_text(f"Signed in as {customer}")
@@ -585,9 +584,7 @@ def test_cancel_during_a_merge_comes_too_late(visit: Visit) -> None:
 
 
 def test_search_events_count_each_piece_once(visit: Visit) -> None:
-    shop = visit().add(MUG).open_cart()
-    shop.part(MUG, "quantity").fill("5")
-    shop.page.keyboard.press("Tab")
+    shop = visit().add(MUG).open_cart().set_quantity(MUG, 5)
     expect(shop.count).to_have_text("5")
     shop.part(MUG, "less").evaluate(CLICK_TWICE)
     expect(shop.count).to_have_text("3")
@@ -616,6 +613,25 @@ def test_all_failed_changes_are_tried_again(visit: Visit) -> None:
     expect(shop.page.locator("#failure")).not_to_be_visible()
     shop.open_cart()
     expect(shop.part(MUG, "quantity")).to_have_value("2")
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["after the failure", "before the failure"])
+def test_new_quantity_replaces_one_that_fails(visit: Visit, *, is_late: bool) -> None:
+    """Otherwise "Try again" would undo it."""
+    shop = visit().add(MUG).open_cart()
+    held = Held(shop, "**/api/shop/cart/items/*", times=1)
+    shop.set_quantity(MUG, 3)
+    request = held.first()
+
+    if is_late:
+        shop.set_quantity(MUG, 5)
+    request.fulfill(status=500, json={"error": "internal server error"}, headers=CORS)
+    if not is_late:
+        expect(shop.page.locator("#retry")).to_be_visible()
+        shop.set_quantity(MUG, 5)
+
+    expect(shop.count).to_have_text("5")
+    expect(shop.page.locator("#failure")).not_to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from local.stack import Stack
 from serverless_cart.domain.cart import Owner
-from tests.browser.demo_shop import TAB_COMES_BACK, Visit, hold
+from tests.browser.demo_shop import TAB_COMES_BACK, Held, Visit
 from tools.support.clients import unique
 from tools.support.database import Database
 
@@ -98,14 +98,14 @@ def test_staff_s_filter_shows_its_latest_answer(visit: Visit) -> None:
     staff = visit("staff.html")
     statuses = staff.page.locator("#order-list .badge")
     expect(statuses.first).to_be_visible()
-    waiting = hold(staff, "**/staff/orders?status=hold")
-    with staff.page.expect_request("**/staff/orders?status=hold"):
-        staff.page.locator("#status-filter").select_option("hold")
+    held = Held(staff, "**/staff/orders?status=hold")
+    staff.page.locator("#status-filter").select_option("hold")
+    request = held.first()
     with staff.page.expect_response("**/staff/orders?status=shipped"):
         staff.page.locator("#status-filter").select_option("shipped")
 
     with staff.page.expect_response("**/staff/orders?status=hold") as late:
-        waiting[0].continue_()
+        request.continue_()
 
     late.value.finished()
     staff.page.evaluate("new Promise(requestAnimationFrame)")
