@@ -1,5 +1,6 @@
 /** The cart: its button in the page's head, and the drawer with items, discount code, methods and totals. */
 
+import { forgetChanges } from "./cart_changes.js";
 import { createItem, showItem } from "./cart_item.js";
 import { showCheckout } from "./checkout.js";
 import { cart } from "./connection.js";
@@ -13,7 +14,7 @@ import { session } from "./session.js";
 import { texts } from "./texts.js";
 import { isNewerThanProducts, warningText } from "./warnings.js";
 
-/** Warnings of a merge: no later answer has them, so they are shown until the drawer closes. */
+/** Warnings of a merge: no later answer has them, but they are shown at least until the drawer closes. */
 let notMerged = [];
 
 export function openCart() {
@@ -65,8 +66,9 @@ function showCart(current) {
   if (hadFocus && !items.length) byId("cart-title").focus();
 }
 
-/** Forget what a customer typed, for the next one. */
+/** Forget what a customer typed and what failed, for the next one. */
 function clearDrafts() {
+  forgetChanges(() => true);
   byId("order-notes").value = "";
   byId("discount-code").value = "";
   byId("discount-code").ariaInvalid = "false";

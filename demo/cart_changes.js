@@ -6,7 +6,7 @@ import { minorUnits, money } from "./format.js";
 import { refreshProducts } from "./products.js";
 import { refreshSession, session } from "./session.js";
 import { askToSignIn, cancels } from "./sign_in.js";
-import { announce, clearFailure, forgetReplaced, reportFailure, retries } from "./status.js";
+import { announce, forgetFailures, reportFailure, retryable } from "./status.js";
 import { tellOtherTabs } from "./tabs.js";
 import { texts } from "./texts.js";
 
@@ -15,7 +15,7 @@ const INDEX = "product";
 
 let pending = Promise.resolve();
 
-/** The changes that are being sent, each as the function that sends it again. */
+/** The changes that are being sent. */
 const sending = new Set();
 
 /** Resolve when the changes so far have their answers. */
@@ -28,35 +28,42 @@ export const pendingChanges = () => pending;
  * refusal at another place: it returns whether it did.
  */
 export function change(of, run, onRefused = () => false, adds = 0) {
-  for (const earlier of [...sending, ...retries]) earlier.isReplaced ||= earlier.of === of && adds === 0;
-  forgetReplaced();
+  if (!adds) forgetChanges((earlier) => earlier.of === of);
+  const sent = { of, adds, again: send };
   function send() {
     const earlier = pending;
-    sending.add(send);
-    const result = runOnce(() => run(earlier), onRefused, send).finally(() => sending.delete(send));
+    sending.add(sent);
+    const result = runOnce(() => run(earlier), onRefused, sent).finally(() => sending.delete(sent));
     pending = Promise.allSettled([earlier, result]);
     return result;
   }
-  return Object.assign(send, { of, adds })();
+  return send();
 }
 
-async function runOnce(run, onRefused, again) {
+/** Never try these changes again: those that failed, and those that are being sent and fail later. */
+export function forgetChanges(isOver) {
+  for (const sent of sending) sent.isOver ||= isOver(sent);
+  forgetFailures(isOver);
+}
+
+async function runOnce(run, onRefused, sent) {
   if (session.value.hasEnded && !(await askToSignIn())) return false;
   const known = cancels;
   try {
     await run();
-    if (!Array.from(retries).some(({ of }) => of)) clearFailure(); // the failure of another change stays
+    forgetFailures((_, mayRetry) => !mayRetry); // a refusal is old news; what may be tried again stays
     tellOtherTabs();
     return true;
   } catch (error) {
     if (!isRefusal(error)) throw error;
+    if (error.error === "item not found") refreshCart(); // another tab or device has removed it
     if (isSignInEnd(error)) {
       refreshSession();
       // An earlier change may have asked already.
       const isSignedIn = shop.isSignedIn || (cancels === known && (await askToSignIn()));
-      return isSignedIn && runOnce(run, onRefused, again);
+      return isSignedIn && runOnce(run, onRefused, sent);
     }
-    if (!onRefused(error) && !again.isReplaced) reportFailure(error, again);
+    if (!onRefused(error) && !sent.isOver) reportFailure(sent, error);
     return false;
   }
 }
@@ -69,7 +76,7 @@ const paid = (price, discount) => (price - discount) / minorUnits(settings.curre
 
 /** The pieces of a product that were added and are in no answer yet: they are being sent, or may be tried again. */
 function piecesOnTheWay(product) {
-  const changes = [...sending, ...retries].filter(({ of }) => of === quantityName(product));
+  const changes = [...sending, ...retryable()].filter(({ of }) => of === quantityName(product));
   return changes.reduce((sum, { adds }) => sum + adds, 0);
 }
 
@@ -128,7 +135,7 @@ export function removeItem({ id, product }) {
       announce(texts.announcements.removed(product.name, inCart()));
       if (amount) events.removeFromCart({ id: String(product.id), index: INDEX, amount });
     },
-    isGone,
+    ({ error }) => error === "item not found", // it is gone: that is what was wanted
   );
 }
 
@@ -143,12 +150,7 @@ function refuseStock({ error }) {
   return false;
 }
 
-/** Another tab has removed the item: the cart that is read again shows it. */
-function isGone({ error }) {
-  if (error !== "item not found") return false;
-  refreshCart();
-  return true;
-}
+const cartReading = { again: refreshCart, lost: texts.connection.notLoaded };
 
 /** Read the cart again. */
 export async function refreshCart() {
@@ -156,9 +158,10 @@ export async function refreshCart() {
   if (session.value.hasEnded) return; // the cart that was seen last stays
   try {
     cart.set(await shop.cart());
+    forgetFailures((failed) => failed === cartReading);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     if (isSignInEnd(error)) refreshSession();
-    else reportFailure(error, refreshCart, texts.connection.notLoaded);
+    else reportFailure(cartReading, error);
   }
 }

@@ -7,16 +7,11 @@ import { store } from "./store.js";
 
 const RETRY_SECONDS = 20;
 
-/** Send a request, and show in the status line whether it will be repeated. */
+/** Send a request. When it has an answer that is not repeated, the status line no longer says that the shop is tried again. */
 async function watchedFetch(...request) {
-  try {
-    const answer = await fetch(...request);
-    connection.set(answer.status === 429 || answer.status === 503 ? "busy" : "");
-    return answer;
-  } catch (error) {
-    connection.set("lost");
-    throw error;
-  }
+  const answer = await fetch(...request);
+  if (answer.status < 500 && answer.status !== 429) connection.set("");
+  return answer;
 }
 
 export const settings = await readSettings();
@@ -30,6 +25,7 @@ export const shop = new Shop({
   name: settings.hashid, // each `make start` after a `make down` has another shop, whose visitors are new
   retrySeconds: RETRY_SECONDS,
   fetch: watchedFetch,
+  onRetry: (status) => connection.set(status ? "busy" : "lost"),
   onCart: (newer) => cart.set(newer),
 });
 

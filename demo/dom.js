@@ -16,6 +16,14 @@ export function fillTexts(root = document) {
   for (const element of root.querySelectorAll("[data-hint]")) element.placeholder = textOf(element.dataset.hint);
 }
 
+/** Let the skip link move the focus only: the address stays that of the content. */
+export function prepareSkipLink() {
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("main").focus();
+  });
+}
+
 /** Copy a template's element, with its texts. */
 export function copyOf(template) {
   const fragment = byId(template).content.cloneNode(true);

@@ -15,6 +15,8 @@ export const isSignInEnd = (error) => error instanceof ShopError && error.status
 
 /** The text for an error of the contract, and a general one for any other. */
 export function errorText(error) {
+  // A server in between has answered, not the shop.
+  if (error.status && error.error === "no answer") return texts.errors["temporarily unavailable"];
   const known = [error.code, error.error].find((name) => Object.hasOwn(texts.errors, name));
   return texts.errors[known ?? "unknown"];
 }

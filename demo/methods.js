@@ -6,12 +6,13 @@ import { byId, copyOf, part, show, showList } from "./dom.js";
 import { isRefusal, isSignInEnd } from "./errors.js";
 import { money } from "./format.js";
 import { refreshSession } from "./session.js";
-import { reportFailure } from "./status.js";
+import { forgetFailures, reportFailure } from "./status.js";
 import { store } from "./store.js";
 import { texts } from "./texts.js";
 
 const shipping = store([]);
 const payment = store([]);
+const methodsReading = { again: readMethods, lost: texts.connection.notLoaded };
 let reading;
 
 /** Whether the payment method of this id takes the payment on another page. */
@@ -28,12 +29,13 @@ async function read() {
     const [shippingMethods, paymentMethods] = await Promise.all([shop.shippingMethods(), shop.paymentMethods()]);
     shipping.set(shippingMethods);
     payment.set(paymentMethods);
+    forgetFailures((failed) => failed === methodsReading);
     return true;
   } catch (error) {
     if (!isRefusal(error)) throw error;
     reading = undefined;
     if (isSignInEnd(error)) refreshSession();
-    else reportFailure(error, readMethods, texts.connection.notLoaded);
+    else reportFailure(methodsReading, error);
     return false;
   }
 }

@@ -9,7 +9,7 @@ import { latest } from "./latest.js";
 import { readMethods, redirects } from "./methods.js";
 import { refreshProducts } from "./products.js";
 import { refreshSession, session } from "./session.js";
-import { announce, reportFailure } from "./status.js";
+import { announce, forgetFailures, reportFailure } from "./status.js";
 import { texts } from "./texts.js";
 
 const MOST = 50;
@@ -22,6 +22,7 @@ let shownKey;
 let shown;
 
 const beginLoad = latest();
+const ordersReading = { again: refreshOrders, lost: texts.connection.notLoaded };
 
 const statusText = (status) => texts.orders.statuses[status] ?? status;
 
@@ -32,11 +33,13 @@ async function load(read, showResult) {
   if (!shop.isSignedIn) return;
   try {
     const result = await read();
-    if (isLatest()) showResult(result);
+    if (!isLatest()) return;
+    forgetFailures((failed) => failed === ordersReading);
+    showResult(result);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     if (isSignInEnd(error)) refreshSession();
-    else if (isLatest()) reportFailure(error, () => isLatest() && load(read, showResult), texts.connection.notLoaded);
+    else if (isLatest()) reportFailure(ordersReading, error);
   }
 }
 
@@ -46,6 +49,7 @@ export function showOrdersAt(key) {
   byId("orders-back").hidden = !key;
   byId("order-list").hidden = true;
   byId("no-orders").hidden = true;
+  byId("latest-orders").hidden = true;
   byId("order").hidden = true;
   shownKey = key;
   shown = undefined;
@@ -69,6 +73,7 @@ export function refreshOrders() {
 function showOrders({ results }) {
   byId("order-list").hidden = results.length === 0;
   byId("no-orders").hidden = results.length > 0;
+  show(byId("latest-orders"), results.length === MOST ? texts.orders.latest(MOST) : "");
   showList(
     byId("order-list"),
     results,
@@ -149,7 +154,7 @@ function cancel() {
       const cancelled = await shop.cancel(key);
       announce(texts.orders.cancelled);
       refreshProducts();
-      if (!isShown()) return;
+      if (!isShown()) return refreshOrders();
       showOrder(cancelled);
       byId("orders-title").focus();
     },

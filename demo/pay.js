@@ -16,7 +16,8 @@ const isKnown = /^ORD-[0-9A-Z]{26}$/.test(order) && Number.isSafeInteger(total) 
 const leave = () => location.replace(byId("cancel").href);
 
 async function payNow() {
-  byId("pay").disabled = true;
+  if (byId("pay").ariaBusy === "true") return;
+  byId("pay").ariaBusy = "true";
   show(byId("pay"), texts.pay.paying);
   show(byId("error"), "");
   try {
@@ -24,16 +25,21 @@ async function payNow() {
     leave();
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    const isOver = error.status === 409;
-    show(byId("error"), isOver ? texts.pay.alreadyPaid : errorText(error));
+    byId("pay").ariaBusy = "false";
     show(byId("pay"), texts.pay.pay);
-    byId("pay").disabled = false;
-    byId("pay").hidden = isOver;
-    if (isOver) {
-      show(byId("cancel"), texts.pay.toOrder);
-      byId("cancel").focus();
-    }
+    if (error.status === 409) end(texts.pay.alreadyPaid, texts.pay.toOrder, byId("cancel").href);
+    else if (error.status === 404) end(texts.pay.notFound, texts.shop.toShop, "index.html");
+    else show(byId("error"), errorText(error));
   }
+}
+
+/** Say that nothing can be paid here, and where to go. */
+function end(text, link, href) {
+  show(byId("error"), text);
+  byId("pay").hidden = true;
+  byId("cancel").href = href;
+  show(byId("cancel"), link);
+  byId("cancel").focus();
 }
 
 fillTexts();

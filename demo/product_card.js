@@ -8,6 +8,8 @@ import { texts } from "./texts.js";
 /** From this stock on, the page says how many are left. */
 const FEW = 5;
 
+export const isForSale = ({ active, stock }) => active && stock !== 0;
+
 /** Return what a product's stock is, in words; empty if there is plenty. */
 function stockNote({ stock }) {
   if (stock === 0) return texts.product.soldOut;
@@ -27,7 +29,7 @@ export function showProduct(element, product) {
   show(part(element, "stock"), stockNote(product));
   const add = part(element, "add");
   const state = active ? (stock === 0 ? "soldOut" : "add") : "notForSale";
-  add.disabled = state !== "add";
+  add.ariaDisabled = String(!isForSale(product)); // a disabled button would lose the focus
   show(add, texts.product[state]);
   add.ariaLabel = texts.product[`${state}Named`](name);
 }

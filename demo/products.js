@@ -1,14 +1,20 @@
-/** The shop's products as its server lists them, and the search among them. */
+/** The shop's products as its server lists them. */
 
 import { isRefusal } from "./errors.js";
+import { latest } from "./latest.js";
+import { hasWords } from "./search.js";
 import { readProducts } from "./server.js";
 import { store } from "./store.js";
 
 export const products = store([]);
 
+const beginReading = latest();
+
 /** Read the products. */
 export async function loadProducts() {
-  products.set(await readProducts());
+  const isLatest = beginReading();
+  const newer = await readProducts();
+  if (isLatest()) products.set(newer);
 }
 
 /** Read the products again, for prices and stock. If the server does not answer, those that were read last stay. */
@@ -22,11 +28,5 @@ export async function refreshProducts() {
 
 export const productOf = (id) => products.value.find((product) => product.id === id);
 
-/** Return the products for sale that have all words of a query in their name or reference. */
-export function search(query) {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  return products.value.filter(({ active, name, ref }) => {
-    const text = `${name} ${ref}`.toLowerCase();
-    return active && words.every((word) => text.includes(word));
-  });
-}
+/** Return the products for sale that a search finds. */
+export const search = (query) => products.value.filter((product) => product.active && hasWords(product, query));

@@ -60,7 +60,7 @@ async function bringAlong(guests, merged) {
     if (guests.discount_code && !merged.discount_code) await shop.applyDiscount(guests.discount_code);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    reportFailure(error);
+    reportFailure({}, error);
   }
 }
 

@@ -4,7 +4,7 @@ import { addPieces } from "./cart_changes.js";
 import { events } from "./connection.js";
 import { openDialog, prepareDialog } from "./dialogs.js";
 import { byId, copyOf, isPlainClick, part, show, showList } from "./dom.js";
-import { showProduct } from "./product_card.js";
+import { isForSale, showProduct } from "./product_card.js";
 import { productOf, products, search } from "./products.js";
 import { texts } from "./texts.js";
 
@@ -32,6 +32,7 @@ function createCard({ id }) {
     openProduct(id);
   });
   part(card, "add").addEventListener("click", () => {
+    if (!isForSale(productOf(id))) return;
     if (query()) registerChoice(productOf(id), position());
     addPieces(productOf(id));
   });
@@ -65,7 +66,7 @@ function showChosen() {
 async function addChosen(event) {
   event.preventDefault();
   const id = chosen;
-  if (adding === id) return; // pressing Enter twice adds once
+  if (adding === id || !isForSale(productOf(id))) return; // pressing Enter twice adds once
   adding = id;
   showChosen();
   const isAdded = await addPieces(productOf(id), byId("product-quantity").valueAsNumber);

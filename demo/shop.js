@@ -2,7 +2,7 @@
 
 import { openCart, showCartDrawer } from "./cart.js";
 import { refreshCart } from "./cart_changes.js";
-import { byId } from "./dom.js";
+import { byId, prepareSkipLink } from "./dom.js";
 import { prepareOrders, refreshOrders, showOrdersAt } from "./orders.js";
 import { loadProducts, refreshProducts } from "./products.js";
 import { openProduct, showProducts } from "./shelf.js";
@@ -23,10 +23,7 @@ function showPlace() {
   if (place === "cart") openCart();
 }
 
-document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address stays that of the content
-  byId("main").focus();
-});
+prepareSkipLink();
 showSignIn();
 showProducts();
 showCartDrawer();

@@ -51,11 +51,12 @@ function setMerging(isSo) {
 
 async function submit(event) {
   event.preventDefault();
+  if (byId("sign-in-submit").ariaBusy === "true") return;
   const customer = byId("sign-in-customer").value.trim();
   const asked = question;
   const hadItems = session.value.customer === null && cart.value?.items.length > 0;
   let merged;
-  byId("sign-in-submit").disabled = true;
+  byId("sign-in-submit").ariaBusy = "true";
   try {
     const token = await requestToken(customer);
     if (!byId("sign-in-dialog").open || question !== asked) return; // it was cancelled
@@ -68,7 +69,7 @@ async function submit(event) {
     return;
   } finally {
     setMerging(false);
-    byId("sign-in-submit").disabled = false;
+    byId("sign-in-submit").ariaBusy = "false";
   }
   answer(true);
   byId("sign-in-dialog").close();
@@ -82,7 +83,7 @@ async function leave() {
     announce(texts.session.signedOut);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    reportFailure(error, leave, texts.connection.notLoaded);
+    reportFailure({ again: leave, lost: texts.connection.notLoaded }, error);
   }
   keepFocus("sign-in");
 }

@@ -1,6 +1,6 @@
 /** The staff's page: which of its sections the address shows. */
 
-import { byId, fillTexts } from "./dom.js";
+import { byId, fillTexts, prepareSkipLink } from "./dom.js";
 import { showStaffOrders } from "./staff_orders.js";
 import { showStaffProducts } from "./staff_products.js";
 import { showStatistics } from "./staff_statistics.js";
@@ -21,10 +21,7 @@ function showSection() {
 }
 
 fillTexts();
-document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // its address names no section
-  byId("main").focus();
-});
+prepareSkipLink();
 showStatus();
 showSection();
 window.addEventListener("hashchange", () => {

@@ -18,7 +18,7 @@ const NEXT = {
   refunded: [],
 };
 
-const read = reader(showOrders);
+const read = reader("orders", showOrders);
 
 function load() {
   const status = byId("status-filter").value;
@@ -69,6 +69,7 @@ function createChange(element, key, next) {
 
 function apply(element, key, change) {
   request(
+    key,
     () => changeOrder(key, change),
     (changed) => {
       announce(texts.staff.changed(key, texts.orders.statuses[changed.status]));

@@ -1,7 +1,8 @@
-/** The catalogue: price, discount, stock and whether a product is on sale. Visitors see the changes in their carts. */
+/** The catalogue: price, discount, stock and whether a product is for sale. Visitors see the changes in their carts. */
 
 import { byId, copyOf, part, show, showList } from "./dom.js";
 import { minorUnits } from "./format.js";
+import { hasWords } from "./search.js";
 import { changeProduct, readProducts, readSettings } from "./server.js";
 import { reader, request } from "./staff_request.js";
 import { announce } from "./status.js";
@@ -13,7 +14,7 @@ let products = [];
 /** The product as it was when a sheet's fields were filled: only what differs from it is saved. */
 const filled = new WeakMap();
 
-const read = reader(([settings, catalogue]) => {
+const read = reader("products", ([settings, catalogue]) => {
   units = minorUnits(settings.currency);
   products = catalogue;
   showProducts();
@@ -21,8 +22,8 @@ const read = reader(([settings, catalogue]) => {
 
 /** Show the products that have all words of the search. The others stay in the list, hidden, with what was typed. */
 function showProducts() {
-  const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const isFound = ({ name }) => words.every((word) => name.toLowerCase().includes(word));
+  const query = byId("search").value.trim();
+  const found = products.filter((product) => hasWords(product, query));
   showList(
     byId("product-list"),
     products,
@@ -30,9 +31,10 @@ function showProducts() {
     createSheet,
     (element, product) => {
       fill(element, product);
-      element.hidden = !isFound(product);
+      element.hidden = !found.includes(product);
     },
   );
+  show(byId("found"), query && texts.search.found(found.length));
 }
 
 function createSheet(product) {
@@ -42,6 +44,7 @@ function createSheet(product) {
   part(element, "save").ariaLabel = texts.staff.saveLabel(product.name);
   part(element, "price").step = 1 / units;
   part(element, "discount").step = 1 / units;
+  part(element, "price").addEventListener("input", () => limitDiscount(element));
   element.firstElementChild.addEventListener("submit", (event) => {
     event.preventDefault();
     save(element, product);
@@ -56,6 +59,7 @@ function save(element, { id, name }) {
     return;
   }
   request(
+    `product ${id}`,
     () => changeProduct(id, edited),
     (changed) => {
       products = products.map((product) => (product.id === id ? changed : product));
@@ -64,6 +68,11 @@ function save(element, { id, name }) {
       announce(texts.staff.saved(name));
     },
   );
+}
+
+/** No discount is above the price: the form says so, in the shop's currency. */
+function limitDiscount(element) {
+  part(element, "discount").max = part(element, "price").value;
 }
 
 /** Write an amount in minor units as a number field has it: 1490 as 14.90. */
@@ -77,6 +86,7 @@ function fill(element, product) {
   if (!("discount" in edited)) part(element, "discount").value = inUnits(discount);
   if (!("stock" in edited)) part(element, "stock").value = stock ?? "";
   if (!("active" in edited)) part(element, "active").checked = active;
+  limitDiscount(element);
   filled.set(element, { ...product });
 }
 

@@ -10,11 +10,13 @@ const ANNOUNCEMENT_MS = 8_000;
 /** "lost" or "busy" while requests are being repeated, else "". */
 export const connection = store("");
 
-/** What failed and may be tried again, oldest first: readings, and changes, which have `of`. */
-export const retries = new Set();
+/**
+ * The readings and changes that failed, oldest first, each as an object: `again` tries it again, and `lost` is the text for a
+ * lost connection. Each has its text here, whether it may be tried again, and whether it is about to be.
+ */
+const failures = new Map();
 
 let timer;
-let isRetrying = false;
 
 /** Say what was done, also to screen readers. */
 export function announce(text) {
@@ -23,56 +25,45 @@ export function announce(text) {
   if (text) timer = setTimeout(() => announce(""), ANNOUNCEMENT_MS);
 }
 
-/** Say that something failed. With `again`, a temporary failure has a button that calls it. */
-export function reportFailure(error, again, text = texts.connection.notSaved) {
+function showFailures() {
+  const shown = Array.from(failures.values()).filter(({ isNext }) => !isNext);
+  show(byId("failure-text"), shown.at(-1)?.text ?? "");
+  byId("retry").hidden = !shown.some(({ mayRetry }) => mayRetry);
+  byId("failure").hidden = shown.length === 0;
+}
+
+/** Say that a reading or a change failed. If it can be tried again, and the failure is temporary, a button does so. */
+export function reportFailure(failed, error, text = "") {
+  const { again, lost = texts.connection.notSaved } = failed;
   connection.set("");
   announce(""); // an older success would be read with the failure
   const mayRetry = isTemporary(error) && again !== undefined;
-  if (mayRetry) retries.add(again);
-  show(byId("failure-text"), mayRetry && error.status === 0 ? text : errorText(error));
-  byId("retry").hidden = retries.size === 0;
-  byId("failure").hidden = false;
+  failures.delete(failed); // it is the latest now
+  failures.set(failed, { text: text || (mayRetry && error.status === 0 ? lost : errorText(error)), mayRetry });
+  showFailures();
 }
 
-function hideFailure() {
-  byId("failure").hidden = true;
-  show(byId("failure-text"), "");
+/** Forget failures: all, or those of which `isOver` is true. */
+export function forgetFailures(isOver = () => true) {
+  for (const [failed, { mayRetry }] of failures) if (isOver(failed, mayRetry)) failures.delete(failed);
+  showFailures();
 }
 
-/** Forget what failed. In a retry, the success of one change does not hide the failure of another. */
-export function clearFailure() {
-  if (isRetrying) return;
-  retries.clear();
-  hideFailure();
-}
+/** Return what may be tried again, oldest first. */
+export const retryable = () => Array.from(failures.keys()).filter((failed) => failures.get(failed).mayRetry);
 
-/** Forget the failed changes that newer ones have replaced: to try them again would undo the newer ones. */
-export function forgetReplaced() {
-  if (retries.size === 0) return;
-  for (const again of retries) {
-    if (again.isReplaced) retries.delete(again);
-  }
-  if (retries.size === 0) hideFailure();
-}
-
-/** Try all again in their order. What fails again is in `retries` again. */
+/** Try all again in their order. What fails again is shown again. */
 async function retryAll() {
-  hideFailure();
-  isRetrying = true;
-  try {
-    for (const again of Array.from(retries)) {
-      if (retries.delete(again)) await again(); // else it was dismissed in the meantime
-    }
-  } finally {
-    isRetrying = false;
+  const next = retryable();
+  for (const failed of next) failures.get(failed).isNext = true;
+  forgetFailures((_, mayRetry) => !mayRetry);
+  for (const failed of next) {
+    if (failures.delete(failed)) await failed.again(); // else it was forgotten in the meantime
   }
 }
 
 export function showStatus() {
   connection.follow((state) => show(byId("connection"), state && texts.connection[state]));
-  byId("dismiss").addEventListener("click", () => {
-    retries.clear();
-    hideFailure();
-  });
+  byId("dismiss").addEventListener("click", () => forgetFailures());
   byId("retry").addEventListener("click", retryAll);
 }

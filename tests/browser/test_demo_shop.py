@@ -596,44 +596,6 @@ def test_search_events_count_each_piece_once(visit: Visit) -> None:
     assert events == [(1, 12.4), (4, 12.4), (1, None), (1, None), (3, None)]
 
 
-def test_all_failed_changes_are_tried_again(visit: Visit) -> None:
-    """Two of them add the same product."""
-    shop, items = visit(), "**/cart/items"
-    answer = {"status": 500, "json": {"error": "internal server error"}, "headers": CORS}
-    shop.page.route(items, lambda route: route.fulfill(**answer))
-    for name in (MUG, MUG, TEA):
-        with shop.page.expect_response(items):
-            shop.add_button(name).click()
-    expect(shop.page.locator("#retry")).to_be_visible()
-    shop.page.unroute_all(behavior="wait")
-
-    shop.page.locator("#retry").click()
-
-    expect(shop.count).to_have_text("3")
-    expect(shop.page.locator("#failure")).not_to_be_visible()
-    shop.open_cart()
-    expect(shop.part(MUG, "quantity")).to_have_value("2")
-
-
-@pytest.mark.parametrize("is_late", [False, True], ids=["after the failure", "before the failure"])
-def test_new_quantity_replaces_one_that_fails(visit: Visit, *, is_late: bool) -> None:
-    """Otherwise "Try again" would undo it."""
-    shop = visit().add(MUG).open_cart()
-    held = Held(shop, "**/api/shop/cart/items/*", times=1)
-    shop.set_quantity(MUG, 3)
-    request = held.first()
-
-    if is_late:
-        shop.set_quantity(MUG, 5)
-    request.fulfill(status=500, json={"error": "internal server error"}, headers=CORS)
-    if not is_late:
-        expect(shop.page.locator("#retry")).to_be_visible()
-        shop.set_quantity(MUG, 5)
-
-    expect(shop.count).to_have_text("5")
-    expect(shop.page.locator("#failure")).not_to_be_visible()
-
-
 @pytest.mark.parametrize(
     "script",
     ["Object.defineProperty(window, 'localStorage', { get() { throw new DOMException(); } })",

@@ -12,7 +12,7 @@ from tools.support.database import Database
 pytestmark = pytest.mark.last  # an open demo shop lists methods, and other tests need it without
 
 TEA, SPOON = "Earl Grey", "Cooking spoon"
-CANDLES, TRAY = (312, "Beeswax"), (314, "Serving tray")
+CANDLES, TRAY, WHISK = (312, "Beeswax"), (314, "Serving tray"), (212, "Balloon whisk")
 
 
 def test_staff_refunds_an_order(visit: Visit) -> None:
@@ -57,14 +57,36 @@ def test_staff_saves_only_what_was_edited(visit: Visit) -> None:
 
     expect(staff.said).to_contain_text("is saved.")
     expect(product.locator("[data-part=stock]")).to_have_value("3")
-    product.locator("[data-part=discount]").fill("9.99")
+    discount = product.locator("[data-part=discount]")
+    discount.fill("3.51")
+    product.get_by_text("Save").click()
+    assert discount.evaluate("(field) => field.validity.rangeOverflow")
+    discount.fill("3.00")
+    staff.change_product(number, stock=4, price=200)
     product.get_by_text("Save").click()
     expect(staff.page.locator("#failure-text")).to_contain_text("discount must be")
-    staff.change_product(number, stock=4)
     staff.page.locator("nav").get_by_text("Orders").click()
     staff.page.locator("nav").get_by_text("Products").click()
     expect(product.locator("[data-part=stock]")).to_have_value("4")
-    expect(product.locator("[data-part=discount]")).to_have_value("9.99")
+    expect(discount).to_have_value("3.00")
+
+
+def test_staff_s_unsaved_product_is_not_forgotten(visit: Visit) -> None:
+    staff, sheets = visit("staff.html#products"), []
+    for number, name in (TRAY, WHISK):
+        staff.change_product(number, stock=3)
+        sheets.append(staff.page.locator("#product-list > li").filter(has_text=name))
+        sheets[-1].locator("[data-part=stock]").fill("8")
+    staff.page.route(f"**/staff/products/{TRAY[0]}", lambda route: route.abort(), times=1)
+    sheets[0].get_by_text("Save").click()
+    expect(staff.page.locator("#failure-text")).to_have_text("Not saved. Try again")
+
+    sheets[1].get_by_text("Save").click()
+    expect(staff.said).to_contain_text(WHISK[1])
+    staff.page.locator("#retry").click()
+
+    expect(staff.said).to_contain_text(TRAY[1])
+    expect(staff.page.locator("#failure")).not_to_be_visible()
 
 
 def test_staff_s_second_try_shows_its_result(visit: Visit) -> None:
@@ -110,6 +132,18 @@ def test_staff_s_filter_shows_its_latest_answer(visit: Visit) -> None:
     late.value.finished()
     staff.page.evaluate("new Promise(requestAnimationFrame)")
     expect(statuses.filter(has_text="Waits for payment")).to_have_count(0)
+
+
+def test_staff_s_search_finds_references(visit: Visit) -> None:
+    staff = visit("staff.html#products")
+    found = staff.page.locator("#product-list > li").locator("visible=true")
+    staff.page.locator("#search").fill("tea-earl")
+    expect(found).to_have_count(1)
+
+    staff.page.locator("#search").fill("tea-earl mug")
+
+    expect(found).to_have_count(0)
+    expect(staff.page.locator("#found")).to_have_text("No product has all of these words.")
 
 
 def test_staff_s_search_keeps_what_was_typed(visit: Visit) -> None:
