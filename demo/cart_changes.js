@@ -48,6 +48,7 @@ export function forgetChanges(isOver) {
 
 async function runOnce(run, onRefused, sent) {
   if (session.value.hasEnded && !(await askToSignIn())) return false;
+  sent.isOver = false; // whoever has signed in wants it
   const known = cancels;
   try {
     await run();

@@ -75,6 +75,19 @@ def test_failures_of_a_customer_are_not_the_next_one_s(visit: Visit) -> None:
     shop.add(SPOON)
 
 
+def test_refusal_to_the_next_customer_is_said(visit: Visit, stack: Stack) -> None:
+    """The next customer, who signs in for a change of the one before, wants the change."""
+    number, name = PAN
+    shop = visit().signed_in(unique("buyer")).add(name).open_cart()
+    shop.change_product(number, stock=0)
+    shop.storage("customer", stack.expired_token)
+
+    shop.part(name, "more").click()
+    shop.sign_in(unique("buyer"))
+
+    expect(shop.page.locator("#failure-text")).to_have_text("There are not enough pieces left.")
+
+
 def test_change_leaves_what_was_not_read(visit: Visit) -> None:
     shop = visit().signed_in(unique("buyer")).add(MUG)
     shop.page.route("**/customers/me/orders?*", fail, times=1)
