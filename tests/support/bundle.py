@@ -19,7 +19,6 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.hooks import BaseEventHooks
 from botocore.httpsession import URLLib3Session
-from moto import mock_aws
 
 from serverless_cart import auth, bootstrap
 from serverless_cart.domain.cart import Owner
@@ -29,6 +28,7 @@ from serverless_cart.dynamodb import keys
 from serverless_cart.dynamodb.catalogue import product_to_item
 from serverless_cart.dynamodb.tokens import shop_to_item
 from tests.support.builders import OWNER
+from tests.support.moto_engine import moto
 from tools.support.database import key_to_items
 from tools.support.events import NOW, SHOP, Event
 from tools.support.paths import ROOT
@@ -270,7 +270,7 @@ Loaded = tuple[dict[str, ModuleType], Clock, DatabaseProbe]
 def loaded_functions(engine_url: str) -> Iterator[Loaded]:
     """Load the functions once, as a warm Lambda has them, on an engine at an address, or on moto."""
     clock, database = Clock(), DatabaseProbe(engine_url)
-    with pytest.MonkeyPatch.context() as patch, nullcontext() if engine_url else mock_aws():
+    with pytest.MonkeyPatch.context() as patch, nullcontext() if engine_url else moto():
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "LOG_LEVEL"):
             patch.delenv(name, raising=False)
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine_url)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
-from moto import mock_aws
 
 from serverless_cart.dynamodb.attributes import Item, key_of
 from serverless_cart.dynamodb.keys import Key
 from serverless_cart.dynamodb.table import Table
+from tests.support.moto_engine import moto
 from tools.support.figures import record
 from tools.support.template import create_table
 
@@ -44,7 +44,7 @@ def client(request: pytest.FixtureRequest, engine: str) -> Iterator["DynamoDBCli
     settings = Config(proxies={}, read_timeout=60, retries={"total_max_attempts": 1})
     match engine:
         case "moto":
-            with mock_aws():
+            with moto():
                 yield session.client("dynamodb", config=settings)
         case "the local cloud":
             url = request.getfixturevalue("stack").endpoint_url
