@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from local.shop_backend import ORDER_DAYS, ORDERS
 from local.stack import Stack
 from serverless_cart.domain.cart import Owner
 from tests.browser.demo_shop import TAB_COMES_BACK, Held, Visit
@@ -98,6 +99,8 @@ def test_staff_s_second_try_shows_its_result(visit: Visit) -> None:
     staff.page.locator("#retry").click()
 
     expect(staff.page.locator("#order-list > li, #no-orders").locator("visible=true").first).to_be_visible()
+    period = f"The orders of the last {ORDER_DAYS} days, at most {ORDERS} of them."
+    expect(staff.page.get_by_text(period)).to_be_visible()
 
 
 def test_staff_keeps_its_place(visit: Visit) -> None:

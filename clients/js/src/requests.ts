@@ -84,7 +84,7 @@ export function checkSuccess({ status, body }: Answer): void {
   if (status >= 400) throw new ShopError(status, body?.error ?? "no answer", body?.details);
 }
 
-/** Return the answer, or nothing: it is cut off, or a success without JSON is the page of a Wi-Fi that wants a sign-in. */
+/** Return the answer, or nothing if there is none, it is cut off, or it is a success without JSON: a Wi-Fi's sign-in page. */
 async function attemptOnce(
   fetchOnce: typeof fetch,
   url: string,
